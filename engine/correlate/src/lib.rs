@@ -1,0 +1,1 @@
+//! Noroshi correlate: hits to findings in event time, the same for every order of arrival.

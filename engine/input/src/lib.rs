@@ -1,0 +1,1 @@
+//! Noroshi input: sockets, files and standard input to batches of framed records.

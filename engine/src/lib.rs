@@ -1,0 +1,1 @@
+//! Noroshi: log monitoring and correlation engine, the core of a SIEM.

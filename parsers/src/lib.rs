@@ -1,0 +1,1 @@
+//! Noroshi parsers: bytes to events; no clock, no I/O, no threads.

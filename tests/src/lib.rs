@@ -1,0 +1,1 @@
+//! Noroshi end-to-end tests: the binary against real sockets and files.
