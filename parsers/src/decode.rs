@@ -1,0 +1,105 @@
+//! One record in, one event out: header, detection, product.
+//!
+//! Decoding never fails. A record that no decoder knows is still an event: its
+//! header fields and whatever safe heuristics find, with [`Defect::UnknownFormat`].
+
+use std::sync::Arc;
+
+use crate::defect::Defect;
+use crate::dictionary::Dictionary;
+use crate::event::{Event, EventWriter, TimePrecision};
+use crate::logsource::ProductId;
+use crate::time::Stamp;
+use crate::zone::Zone;
+
+/// Longest record decoded. RFC 5425 asks for 8,192 bytes; Windows XML events reach 60 KiB, cloud audit
+/// records more. A longer record is kept whole as raw parts with [`Defect::Oversize`], never cut away.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// How the records of one source are to be read.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    /// A product by name; `None` = detected per record.
+    pub format: Option<ProductId>,
+    /// The zone of stamps that carry none.
+    pub zone: Zone,
+    /// What year-less stamps are judged by where the receive time is not known, and what stands
+    /// in for a missing time; nanoseconds since the epoch.
+    pub reference_time_ns: i64,
+}
+
+/// What decoders may ask besides the record: names, zone, reference time.
+pub struct Context<'a> {
+    /// Names to ids.
+    pub dictionary: &'a Dictionary,
+    /// The source's options.
+    pub options: &'a SourceOptions,
+    /// When the record was read; 0 = not known.
+    pub receive_time_ns: i64,
+}
+
+impl Context<'_> {
+    /// The time by which missing years are judged: the receive time, else the declared reference.
+    #[inline]
+    pub fn reference_ns(&self) -> i64 {
+        if self.receive_time_ns != 0 { self.receive_time_ns } else { self.options.reference_time_ns }
+    }
+
+    /// Sets the event time from a stamp, taking the source's zone where it has none.
+    #[inline]
+    pub fn set_stamp(&self, writer: &mut EventWriter<'_>, stamp: &Stamp) {
+        if let Some(time_ns) = self.resolve(writer, stamp) {
+            writer.set_time(time_ns, stamp.precision);
+        }
+    }
+
+    /// The instant of a stamp; defects name what was assumed.
+    #[inline]
+    pub fn resolve(&self, writer: &mut EventWriter<'_>, stamp: &Stamp) -> Option<i64> {
+        let offset = match stamp.offset_s {
+            Some(offset) => offset,
+            None => {
+                writer.defect(Defect::ZoneAssumed);
+                self.options.zone.offset_s(&stamp.civil)
+            }
+        };
+        let time_ns = stamp.civil.at_offset(offset);
+        if time_ns.is_none() {
+            writer.defect(Defect::TimeUnreadable);
+        }
+        time_ns
+    }
+}
+
+/// Decodes records into events. One a worker: it owns scratch.
+pub struct Decoder {
+    dictionary: Arc<Dictionary>,
+}
+
+impl Decoder {
+    /// A decoder that resolves names by `dictionary`.
+    pub fn new(dictionary: Arc<Dictionary>) -> Self {
+        Decoder { dictionary }
+    }
+
+    /// Fills `event` from one record. Whatever can't be understood is left in the raw
+    /// record and named in the event's defects.
+    pub fn decode(&mut self, record: &[u8], receive_time_ns: i64, options: &SourceOptions, event: &mut Event) {
+        event.clear();
+        let decoded = &record[..record.len().min(RECORD_BYTES_MAX)];
+        let context = Context { dictionary: &self.dictionary, options, receive_time_ns };
+        let mut writer = event.writer(decoded);
+        if decoded.len() < record.len() {
+            writer.defect(Defect::Oversize);
+        }
+        writer.core().receive_time_ns = receive_time_ns;
+        crate::detect::decode(&mut writer, &context);
+        if !writer.core().time_from_record {
+            let reference = context.reference_ns();
+            let core = writer.core();
+            core.time_ns = reference;
+            core.time_precision = TimePrecision::Nano;
+            writer.defect(Defect::TimeMissing);
+        }
+    }
+}

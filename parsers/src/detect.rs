@@ -1,0 +1,173 @@
+//! Which decoder a record is for.
+//!
+//! A record is judged by marks that its vendor documents (`%ASA-`, `CEF:`,
+//! `type=… msg=audit(`), cheapest first, never by its values. A source with a fixed
+//! format skips the search; a record that is not of that format is detected
+//! after all, with [`Defect::FormatMismatch`].
+
+use memchr::memmem;
+
+use crate::decode::Context;
+use crate::defect::Defect;
+use crate::event::EventWriter;
+use crate::logsource::ProductId;
+use crate::products::{
+    self, access_log, auditd, cisco_asa, fortigate, linux_auth, netfilter, squid, suricata, windows,
+};
+use crate::wire::syslog::Header;
+use crate::wire::{cef, json, kv, syslog};
+use crate::{ecs, logsource};
+
+/// How far into a message the mark of a product is looked for. The longest documented
+/// prefix before a mark is an ASA device id and time stamp, under 100 bytes.
+const MARK_WITHIN_BYTES: usize = 160;
+
+pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
+    let record = writer.record();
+    if record.is_empty() {
+        writer.defect(Defect::Empty);
+        return;
+    }
+    if memchr::memchr(0, record).is_some() {
+        writer.defect(Defect::Nul);
+    }
+    // Formats without a syslog header first: their first byte tells.
+    let bare = match record[0] {
+        b'{' => json_record(writer, context, record),
+        b'<' => false,
+        _ => headerless(writer, context, record),
+    };
+    if !bare {
+        let header = syslog::decode(writer, context);
+        message(writer, context, &header);
+    }
+    if let Some(wanted) = context.options.format {
+        if writer.core().product != wanted {
+            writer.defect(Defect::FormatMismatch);
+        }
+    }
+}
+
+/// Access logs and audit records as their daemons write them to a file.
+fn headerless<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, record: &'a [u8]) -> bool {
+    let header = Header { message: record, ..Header::default() };
+    match record[0] {
+        b't' | b'n' if record.starts_with(b"type=") || record.starts_with(b"node=") => {
+            auditd::decode(writer, context, &header)
+        }
+        b'd' if record.starts_with(b"date=") => fortigate::decode(writer, context, &header),
+        b'C' if record.starts_with(b"CEF:") => cef::decode(writer, context, &header),
+        byte if byte.is_ascii_digit() && squid::decode(writer, context, &header) => true,
+        _ => access_log::decode(writer, context, &header),
+    }
+}
+
+fn message<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) {
+    if !by_mark(writer, context, header) {
+        generic(writer, context, header);
+    }
+}
+
+fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
+    let text = header.message;
+    match header.appname {
+        b"sshd" | b"sshd-session" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod" | b"userdel" | b"groupadd"
+        | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond" | b"polkitd"
+        | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd" => {
+            if linux_auth::decode(writer, context, header) {
+                return true;
+            }
+        }
+        b"kernel" => {
+            if netfilter::decode(writer, context, header) {
+                return true;
+            }
+        }
+        b"auditd" | b"audit" | b"audispd" => {
+            if auditd::decode(writer, context, header) {
+                return true;
+            }
+        }
+        b"squid" | b"squid-1" | b"(squid-1)" => {
+            if squid::decode(writer, context, header) {
+                return true;
+            }
+        }
+        b"suricata" | b"nginx" | b"apache" | b"apache2" | b"httpd" => {
+            if access_log::decode(writer, context, header) {
+                return true;
+            }
+        }
+        _ => {}
+    }
+    let json_at = if text.starts_with(b"{") {
+        Some(text)
+    } else {
+        text.strip_prefix(b"@cee:").map(|rest| rest.trim_ascii_start())
+    };
+    if let Some(object) = json_at {
+        if json_record(writer, context, object) {
+            return true;
+        }
+    }
+    let head = &text[..text.len().min(MARK_WITHIN_BYTES)];
+    if text.starts_with(b"CEF:") && cef::decode(writer, context, header) {
+        return true;
+    }
+    if (header.appname.starts_with(b"%ASA-")
+        || memchr::memchr(b'%', head).is_some_and(|at| head[at..].starts_with(b"%ASA-")))
+        && cisco_asa::decode(writer, context, header)
+    {
+        return true;
+    }
+    if (text.starts_with(b"date=")
+        || memmem::find(head, b"devname=").is_some()
+        || memmem::find(head, b"logid=").is_some())
+        && fortigate::decode(writer, context, header)
+    {
+        return true;
+    }
+    if memmem::find(head, b"audit(").is_some() && auditd::decode(writer, context, header) {
+        return true;
+    }
+    if memmem::find(head, b"IN=").is_some() && netfilter::decode(writer, context, header) {
+        return true;
+    }
+    if !text.is_empty() && text[0].is_ascii_digit() && squid::decode(writer, context, header) {
+        return true;
+    }
+    header.present && access_log::decode(writer, context, header)
+}
+
+/// A JSON object: its members as fields, then the product they show.
+fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: &'a [u8]) -> bool {
+    if !json::decode(writer, context, object) {
+        return false;
+    }
+    if !(suricata::normalise(writer, context) || windows::normalise(writer, context)) {
+        json::normalise_generic(writer, context);
+        writer.core().product = products::JSON;
+    }
+    true
+}
+
+/// No product known: the header's fields, pairs, and the message itself.
+fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) {
+    let pairs =
+        if memchr::memchr(b'=', header.message).is_some() { kv::decode(writer, context, header.message) } else { 0 };
+    writer.put(ecs::MESSAGE, header.message);
+    let (product, log_source): (ProductId, _) = match (header.present, pairs) {
+        (true, _) => (products::SYSLOG, logsource::LINUX_SYSLOG),
+        (false, 0) => {
+            writer.defect(Defect::UnknownFormat);
+            (products::UNKNOWN, logsource::UNKNOWN)
+        }
+        (false, _) => {
+            kv::normalise_generic(writer, context);
+            (products::KV, logsource::UNKNOWN)
+        }
+    };
+    let core = writer.core();
+    core.product = product;
+    core.log_source = log_source;
+}

@@ -1,0 +1,232 @@
+//! Field names and their ids.
+//!
+//! A name is resolved to a [`FieldId`] once, when a rule compiles or a decoder
+//! is built; on the path of an event only ids travel. The ECS names of
+//! [`crate::ecs`] come first and have constant ids; vendor names and the names
+//! that rules speak are interned after them.
+
+use std::fmt;
+
+use crate::ecs;
+
+/// A field name, by number. Ids below [`ecs::COUNT`] are the constants of
+/// [`crate::ecs`]; the rest belong to one [`Dictionary`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldId(pub u16);
+
+impl FieldId {
+    /// A field whose name is in no dictionary; it carries its name as a span.
+    pub const UNNAMED: FieldId = FieldId(0);
+
+    /// The id as an index.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Debug for FieldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldId({})", self.0)
+    }
+}
+
+/// How a field's value is written in ECS JSON and compared by default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FieldType {
+    /// Exact text.
+    Keyword,
+    /// Prose.
+    Text,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// A 64-bit integer; text that is none is written as text.
+    Long,
+    /// A decimal number.
+    Float,
+    /// `true` or `false`.
+    Boolean,
+    /// A point in time, RFC 3339.
+    Date,
+}
+
+/// Most names one dictionary holds. Ids are 16 bits wide; a rule set that names
+/// more fields than this is refused by [`Dictionary::intern`].
+pub const NAMES_MAX: usize = 60_000;
+
+struct Entry {
+    name: Box<str>,
+    kind: FieldType,
+    array: bool,
+}
+
+/// Names ↔ ids. Append-only: an id, once given, keeps its meaning.
+pub struct Dictionary {
+    entries: Vec<Entry>,
+    /// Open addressing, linear probing, at most half full; 0 is empty.
+    table: Vec<u16>,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dictionary {
+    /// A dictionary of the ECS names and every vendor name the products declare.
+    pub fn new() -> Self {
+        let mut dictionary = Dictionary { entries: Vec::with_capacity(4096), table: vec![0; 8192] };
+        for (at, field) in ecs::FIELDS.iter().enumerate() {
+            debug_assert_eq!(at, dictionary.entries.len());
+            dictionary.add(field.name, field.kind, field.array);
+        }
+        for name in crate::products::vendor_names() {
+            let _ = dictionary.intern(name);
+        }
+        dictionary
+    }
+
+    /// The id of `name`, added as a keyword if it is new.
+    ///
+    /// Returns `None` when [`NAMES_MAX`] names are in use.
+    pub fn intern(&mut self, name: &str) -> Option<FieldId> {
+        if let Some(id) = self.find(name.as_bytes()) {
+            return Some(id);
+        }
+        if self.entries.len() >= NAMES_MAX {
+            return None;
+        }
+        Some(self.add(name, FieldType::Keyword, false))
+    }
+
+    fn add(&mut self, name: &str, kind: FieldType, array: bool) -> FieldId {
+        let id = FieldId(u16::try_from(self.entries.len()).expect("bounded by NAMES_MAX"));
+        self.entries.push(Entry { name: name.into(), kind, array });
+        if self.entries.len() * 2 > self.table.len() {
+            let grown = self.table.len() * 2;
+            self.table.clear();
+            self.table.resize(grown, 0);
+            for at in 1..self.entries.len() {
+                self.place(at);
+            }
+        } else if id != FieldId::UNNAMED {
+            self.place(id.index());
+        }
+        id
+    }
+
+    fn place(&mut self, at: usize) {
+        let mask = self.table.len() - 1;
+        let mut slot = hash(self.entries[at].name.as_bytes()) & mask;
+        while self.table[slot] != 0 {
+            slot = (slot + 1) & mask;
+        }
+        self.table[slot] = at as u16;
+    }
+
+    /// The id of `name`, if any rule, product or ECS knows it.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<FieldId> {
+        let mask = self.table.len() - 1;
+        let mut slot = hash(name) & mask;
+        loop {
+            let at = self.table[slot];
+            if at == 0 {
+                return None;
+            }
+            if self.entries[usize::from(at)].name.as_bytes() == name {
+                return Some(FieldId(at));
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// The name of `id`; empty for [`FieldId::UNNAMED`] and ids of another dictionary.
+    pub fn name(&self, id: FieldId) -> &str {
+        self.entries.get(id.index()).map_or("", |entry| &entry.name)
+    }
+
+    /// How values of `id` are typed.
+    #[inline]
+    pub fn kind(&self, id: FieldId) -> FieldType {
+        self.entries.get(id.index()).map_or(FieldType::Keyword, |entry| entry.kind)
+    }
+
+    /// Whether ECS writes `id` as an array always.
+    pub fn is_array(&self, id: FieldId) -> bool {
+        self.entries.get(id.index()).is_some_and(|entry| entry.array)
+    }
+
+    /// How many ids are given; ids are below this.
+    #[expect(clippy::len_without_is_empty, reason = "never empty: the ECS names are always in")]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// Mixes length, head and tail of a name. Names are short and the table is
+/// read-only on the path of an event, so an attacker's keys can make one probe
+/// chain long only by guessing names that are already in it.
+#[inline]
+fn hash(name: &[u8]) -> usize {
+    let len = name.len();
+    let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
+    } else if let (Some(head), Some(tail)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)))
+    } else {
+        let mut head = 0u64;
+        for &byte in name {
+            head = head << 8 | u64::from(byte);
+        }
+        (head, 0)
+    };
+    let mut mixed = head.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    // The middle of long dotted names tells many of them apart.
+    if len > 16 {
+        if let Some(middle) = name[len / 2 - 4..].first_chunk::<8>() {
+            mixed ^= u64::from_le_bytes(*middle).wrapping_mul(0xA076_1D64_78BD_642F);
+        }
+    }
+    mixed ^= (len as u64).wrapping_mul(0xE703_7ED1_A0B4_28DB);
+    (mixed ^ (mixed >> 32)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecs_constants_and_names_agree() {
+        let dictionary = Dictionary::new();
+        assert_eq!(dictionary.name(ecs::SOURCE_IP), "source.ip");
+        for (at, field) in ecs::FIELDS.iter().enumerate().skip(1) {
+            assert_eq!(dictionary.find(field.name.as_bytes()), Some(FieldId(at as u16)), "{}", field.name);
+        }
+        assert_eq!(dictionary.find(b""), None);
+        assert_eq!(dictionary.find(b"source.ipx"), None);
+    }
+
+    #[test]
+    fn ids_survive_growth() {
+        let mut dictionary = Dictionary::new();
+        let first = dictionary.intern("made.up").unwrap();
+        for n in 0..20_000 {
+            dictionary.intern(&format!("field_{n}"));
+        }
+        assert_eq!(dictionary.find(b"made.up"), Some(first));
+        assert_eq!(dictionary.intern("field_77"), dictionary.find(b"field_77"));
+        assert_eq!(dictionary.find(b"source.ip"), Some(ecs::SOURCE_IP));
+    }
+
+    #[test]
+    fn a_full_dictionary_refuses_instead_of_wrapping() {
+        let mut dictionary = Dictionary::new();
+        let mut refused = false;
+        for n in 0..NAMES_MAX + 10 {
+            refused |= dictionary.intern(&format!("x{n}")).is_none();
+        }
+        assert!(refused && dictionary.len() == NAMES_MAX);
+    }
+}

@@ -1,0 +1,484 @@
+//! One decoded record: ids and spans, nothing owned.
+//!
+//! An [`Event`] is scratch that a worker reuses for every record: a run of
+//! fields, each an id and a [`Span`] into the record or into the side arena
+//! (values that had to be unescaped or made), plus a few typed columns. Look-ups
+//! by id are one table access. It never allocates once warm.
+
+use std::net::IpAddr;
+
+use crate::defect::{Defect, Defects};
+use crate::dictionary::FieldId;
+use crate::logsource::{LogSourceId, ProductId};
+
+/// Most fields one event keeps. The widest documented record we decode (CloudTrail
+/// with full request parameters) stays under 600; beyond, the rest stays in the raw
+/// record and [`Defect::FieldsCapped`] says so.
+pub const FIELDS_MAX: usize = 2048;
+
+/// Most bytes one event's arena holds: as much as the longest record, unescaped,
+/// plus room for composed names. Beyond it values are dropped with [`Defect::FieldsCapped`].
+pub const ARENA_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes within a record, or within the event's arena.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    at: u32,
+    len: u32,
+}
+
+const IN_ARENA: u32 = 1 << 31;
+
+impl Span {
+    /// How many bytes.
+    #[inline]
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether it covers nothing.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The place in the record, or `None` for a made value in the arena.
+    pub fn in_record(self) -> Option<std::ops::Range<usize>> {
+        (self.at & IN_ARENA == 0).then(|| self.at as usize..self.at as usize + self.len())
+    }
+}
+
+/// What a value was in the record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A number as a JSON literal.
+    Number,
+    /// `true` or `false` as a JSON literal.
+    Bool,
+    /// JSON `null`.
+    Null,
+    /// A nested JSON array or object kept whole, as its raw text.
+    Json,
+}
+
+/// One field of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Which name, or [`FieldId::UNNAMED`].
+    pub id: FieldId,
+    /// What the value was.
+    pub kind: Kind,
+    /// Whether the name is the vendor's own: written below the product's namespace.
+    pub vendor: bool,
+    name: Span,
+    value: Span,
+}
+
+impl Field {
+    /// Where the value lies.
+    pub fn span(&self) -> Span {
+        self.value
+    }
+}
+
+/// How precise an event's time is. Order comparisons use the coarser of two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum TimePrecision {
+    /// Whole seconds (RFC 3164, CLF).
+    #[default]
+    Second,
+    /// Milliseconds.
+    Milli,
+    /// Microseconds.
+    Micro,
+    /// Nanoseconds.
+    Nano,
+}
+
+/// The typed columns of an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Core {
+    /// Event time, nanoseconds since the Unix epoch; the receive (or reference) time
+    /// where the record has none, with [`Defect::TimeMissing`].
+    pub time_ns: i64,
+    /// When the record was read, nanoseconds since the Unix epoch; 0 = not known (files).
+    pub receive_time_ns: i64,
+    /// Digits that the stamp carried.
+    pub time_precision: TimePrecision,
+    /// Whether `time_ns` came from the record.
+    pub time_from_record: bool,
+    /// The product whose decoder filled the event.
+    pub product: ProductId,
+    /// The Sigma log source it answers to.
+    pub log_source: LogSourceId,
+    /// Syslog severity 0–7 where the header has one, else 255.
+    pub syslog_severity: u8,
+    /// Syslog facility 0–23 where the header has one, else 255.
+    pub syslog_facility: u8,
+    /// `source.ip`.
+    pub source_ip: Option<IpAddr>,
+    /// `destination.ip`.
+    pub destination_ip: Option<IpAddr>,
+    /// `source.port`.
+    pub source_port: Option<u16>,
+    /// `destination.port`.
+    pub destination_port: Option<u16>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    generation: u32,
+    first: u32,
+}
+
+/// A reusable event. See the module's text.
+#[derive(Default)]
+pub struct Event {
+    fields: Vec<Field>,
+    arena: Vec<u8>,
+    /// By field id: where its first value stands, if `generation` is the current one.
+    slots: Vec<Slot>,
+    generation: u32,
+    /// What was odd.
+    pub defects: Defects,
+    /// The typed columns.
+    pub core: Core,
+}
+
+impl Event {
+    /// An empty event; it grows to its working size over the first records.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets the record before; keeps the memory.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.arena.clear();
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            self.slots.fill(Slot::default());
+            self.generation = 1;
+        }
+        self.defects = Defects::default();
+        self.core = Core { syslog_severity: 255, syslog_facility: 255, ..Core::default() };
+    }
+
+    /// Starts writing the fields of `record`.
+    pub fn writer<'a>(&'a mut self, record: &'a [u8]) -> EventWriter<'a> {
+        EventWriter { record, event: self }
+    }
+
+    /// Reads the event back, beside the record it was decoded from.
+    #[inline]
+    pub fn view<'a>(&'a self, record: &'a [u8]) -> EventView<'a> {
+        EventView { record, event: self }
+    }
+
+    #[inline]
+    fn push(&mut self, field: Field) {
+        if self.fields.len() >= FIELDS_MAX {
+            self.defects.add(Defect::FieldsCapped);
+            return;
+        }
+        let at = field.id.index();
+        if at >= self.slots.len() {
+            self.slots.resize((at + 1).next_power_of_two(), Slot::default());
+        }
+        let slot = &mut self.slots[at];
+        if slot.generation != self.generation {
+            *slot = Slot { generation: self.generation, first: self.fields.len() as u32 };
+        }
+        self.fields.push(field);
+    }
+}
+
+/// Writes the fields of one record.
+///
+/// Values are passed as slices: one that lies in the record becomes a span, any
+/// other is copied to the arena.
+pub struct EventWriter<'a> {
+    record: &'a [u8],
+    event: &'a mut Event,
+}
+
+impl<'a> EventWriter<'a> {
+    /// The raw record. Its slices outlive the writer's borrows.
+    #[inline]
+    pub fn record(&self) -> &'a [u8] {
+        self.record
+    }
+
+    /// The typed columns.
+    #[inline]
+    pub fn core(&mut self) -> &mut Core {
+        &mut self.event.core
+    }
+
+    /// Names an oddity.
+    #[inline]
+    pub fn defect(&mut self, defect: Defect) {
+        self.event.defects.add(defect);
+    }
+
+    /// Adds a text value under an ECS (or otherwise final) name.
+    #[inline]
+    pub fn put(&mut self, id: FieldId, value: &[u8]) {
+        self.put_as(id, value, Kind::Text, false);
+    }
+
+    /// Adds a constant.
+    #[inline]
+    pub fn put_str(&mut self, id: FieldId, value: &'static str) {
+        self.put_as(id, value.as_bytes(), Kind::Text, false);
+    }
+
+    /// Adds a text value under the vendor's own name.
+    #[inline]
+    pub fn put_vendor(&mut self, id: FieldId, value: &[u8]) {
+        self.put_as(id, value, Kind::Text, true);
+    }
+
+    /// Adds a value with everything said.
+    #[inline]
+    pub fn put_as(&mut self, id: FieldId, value: &[u8], kind: Kind, vendor: bool) {
+        let value = self.span_of(value);
+        self.event.push(Field { id, kind, vendor, name: Span::default(), value });
+    }
+
+    /// Adds a value by span: of the record, or made by [`EventWriter::arena_end`].
+    #[inline]
+    pub fn put_span(&mut self, id: FieldId, value: Span, kind: Kind, vendor: bool) {
+        self.event.push(Field { id, kind, vendor, name: Span::default(), value });
+    }
+
+    /// Adds a value whose name no dictionary holds. Vendor names only.
+    #[inline]
+    pub fn put_unnamed(&mut self, name: Span, value: Span, kind: Kind) {
+        self.event.push(Field { id: FieldId::UNNAMED, kind, vendor: true, name, value });
+    }
+
+    /// Adds an address in canonical form (RFC 5952 for IPv6), and the typed column
+    /// for `source.ip` and `destination.ip`. Anything else is left out with
+    /// [`Defect::AddressInvalid`]; the answer says which.
+    pub fn put_ip(&mut self, id: FieldId, value: &[u8]) -> bool {
+        let Some(ip) = crate::ip::parse(value) else {
+            self.defect(Defect::AddressInvalid);
+            return false;
+        };
+        self.put_addr(id, ip, value);
+        true
+    }
+
+    /// Adds an address that is parsed already; `text` is how the record wrote it.
+    #[inline]
+    pub fn put_addr(&mut self, id: FieldId, ip: IpAddr, text: &[u8]) {
+        match id {
+            crate::ecs::SOURCE_IP => self.event.core.source_ip = Some(ip),
+            crate::ecs::DESTINATION_IP => self.event.core.destination_ip = Some(ip),
+            _ => {}
+        }
+        // IPv4 text that parses is canonical: leading zeros are refused.
+        if ip.is_ipv4() && !text.contains(&b':') {
+            self.put(id, text);
+        } else {
+            use std::io::Write as _;
+            let from = self.arena_start();
+            let _ = write!(self.event.arena, "{ip}");
+            let span = self.arena_end(from);
+            self.put_span(id, span, Kind::Text, false);
+        }
+    }
+
+    /// Adds a port with its typed column; out of range is a [`Defect::NumberInvalid`].
+    pub fn put_port(&mut self, id: FieldId, value: &[u8]) -> bool {
+        let Some(port) = crate::number::parse_u64(value).and_then(|port| u16::try_from(port).ok()) else {
+            self.defect(Defect::NumberInvalid);
+            return false;
+        };
+        match id {
+            crate::ecs::SOURCE_PORT => self.event.core.source_port = Some(port),
+            crate::ecs::DESTINATION_PORT => self.event.core.destination_port = Some(port),
+            _ => {}
+        }
+        self.put(id, value);
+        true
+    }
+
+    /// Adds an integer that was computed.
+    pub fn put_i64(&mut self, id: FieldId, value: i64) {
+        use std::io::Write as _;
+        let from = self.arena_start();
+        let _ = write!(self.event.arena, "{value}");
+        let span = self.arena_end(from);
+        self.put_span(id, span, Kind::Number, false);
+    }
+
+    /// Sets the event time from the record.
+    #[inline]
+    pub fn set_time(&mut self, time_ns: i64, precision: TimePrecision) {
+        let core = &mut self.event.core;
+        core.time_ns = time_ns;
+        core.time_precision = precision;
+        core.time_from_record = true;
+    }
+
+    /// The span of a slice: in place if it lies in the record, else copied to the arena.
+    #[inline]
+    pub fn span_of(&mut self, value: &[u8]) -> Span {
+        let base = self.record.as_ptr() as usize;
+        let at = (value.as_ptr() as usize).wrapping_sub(base);
+        if at <= self.record.len() && at + value.len() <= self.record.len() {
+            return Span { at: at as u32, len: value.len() as u32 };
+        }
+        let from = self.arena_start();
+        self.arena_push(value);
+        self.arena_end(from)
+    }
+
+    /// Begins a made value; follow with [`EventWriter::arena_push`] and [`EventWriter::arena_end`].
+    #[inline]
+    pub fn arena_start(&self) -> u32 {
+        self.event.arena.len() as u32
+    }
+
+    /// Appends to the value being made. Over [`ARENA_BYTES_MAX`] nothing is appended.
+    #[inline]
+    pub fn arena_push(&mut self, bytes: &[u8]) {
+        if self.event.arena.len() + bytes.len() > ARENA_BYTES_MAX {
+            self.event.defects.add(Defect::FieldsCapped);
+            return;
+        }
+        self.event.arena.extend_from_slice(bytes);
+    }
+
+    /// Appends a slice of the arena (a name's prefix made before) to the value being made.
+    pub fn arena_push_span(&mut self, span: Span) {
+        let at = (span.at & !IN_ARENA) as usize;
+        if span.at & IN_ARENA == 0 {
+            let bytes = &self.record[at..at + span.len()];
+            self.arena_push(bytes);
+        } else if self.event.arena.len() + span.len() <= ARENA_BYTES_MAX {
+            self.event.arena.extend_from_within(at..at + span.len());
+        } else {
+            self.event.defects.add(Defect::FieldsCapped);
+        }
+    }
+
+    /// Ends the value begun at `from`.
+    #[inline]
+    pub fn arena_end(&self, from: u32) -> Span {
+        Span { at: from | IN_ARENA, len: self.event.arena.len() as u32 - from }
+    }
+
+    /// The bytes of a span.
+    #[inline]
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        resolve(self.record, &self.event.arena, span)
+    }
+
+    /// The event as it stands.
+    #[inline]
+    pub fn view(&self) -> EventView<'_> {
+        EventView { record: self.record, event: self.event }
+    }
+
+    /// The first value of `id` written so far.
+    #[inline]
+    pub fn first(&self, id: FieldId) -> Option<&[u8]> {
+        self.view().first(id)
+    }
+
+    /// The first value of `id` as a span, so that it can be put again under another name.
+    pub fn first_span(&self, id: FieldId) -> Option<(Span, Kind)> {
+        self.view().first_field(id).map(|field| (field.value, field.kind))
+    }
+
+    /// How many fields are written.
+    pub fn fields_len(&self) -> usize {
+        self.event.fields.len()
+    }
+}
+
+#[inline]
+fn resolve<'a>(record: &'a [u8], arena: &'a [u8], span: Span) -> &'a [u8] {
+    let at = (span.at & !IN_ARENA) as usize;
+    let from = if span.at & IN_ARENA == 0 { record } else { arena };
+    from.get(at..at + span.len()).unwrap_or_default()
+}
+
+/// An event beside its record, for reading.
+#[derive(Clone, Copy)]
+pub struct EventView<'a> {
+    record: &'a [u8],
+    event: &'a Event,
+}
+
+impl<'a> EventView<'a> {
+    /// The raw record, byte for byte.
+    #[inline]
+    pub fn original(&self) -> &'a [u8] {
+        self.record
+    }
+
+    /// The typed columns.
+    #[inline]
+    pub fn core(&self) -> &'a Core {
+        &self.event.core
+    }
+
+    /// What was odd.
+    pub fn defects(&self) -> Defects {
+        self.event.defects
+    }
+
+    /// Every field, in the order written.
+    #[inline]
+    pub fn fields(&self) -> &'a [Field] {
+        &self.event.fields
+    }
+
+    /// The value of a field of this event.
+    #[inline]
+    pub fn value(&self, field: &Field) -> &'a [u8] {
+        resolve(self.record, &self.event.arena, field.value)
+    }
+
+    /// The name of an unnamed field; empty for those with an id (ask the dictionary).
+    pub fn own_name(&self, field: &Field) -> &'a [u8] {
+        resolve(self.record, &self.event.arena, field.name)
+    }
+
+    /// The first field of `id`.
+    #[inline]
+    pub fn first_field(&self, id: FieldId) -> Option<&'a Field> {
+        let slot = self.event.slots.get(id.index())?;
+        (slot.generation == self.event.generation).then(|| &self.event.fields[slot.first as usize])
+    }
+
+    /// The first value of `id`.
+    #[inline]
+    pub fn first(&self, id: FieldId) -> Option<&'a [u8]> {
+        self.first_field(id).map(|field| self.value(field))
+    }
+
+    /// Whether `id` has any value.
+    #[inline]
+    pub fn has(&self, id: FieldId) -> bool {
+        self.first_field(id).is_some()
+    }
+
+    /// All fields of `id`, in the order written.
+    pub fn all(&self, id: FieldId) -> impl Iterator<Item = &'a Field> + use<'a> {
+        let first = self.event.slots.get(id.index()).filter(|slot| slot.generation == self.event.generation);
+        let rest = first.map_or(&[][..], |slot| &self.event.fields[slot.first as usize..]);
+        rest.iter().filter(move |field| field.id == id)
+    }
+
+    /// All values of `id`.
+    pub fn values(&self, id: FieldId) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let view = *self;
+        self.all(id).map(move |field| view.value(field))
+    }
+}

@@ -1,0 +1,190 @@
+//! What an event answers to: the product it is from, and the Sigma log sources it matches.
+//!
+//! Both are numbers into tables fixed at compile time, so that rules are routed
+//! by one table access per event.
+
+/// A product, by its place in [`crate::products::PRODUCTS`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
+pub struct ProductId(pub u16);
+
+/// A log source, by its place in [`LOG_SOURCES`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
+pub struct LogSourceId(pub u16);
+
+impl LogSourceId {
+    /// The names it answers to.
+    #[inline]
+    pub fn get(self) -> &'static LogSource {
+        LOG_SOURCES.get(usize::from(self.0)).unwrap_or(&LOG_SOURCES[0])
+    }
+}
+
+/// The names of Sigma's `logsource` that an event answers to. A rule applies when each
+/// of `product`, `service` and `category` that it gives is among them.
+#[derive(Clone, Copy, Debug)]
+pub struct LogSource {
+    /// Short name of ours, unique.
+    pub name: &'static str,
+    /// `logsource.product` values.
+    pub products: &'static [&'static str],
+    /// `logsource.service` values.
+    pub services: &'static [&'static str],
+    /// `logsource.category` values.
+    pub categories: &'static [&'static str],
+}
+
+impl LogSource {
+    /// Whether a rule with this `logsource` applies. Names compare without case.
+    pub fn answers(&self, product: Option<&str>, service: Option<&str>, category: Option<&str>) -> bool {
+        let among = |wanted: Option<&str>, names: &[&str]| {
+            wanted.is_none_or(|wanted| names.iter().any(|name| name.eq_ignore_ascii_case(wanted)))
+        };
+        among(product, self.products) && among(service, self.services) && among(category, self.categories)
+    }
+}
+
+macro_rules! log_sources {
+    ($($id:ident = $name:literal [$($product:literal)*] [$($service:literal)*] [$($category:literal)*];)*) => {
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "numbers the constants below")]
+        #[repr(u16)]
+        enum Number { $($id,)* }
+
+        $(
+            #[doc = concat!("`", $name, "`")]
+            pub const $id: LogSourceId = LogSourceId(Number::$id as u16);
+        )*
+
+        /// Every log source a decoder can name; the first is the unknown one.
+        pub static LOG_SOURCES: &[LogSource] = &[
+            $(LogSource { name: $name, products: &[$($product),*], services: &[$($service),*], categories: &[$($category),*] },)*
+        ];
+    };
+}
+
+// Sigma's taxonomy appendix (2.1) names the products, services and categories; Sysmon event
+// ids map to categories as that appendix says.
+log_sources! {
+    UNKNOWN = "unknown" [] [] [];
+
+    LINUX_SYSLOG = "linux_syslog" ["linux"] ["syslog"] [];
+    LINUX_AUTH = "linux_auth" ["linux"] ["auth" "syslog"] ["authentication"];
+    LINUX_SSHD = "linux_sshd" ["linux"] ["sshd" "auth" "syslog"] ["authentication"];
+    LINUX_SUDO = "linux_sudo" ["linux"] ["sudo" "auth" "syslog"] ["authentication"];
+    LINUX_CRON = "linux_cron" ["linux"] ["cron" "syslog"] [];
+    LINUX_KERNEL = "linux_kernel" ["linux"] ["kernel" "syslog"] [];
+    LINUX_NETFILTER = "linux_netfilter" ["linux"] ["iptables" "kernel" "syslog"] ["firewall"];
+    LINUX_AUDITD = "linux_auditd" ["linux"] ["auditd"] [];
+
+    CISCO_ASA = "cisco_asa" ["cisco"] ["asa" "aaa"] ["firewall"];
+    FORTIGATE_TRAFFIC = "fortigate_traffic" ["fortigate" "fortinet" "fortios"] ["traffic"] ["firewall"];
+    FORTIGATE_UTM = "fortigate_utm" ["fortigate" "fortinet" "fortios"] ["utm"] ["firewall" "ids"];
+    FORTIGATE_EVENT = "fortigate_event" ["fortigate" "fortinet" "fortios"] ["event"] ["firewall"];
+    SURICATA_ALERT = "suricata_alert" ["suricata"] ["alert"] ["ids"];
+    SURICATA_DNS = "suricata_dns" ["suricata"] ["dns"] ["dns"];
+    SURICATA_HTTP = "suricata_http" ["suricata"] ["http"] ["proxy"];
+    SURICATA = "suricata" ["suricata"] [] [];
+    APACHE = "apache" ["apache"] ["access"] ["webserver"];
+    NGINX = "nginx" ["nginx"] ["access"] ["webserver"];
+    ACCESS_LOG = "access_log" ["apache" "nginx"] ["access"] ["webserver"];
+    SQUID = "squid" ["squid"] ["access"] ["proxy"];
+    DNS = "dns" [] ["dns"] ["dns"];
+    CEF = "cef" ["cef"] [] [];
+
+    WINDOWS = "windows" ["windows"] [] [];
+    WINDOWS_SECURITY = "windows_security" ["windows"] ["security"] [];
+    WINDOWS_SECURITY_PROCESS = "windows_security_process" ["windows"] ["security"] ["process_creation"];
+    WINDOWS_SYSTEM = "windows_system" ["windows"] ["system"] [];
+    WINDOWS_APPLICATION = "windows_application" ["windows"] ["application"] [];
+    WINDOWS_POWERSHELL = "windows_powershell" ["windows"] ["powershell"] [];
+    WINDOWS_POWERSHELL_SCRIPT = "windows_powershell_script" ["windows"] ["powershell"] ["ps_script"];
+    WINDOWS_POWERSHELL_MODULE = "windows_powershell_module" ["windows"] ["powershell"] ["ps_module"];
+    WINDOWS_POWERSHELL_CLASSIC = "windows_powershell_classic" ["windows"] ["powershell-classic"] [];
+    WINDOWS_POWERSHELL_CLASSIC_START = "windows_powershell_classic_start" ["windows"] ["powershell-classic"] ["ps_classic_start"];
+    WINDOWS_POWERSHELL_CLASSIC_PROVIDER = "windows_powershell_classic_provider" ["windows"] ["powershell-classic"] ["ps_classic_provider_start"];
+    WINDOWS_TASK_SCHEDULER = "windows_task_scheduler" ["windows"] ["taskscheduler"] [];
+    WINDOWS_DEFENDER = "windows_defender" ["windows"] ["windefend"] [];
+    WINDOWS_FIREWALL = "windows_firewall" ["windows"] ["firewall-as"] [];
+    WINDOWS_WMI = "windows_wmi" ["windows"] ["wmi"] [];
+    WINDOWS_BITS = "windows_bits" ["windows"] ["bits-client"] [];
+    WINDOWS_APPLOCKER = "windows_applocker" ["windows"] ["applocker"] [];
+    WINDOWS_CODEINTEGRITY = "windows_codeintegrity" ["windows"] ["codeintegrity-operational"] [];
+    WINDOWS_DNS_CLIENT = "windows_dns_client" ["windows"] ["dns-client"] [];
+    WINDOWS_DNS_SERVER = "windows_dns_server" ["windows"] ["dns-server"] [];
+    WINDOWS_NTLM = "windows_ntlm" ["windows"] ["ntlm"] [];
+    WINDOWS_PRINTSERVICE_ADMIN = "windows_printservice_admin" ["windows"] ["printservice-admin"] [];
+    WINDOWS_PRINTSERVICE_OPERATIONAL = "windows_printservice_operational" ["windows"] ["printservice-operational"] [];
+    WINDOWS_SMBCLIENT_SECURITY = "windows_smbclient_security" ["windows"] ["smbclient-security"] [];
+    WINDOWS_SMBCLIENT_CONNECTIVITY = "windows_smbclient_connectivity" ["windows"] ["smbclient-connectivity"] [];
+    WINDOWS_TERMINALSERVICES = "windows_terminalservices" ["windows"] ["terminalservices-localsessionmanager"] [];
+    WINDOWS_APPXDEPLOYMENT = "windows_appxdeployment" ["windows"] ["appxdeployment-server"] [];
+    WINDOWS_LDAP = "windows_ldap" ["windows"] ["ldap"] [];
+    WINDOWS_OPENSSH = "windows_openssh" ["windows"] ["openssh"] [];
+    WINDOWS_MSEXCHANGE = "windows_msexchange" ["windows"] ["msexchange-management"] [];
+    WINDOWS_CAPI2 = "windows_capi2" ["windows"] ["capi2"] [];
+    WINDOWS_CERTIFICATE_LIFECYCLE = "windows_certificate_lifecycle" ["windows"] ["certificateservicesclient-lifecycle-system"] [];
+    WINDOWS_DRIVER_FRAMEWORK = "windows_driver_framework" ["windows"] ["driver-framework"] [];
+    WINDOWS_LSA_SERVER = "windows_lsa_server" ["windows"] ["lsa-server"] [];
+    WINDOWS_SECURITY_MITIGATIONS = "windows_security_mitigations" ["windows"] ["security-mitigations"] [];
+    WINDOWS_SHELL_CORE = "windows_shell_core" ["windows"] ["shell-core"] [];
+    WINDOWS_DIAGNOSIS_SCRIPTED = "windows_diagnosis_scripted" ["windows"] ["diagnosis-scripted"] [];
+    WINDOWS_APPMODEL_RUNTIME = "windows_appmodel_runtime" ["windows"] ["appmodel-runtime"] [];
+    WINDOWS_APPXPACKAGING = "windows_appxpackaging" ["windows"] ["appxpackaging-om"] [];
+    WINDOWS_IIS_CONFIGURATION = "windows_iis_configuration" ["windows"] ["iis-configuration"] [];
+    WINDOWS_HYPERV_WORKER = "windows_hyperv_worker" ["windows"] ["hyper-v-worker"] [];
+    WINDOWS_KERNEL_EVENT_TRACING = "windows_kernel_event_tracing" ["windows"] ["kernel-event-tracing"] [];
+    WINDOWS_KERNEL_SHIMENGINE = "windows_kernel_shimengine" ["windows"] ["kernel-shimengine"] [];
+    WINDOWS_SENSE = "windows_sense" ["windows"] ["sense"] [];
+    WINDOWS_SERVICEBUS = "windows_servicebus" ["windows"] ["microsoft-servicebus-client"] [];
+    WINDOWS_VHDMP = "windows_vhdmp" ["windows"] ["vhdmp"] [];
+
+    SYSMON = "sysmon" ["windows"] ["sysmon"] [];
+    SYSMON_PROCESS_CREATION = "sysmon_process_creation" ["windows"] ["sysmon"] ["process_creation"];
+    SYSMON_FILE_CHANGE = "sysmon_file_change" ["windows"] ["sysmon"] ["file_change"];
+    SYSMON_NETWORK_CONNECTION = "sysmon_network_connection" ["windows"] ["sysmon"] ["network_connection"];
+    SYSMON_STATUS = "sysmon_status" ["windows"] ["sysmon"] ["sysmon_status"];
+    SYSMON_PROCESS_TERMINATION = "sysmon_process_termination" ["windows"] ["sysmon"] ["process_termination"];
+    SYSMON_DRIVER_LOAD = "sysmon_driver_load" ["windows"] ["sysmon"] ["driver_load"];
+    SYSMON_IMAGE_LOAD = "sysmon_image_load" ["windows"] ["sysmon"] ["image_load"];
+    SYSMON_CREATE_REMOTE_THREAD = "sysmon_create_remote_thread" ["windows"] ["sysmon"] ["create_remote_thread"];
+    SYSMON_RAW_ACCESS_THREAD = "sysmon_raw_access_thread" ["windows"] ["sysmon"] ["raw_access_thread"];
+    SYSMON_PROCESS_ACCESS = "sysmon_process_access" ["windows"] ["sysmon"] ["process_access"];
+    SYSMON_FILE_EVENT = "sysmon_file_event" ["windows"] ["sysmon"] ["file_event"];
+    SYSMON_REGISTRY_ADD_DELETE = "sysmon_registry_add_delete" ["windows"] ["sysmon"] ["registry_add" "registry_delete" "registry_event"];
+    SYSMON_REGISTRY_SET = "sysmon_registry_set" ["windows"] ["sysmon"] ["registry_set" "registry_event"];
+    SYSMON_REGISTRY_RENAME = "sysmon_registry_rename" ["windows"] ["sysmon"] ["registry_rename" "registry_event"];
+    SYSMON_CREATE_STREAM_HASH = "sysmon_create_stream_hash" ["windows"] ["sysmon"] ["create_stream_hash"];
+    SYSMON_PIPE_CREATED = "sysmon_pipe_created" ["windows"] ["sysmon"] ["pipe_created"];
+    SYSMON_WMI_EVENT = "sysmon_wmi_event" ["windows"] ["sysmon"] ["wmi_event"];
+    SYSMON_DNS_QUERY = "sysmon_dns_query" ["windows"] ["sysmon"] ["dns_query"];
+    SYSMON_FILE_DELETE = "sysmon_file_delete" ["windows"] ["sysmon"] ["file_delete"];
+    SYSMON_CLIPBOARD_CHANGE = "sysmon_clipboard_change" ["windows"] ["sysmon"] ["clipboard_change"];
+    SYSMON_PROCESS_TAMPERING = "sysmon_process_tampering" ["windows"] ["sysmon"] ["process_tampering"];
+    SYSMON_FILE_BLOCK = "sysmon_file_block" ["windows"] ["sysmon"] ["file_block_executable" "file_block"];
+    SYSMON_FILE_EXECUTABLE_DETECTED = "sysmon_file_executable_detected" ["windows"] ["sysmon"] ["file_executable_detected"];
+    SYSMON_ERROR = "sysmon_error" ["windows"] ["sysmon"] ["sysmon_error"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_ids_point_at_them() {
+        let mut names: Vec<_> = LOG_SOURCES.iter().map(|source| source.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), LOG_SOURCES.len());
+        assert_eq!(SYSMON_DNS_QUERY.get().name, "sysmon_dns_query");
+        assert_eq!(LogSourceId(9999).get().name, "unknown");
+    }
+
+    #[test]
+    fn a_rule_applies_when_each_part_it_gives_is_answered() {
+        let sshd = LINUX_SSHD.get();
+        assert!(sshd.answers(Some("linux"), Some("auth"), None));
+        assert!(sshd.answers(Some("Linux"), None, None));
+        assert!(!sshd.answers(Some("linux"), Some("auditd"), None));
+        assert!(!sshd.answers(Some("windows"), None, None));
+        assert!(UNKNOWN.get().answers(None, None, None));
+    }
+}

@@ -1,0 +1,386 @@
+//! Stamps to nanoseconds since the Unix epoch.
+//!
+//! Hand-written because a stamp is read from every record: the generic parsers
+//! of date libraries cost more than all other fields of a syslog line together.
+//! The proleptic Gregorian arithmetic is that of RFC 3339 Appendix B; leap second
+//! 60 reads as the first instant of the next minute, 24:00:00 as the next midnight
+//! (ISO 8601-1 §4.2.3).
+
+use crate::event::TimePrecision;
+use crate::number::take_u64;
+
+/// Nanoseconds in a second.
+pub const SECOND_NS: i64 = 1_000_000_000;
+/// Nanoseconds in a day.
+pub const DAY_NS: i64 = 86_400 * SECOND_NS;
+
+/// Days since 1970-01-01 of a civil date.
+#[inline]
+pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    // March-based year, so that the leap day comes last.
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = i64::from((153 * ((month + 9) % 12) + 2) / 5 + day - 1);
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// The civil date of a day since 1970-01-01: year, month, day.
+pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * of_year + 2) / 153;
+    let day = (of_year - (153 * month_index + 2) / 5 + 1) as u32;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 } as u32;
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in_month(year: i64, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(is_leap(year)),
+        _ => 31,
+    }
+}
+
+/// A civil date and time of day without a zone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Civil {
+    /// Year, four digits.
+    pub year: i64,
+    /// 1–12.
+    pub month: u32,
+    /// 1–31.
+    pub day: u32,
+    /// 0–24; 24 only as 24:00:00.
+    pub hour: u32,
+    /// 0–59.
+    pub minute: u32,
+    /// 0–60.
+    pub second: u32,
+    /// Below one second.
+    pub nano: u32,
+}
+
+impl Civil {
+    /// Whether the date and time exist.
+    #[inline]
+    pub fn is_valid(&self) -> bool {
+        (1..=12).contains(&self.month)
+            && self.day >= 1
+            && (self.day <= 28 || self.day <= days_in_month(self.year, self.month))
+            && self.minute <= 59
+            && self.second <= 60
+            && (self.hour <= 23 || (self.hour == 24 && self.minute == 0 && self.second == 0 && self.nano == 0))
+    }
+
+    /// Seconds since the epoch, were the zone UTC.
+    #[inline]
+    pub fn seconds(&self) -> i64 {
+        days_from_civil(self.year, self.month, self.day) * 86_400
+            + i64::from(self.hour * 3600 + self.minute * 60 + self.second)
+    }
+
+    /// The instant at an offset from UTC. `None` outside the 64-bit range (years 1677–2262).
+    #[inline]
+    pub fn at_offset(&self, offset_s: i32) -> Option<i64> {
+        (self.seconds() - i64::from(offset_s)).checked_mul(SECOND_NS)?.checked_add(i64::from(self.nano))
+    }
+}
+
+#[inline]
+fn two(text: &[u8], at: usize) -> Option<u32> {
+    let tens = text.get(at)?.wrapping_sub(b'0');
+    let ones = text.get(at + 1)?.wrapping_sub(b'0');
+    (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
+}
+
+/// `hh:mm:ss` at the start.
+#[inline]
+pub fn take_clock(text: &[u8]) -> Option<(u32, u32, u32, &[u8])> {
+    let (hour, minute, second) = (two(text, 0)?, two(text, 3)?, two(text, 6)?);
+    (text[2] == b':' && text[5] == b':').then(|| (hour, minute, second, &text[8..]))
+}
+
+/// A fraction `.ddd` or `,ddd` at the start, if there is one: nanoseconds and precision.
+/// Digits past the ninth are read over.
+#[inline]
+pub fn take_fraction(text: &[u8]) -> (u32, TimePrecision, &[u8]) {
+    let [b'.' | b',', digits @ ..] = text else { return (0, TimePrecision::Second, text) };
+    let mut nano = 0u32;
+    let mut count = 0;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        if count < 9 {
+            nano = nano * 10 + u32::from(digit);
+        }
+        count += 1;
+    }
+    let precision = match count {
+        0 => return (0, TimePrecision::Second, text),
+        1..=3 => TimePrecision::Milli,
+        4..=6 => TimePrecision::Micro,
+        _ => TimePrecision::Nano,
+    };
+    for _ in count..9 {
+        nano *= 10;
+    }
+    (nano, precision, &digits[count..])
+}
+
+/// A zone at the start: `Z`, `UTC`, `±hh:mm`, `±hhmm`, `±hh`. Seconds east of UTC.
+#[inline]
+pub fn take_offset(text: &[u8]) -> Option<(i32, &[u8])> {
+    match text {
+        [b'Z' | b'z', rest @ ..] => Some((0, rest)),
+        [b'U', b'T', b'C', rest @ ..] | [b'G', b'M', b'T', rest @ ..] => Some((0, rest)),
+        [sign @ (b'+' | b'-'), rest @ ..] => {
+            let hours = two(rest, 0)?;
+            let (minutes, rest) = match rest.get(2) {
+                Some(b':') => (two(rest, 3)?, &rest[5..]),
+                Some(byte) if byte.is_ascii_digit() => (two(rest, 2)?, &rest[4..]),
+                _ => (0, &rest[2..]),
+            };
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let seconds = (hours * 3600 + minutes * 60) as i32;
+            Some((if *sign == b'-' { -seconds } else { seconds }, rest))
+        }
+        _ => None,
+    }
+}
+
+/// A stamp as read: when the zone was missing the caller supplies one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// The civil part.
+    pub civil: Civil,
+    /// Seconds east of UTC, where the stamp says so.
+    pub offset_s: Option<i32>,
+    /// Digits it carried.
+    pub precision: TimePrecision,
+}
+
+/// An ISO 8601 / RFC 3339 stamp at the start: `2026-03-01T08:09:10.123Z`, with `T` or one
+/// space, `.` or `,`, the zone optional. Date separators `-` or `/`.
+#[inline]
+pub fn take_iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    if text.len() < 19
+        || !matches!(text[4], b'-' | b'/')
+        || text[7] != text[4]
+        || !matches!(text[10], b'T' | b't' | b' ')
+    {
+        return None;
+    }
+    let year = two(text, 0)? * 100 + two(text, 2)?;
+    let (month, day) = (two(text, 5)?, two(text, 8)?);
+    let (hour, minute, second, rest) = take_clock(&text[11..])?;
+    let (nano, precision, rest) = take_fraction(rest);
+    let civil = Civil { year: i64::from(year), month, day, hour, minute, second, nano };
+    if !civil.is_valid() {
+        return None;
+    }
+    let (offset_s, rest) = match take_offset(rest) {
+        Some((offset, rest)) => (Some(offset), rest),
+        None => (None, rest),
+    };
+    Some((Stamp { civil, offset_s, precision }, rest))
+}
+
+/// A month by its English abbreviation, any case.
+#[inline]
+pub fn month(text: &[u8]) -> Option<u32> {
+    let &[a, b, c, ..] = text else { return None };
+    Some(match [a | 0x20, b | 0x20, c | 0x20] {
+        [b'j', b'a', b'n'] => 1,
+        [b'f', b'e', b'b'] => 2,
+        [b'm', b'a', b'r'] => 3,
+        [b'a', b'p', b'r'] => 4,
+        [b'm', b'a', b'y'] => 5,
+        [b'j', b'u', b'n'] => 6,
+        [b'j', b'u', b'l'] => 7,
+        [b'a', b'u', b'g'] => 8,
+        [b's', b'e', b'p'] => 9,
+        [b'o', b'c', b't'] => 10,
+        [b'n', b'o', b'v'] => 11,
+        [b'd', b'e', b'c'] => 12,
+        _ => return None,
+    })
+}
+
+/// A Common Log Format stamp at the start: `10/Oct/2000:13:55:36 -0700`.
+pub fn take_clf(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    if text.len() < 20 || text[2] != b'/' || text[6] != b'/' || text[11] != b':' {
+        return None;
+    }
+    let civil_day = two(text, 0)?;
+    let month = month(&text[3..6])?;
+    let year = two(text, 7)? * 100 + two(text, 9)?;
+    let (hour, minute, second, rest) = take_clock(&text[12..])?;
+    let (nano, precision, rest) = take_fraction(rest);
+    let civil = Civil { year: i64::from(year), month, day: civil_day, hour, minute, second, nano };
+    if !civil.is_valid() {
+        return None;
+    }
+    let (offset_s, rest) = match rest.strip_prefix(b" ").and_then(take_offset) {
+        Some((offset, rest)) => (Some(offset), rest),
+        None => (None, rest),
+    };
+    Some((Stamp { civil, offset_s, precision }, rest))
+}
+
+/// Epoch seconds with an optional fraction, or epoch ms/µs/ns by number of digits
+/// (9–11 s, 12–14 ms, 15–17 µs, 18–19 ns), alone in `text`.
+pub fn parse_epoch(text: &[u8]) -> Option<(i64, TimePrecision)> {
+    let (whole, rest) = take_u64(text)?;
+    let digits = text.len() - rest.len();
+    let whole = i64::try_from(whole).ok()?;
+    if rest.is_empty() {
+        return Some(match digits {
+            9..=11 => (whole.checked_mul(SECOND_NS)?, TimePrecision::Second),
+            12..=14 => (whole.checked_mul(1_000_000)?, TimePrecision::Milli),
+            15..=17 => (whole.checked_mul(1000)?, TimePrecision::Micro),
+            18..=19 => (whole, TimePrecision::Nano),
+            _ => return None,
+        });
+    }
+    let (nano, precision, rest) = take_fraction(rest);
+    (rest.is_empty() && (9..=11).contains(&digits))
+        .then(|| Some((whole.checked_mul(SECOND_NS)?.checked_add(i64::from(nano))?, precision)))?
+}
+
+/// The latest year that puts a year-less stamp no more than 24 h after the reference
+/// time; 29 February: the latest leap year that does.
+#[inline]
+pub fn infer_year(civil: &mut Civil, offset_s: i32, reference_ns: i64) {
+    let limit_s = (reference_ns.saturating_add(DAY_NS)).div_euclid(SECOND_NS);
+    let (mut year, _, _) = civil_from_days(limit_s.saturating_add(i64::from(offset_s)).div_euclid(86_400));
+    // A year too late at most, and eight between leap years around a century.
+    for _ in 0..9 {
+        civil.year = year;
+        let exists = civil.month != 2 || civil.day != 29 || is_leap(year);
+        if exists && civil.seconds() - i64::from(offset_s) <= limit_s {
+            return;
+        }
+        year -= 1;
+    }
+}
+
+/// Writes an instant as RFC 3339 UTC: no fraction, or 3, 6 or 9 digits.
+pub fn format_rfc3339(time_ns: i64) -> String {
+    let seconds = time_ns.div_euclid(SECOND_NS);
+    let nano = time_ns.rem_euclid(SECOND_NS);
+    let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+    let of_day = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if nano % 1_000_000 == 0 {
+        if nano != 0 {
+            text += &format!(".{:03}", nano / 1_000_000);
+        }
+    } else if nano % 1000 == 0 {
+        text += &format!(".{:06}", nano / 1000);
+    } else {
+        text += &format!(".{nano:09}");
+    }
+    text.push('Z');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn iso(text: &str) -> String {
+        let (stamp, rest) = take_iso(text.as_bytes()).expect("reads");
+        format!(
+            "{} {:?} rest={:?}",
+            format_rfc3339(stamp.civil.at_offset(stamp.offset_s.unwrap_or(0)).unwrap()),
+            stamp.precision,
+            std::str::from_utf8(rest).unwrap()
+        )
+    }
+
+    #[test]
+    fn iso_forms() {
+        assert_eq!(iso("2026-03-01T08:09:10Z"), "2026-03-01T08:09:10Z Second rest=\"\"");
+        assert_eq!(iso("2026-03-01 08:09:10,5+09:00 x"), "2026-02-28T23:09:10.500Z Milli rest=\" x\"");
+        assert_eq!(iso("2026/03/01T08:09:10.123456789-0330"), "2026-03-01T11:39:10.123456789Z Nano rest=\"\"");
+        assert_eq!(iso("2016-12-31T23:59:60Z"), "2017-01-01T00:00:00Z Second rest=\"\"");
+        assert_eq!(iso("2026-03-01T24:00:00Z"), "2026-03-02T00:00:00Z Second rest=\"\"");
+        for bad in [
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-03-01T25:00:00Z",
+            "2026-03-01",
+            "",
+            "2026-03-01T08:0x:10Z",
+        ] {
+            assert!(take_iso(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn year_rolls_over_at_new_year() {
+        let reference = take_iso(b"2026-01-01T00:00:00Z").unwrap().0.civil.at_offset(0).unwrap();
+        let year = |month, day, reference| {
+            let mut civil = Civil { year: 0, month, day, hour: 12, minute: 0, second: 0, nano: 0 };
+            infer_year(&mut civil, 0, reference);
+            civil.year
+        };
+        assert_eq!(year(12, 31, reference), 2025);
+        assert_eq!(year(1, 1, reference), 2026);
+        assert_eq!(year(1, 2, reference), 2025, "more than 24 h ahead belongs to the year before");
+        assert_eq!(year(2, 29, reference), 2024, "29 February takes the latest leap year");
+    }
+
+    #[test]
+    fn epochs_by_length() {
+        assert_eq!(parse_epoch(b"1700000000"), Some((1_700_000_000 * SECOND_NS, TimePrecision::Second)));
+        assert_eq!(parse_epoch(b"1700000000123"), Some((1_700_000_000_123_000_000, TimePrecision::Milli)));
+        assert_eq!(parse_epoch(b"1700000000.5"), Some((1_700_000_000_500_000_000, TimePrecision::Milli)));
+        assert_eq!(parse_epoch(b"17"), None);
+        assert_eq!(parse_epoch(b"1700000000x"), None);
+    }
+
+    #[test]
+    fn clf() {
+        let (stamp, rest) = take_clf(b"10/Oct/2000:13:55:36 -0700] x").unwrap();
+        assert_eq!(format_rfc3339(stamp.civil.at_offset(stamp.offset_s.unwrap()).unwrap()), "2000-10-10T20:55:36Z");
+        assert_eq!(rest, b"] x");
+    }
+
+    proptest! {
+        #[test]
+        fn civil_round_trips(days in -200_000i64..200_000) {
+            let (year, month, day) = civil_from_days(days);
+            prop_assert_eq!(days_from_civil(year, month, day), days);
+        }
+
+        #[test]
+        fn formats_read_back(time_ns in 0i64..4_000_000_000_000_000_000) {
+            let text = format_rfc3339(time_ns);
+            let (stamp, rest) = take_iso(text.as_bytes()).unwrap();
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(stamp.civil.at_offset(0), Some(time_ns));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let _ = (take_iso(&bytes), take_clf(&bytes), parse_epoch(&bytes), take_offset(&bytes), month(&bytes));
+        }
+    }
+}

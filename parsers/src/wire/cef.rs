@@ -1,0 +1,10 @@
+//! ArcSight Common Event Format.
+
+use crate::decode::Context;
+use crate::event::EventWriter;
+use crate::wire::syslog::Header;
+
+/// Decodes a CEF record; `false` = it is none.
+pub(crate) fn decode<'a>(_writer: &mut EventWriter<'a>, _context: &Context<'_>, _header: &Header<'a>) -> bool {
+    false
+}

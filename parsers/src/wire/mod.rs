@@ -1,0 +1,6 @@
+//! One file a wire format: bytes to fields under the names the wire gives.
+
+pub mod cef;
+pub mod json;
+pub mod kv;
+pub mod syslog;

@@ -1,0 +1,153 @@
+//! The declared zone of a source.
+
+use std::cell::Cell;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::time::{Civil, DAY_NS, SECOND_NS};
+
+/// The zone that zone-less stamps of a source are in.
+pub struct Zone {
+    name: String,
+    kind: ZoneKind,
+    /// The last UTC day looked up in a named zone, with its offset where the whole day has one.
+    last: Cell<(i64, i32)>,
+}
+
+enum ZoneKind {
+    Fixed(i32),
+    Named(TimeZone),
+}
+
+impl Clone for Zone {
+    fn clone(&self) -> Self {
+        let kind = match &self.kind {
+            ZoneKind::Fixed(offset) => ZoneKind::Fixed(*offset),
+            ZoneKind::Named(zone) => ZoneKind::Named(zone.clone()),
+        };
+        Zone { name: self.name.clone(), kind, last: Cell::new((i64::MIN, 0)) }
+    }
+}
+
+impl std::fmt::Debug for Zone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Zone({})", self.name)
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Zone::utc()
+    }
+}
+
+impl Zone {
+    /// Coordinated Universal Time.
+    pub fn utc() -> Self {
+        Zone { name: "UTC".into(), kind: ZoneKind::Fixed(0), last: Cell::new((i64::MIN, 0)) }
+    }
+
+    /// A zone by IANA name (`Asia/Tokyo`), `UTC`, `Z`, or offset (`+09:00`, `-0330`).
+    ///
+    /// # Errors
+    /// A text that is neither says so, with what to write.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fixed = crate::time::take_offset(text.as_bytes()).filter(|(_, rest)| rest.is_empty());
+        let kind = match fixed {
+            Some((offset, _)) => ZoneKind::Fixed(offset),
+            None => ZoneKind::Named(TimeZone::get(text).map_err(|_| {
+                format!("unknown time zone `{text}`: use an IANA name such as Asia/Tokyo, or an offset such as +09:00")
+            })?),
+        };
+        Ok(Zone { name: text.to_owned(), kind, last: Cell::new((i64::MIN, 0)) })
+    }
+
+    /// The name it was declared by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Seconds east of UTC at a civil time; in a fold the earlier, in a gap the offset before it.
+    pub fn offset_s(&self, civil: &Civil) -> i32 {
+        match &self.kind {
+            ZoneKind::Fixed(offset) => *offset,
+            ZoneKind::Named(zone) => {
+                let day = civil.seconds().div_euclid(86_400);
+                let (cached_day, cached) = self.last.get();
+                if cached_day == day {
+                    return cached;
+                }
+                let at = |seconds: i64| {
+                    let (year, month, date) = crate::time::civil_from_days(seconds.div_euclid(86_400));
+                    let of_day = seconds.rem_euclid(86_400);
+                    let local = DateTime::new(
+                        year.clamp(-9998, 9998) as i16,
+                        month as i8,
+                        date as i8,
+                        (of_day / 3600) as i8,
+                        (of_day / 60 % 60) as i8,
+                        (of_day % 60) as i8,
+                        0,
+                    );
+                    local
+                        .ok()
+                        .and_then(|local| zone.to_ambiguous_zoned(local).compatible().ok())
+                        .map_or(0, |zoned| zoned.offset().seconds())
+                };
+                let offset = at(civil.seconds());
+                // A day that begins and ends in the same offset has no change inside that we could miss:
+                // no zone changes twice in one day.
+                if at(day * 86_400) == offset && at(day * 86_400 + 86_399) == offset {
+                    self.last.set((day, offset));
+                }
+                offset
+            }
+        }
+    }
+
+    /// The offset at an instant, for the year of a year-less stamp.
+    pub fn offset_at_ns(&self, time_ns: i64) -> i32 {
+        match &self.kind {
+            ZoneKind::Fixed(offset) => *offset,
+            ZoneKind::Named(_) => {
+                let (year, month, day) = crate::time::civil_from_days(time_ns.div_euclid(DAY_NS));
+                let of_day = (time_ns.rem_euclid(DAY_NS) / SECOND_NS) as u32;
+                self.offset_s(&Civil {
+                    year,
+                    month,
+                    day,
+                    hour: of_day / 3600,
+                    minute: of_day / 60 % 60,
+                    second: of_day % 60,
+                    nano: 0,
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn civil(month: u32, day: u32, hour: u32) -> Civil {
+        Civil { year: 2026, month, day, hour, minute: 0, second: 0, nano: 0 }
+    }
+
+    #[test]
+    fn named_zones_follow_their_changes_within_the_day() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        assert_eq!(berlin.offset_s(&civil(1, 1, 0)), 3600);
+        assert_eq!(berlin.offset_s(&civil(3, 29, 1)), 3600);
+        assert_eq!(berlin.offset_s(&civil(3, 29, 12)), 7200);
+        assert_eq!(berlin.offset_s(&civil(3, 29, 1)), 3600, "the cache holds no day with a change");
+        assert_eq!(Zone::parse("Asia/Tokyo").unwrap().offset_s(&civil(7, 1, 0)), 32_400);
+    }
+
+    #[test]
+    fn offsets_and_errors() {
+        assert_eq!(Zone::parse("+05:45").unwrap().offset_s(&civil(1, 1, 0)), 20_700);
+        assert!(Zone::parse("Mars/Olympus").unwrap_err().contains("Asia/Tokyo"));
+    }
+}
