@@ -31,6 +31,9 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
     if memchr::memchr(0, record).is_some() {
         writer.defect(Defect::Nul);
     }
+    if !record.is_ascii() && std::str::from_utf8(record).is_err() {
+        writer.defect(Defect::InvalidUtf8);
+    }
     // Formats without a syslog header first: their first byte tells.
     let bare = match record[0] {
         b'{' => json_record(writer, context, record),
@@ -71,9 +74,9 @@ fn message<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
 fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let text = header.message;
     match header.appname {
-        b"sshd" | b"sshd-session" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod" | b"userdel" | b"groupadd"
-        | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond" | b"polkitd"
-        | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd" => {
+        b"sshd" | b"sshd-session" | b"sshd-auth" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod"
+        | b"userdel" | b"groupadd" | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond"
+        | b"polkitd" | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd" | b"groupmod" | b"crontab" => {
             if linux_auth::decode(writer, context, header) {
                 return true;
             }
@@ -93,50 +96,53 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
                 return true;
             }
         }
-        b"suricata" | b"nginx" | b"apache" | b"apache2" | b"httpd" => {
+        b"nginx" | b"apache" | b"apache2" | b"httpd" => {
             if access_log::decode(writer, context, header) {
                 return true;
             }
         }
         _ => {}
     }
-    let json_at = if text.starts_with(b"{") {
-        Some(text)
-    } else {
-        text.strip_prefix(b"@cee:").map(|rest| rest.trim_ascii_start())
+    let known = match text.first() {
+        Some(b'{') => json_record(writer, context, text),
+        Some(b'@') => {
+            text.strip_prefix(b"@cee:").is_some_and(|object| json_record(writer, context, object.trim_ascii_start()))
+        }
+        Some(b'C') => text.starts_with(b"CEF:") && cef::decode(writer, context, header),
+        Some(b'p' | b'P') => {
+            (text.starts_with(b"pam_") || text.starts_with(b"PAM ")) && linux_auth::decode(writer, context, header)
+        }
+        Some(byte) if byte.is_ascii_digit() => squid::decode(writer, context, header),
+        _ => false,
     };
-    if let Some(object) = json_at {
-        if json_record(writer, context, object) {
+    if known || by_inner_mark(writer, context, header) {
+        return true;
+    }
+    // Every access log format quotes the request.
+    header.present && memchr::memchr(b'"', text).is_some() && access_log::decode(writer, context, header)
+}
+
+/// Marks that stand within the message: all hold a `%` or a `=`, so one pass finds them.
+fn by_inner_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
+    let text = header.message;
+    let head = &text[..text.len().min(MARK_WITHIN_BYTES)];
+    for at in memchr::memchr2_iter(b'=', b'%', head) {
+        let (before, after) = (&text[..at], &text[at + 1..]);
+        let known = if text[at] == b'%' {
+            (after.starts_with(b"ASA-") || after.starts_with(b"FTD-")) && cisco_asa::decode(writer, context, header)
+        } else if before.ends_with(b"IN") {
+            netfilter::decode(writer, context, header)
+        } else if before.ends_with(b"type") || after.starts_with(b"audit(") {
+            memmem::find(head, b"audit(").is_some() && auditd::decode(writer, context, header)
+        } else {
+            (before.ends_with(b"devname") || before.ends_with(b"logid") || before == b"date")
+                && fortigate::decode(writer, context, header)
+        };
+        if known {
             return true;
         }
     }
-    let head = &text[..text.len().min(MARK_WITHIN_BYTES)];
-    if text.starts_with(b"CEF:") && cef::decode(writer, context, header) {
-        return true;
-    }
-    if (header.appname.starts_with(b"%ASA-")
-        || memchr::memchr(b'%', head).is_some_and(|at| head[at..].starts_with(b"%ASA-")))
-        && cisco_asa::decode(writer, context, header)
-    {
-        return true;
-    }
-    if (text.starts_with(b"date=")
-        || memmem::find(head, b"devname=").is_some()
-        || memmem::find(head, b"logid=").is_some())
-        && fortigate::decode(writer, context, header)
-    {
-        return true;
-    }
-    if memmem::find(head, b"audit(").is_some() && auditd::decode(writer, context, header) {
-        return true;
-    }
-    if memmem::find(head, b"IN=").is_some() && netfilter::decode(writer, context, header) {
-        return true;
-    }
-    if !text.is_empty() && text[0].is_ascii_digit() && squid::decode(writer, context, header) {
-        return true;
-    }
-    header.present && access_log::decode(writer, context, header)
+    false
 }
 
 /// A JSON object: its members as fields, then the product they show.
@@ -155,7 +161,9 @@ fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: 
 fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) {
     let pairs =
         if memchr::memchr(b'=', header.message).is_some() { kv::decode(writer, context, header.message) } else { 0 };
-    writer.put(ecs::MESSAGE, header.message);
+    if !header.message.is_empty() {
+        writer.put(ecs::MESSAGE, header.message);
+    }
     let (product, log_source): (ProductId, _) = match (header.present, pairs) {
         (true, _) => (products::SYSLOG, logsource::LINUX_SYSLOG),
         (false, 0) => {

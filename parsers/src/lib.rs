@@ -17,6 +17,8 @@ pub mod ip;
 pub mod logsource;
 pub mod number;
 pub mod products;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod wire;
 pub mod zone;

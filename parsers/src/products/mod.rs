@@ -5,6 +5,7 @@ pub(crate) mod auditd;
 pub(crate) mod cisco_asa;
 pub(crate) mod fortigate;
 pub(crate) mod linux_auth;
+pub(crate) mod names;
 pub(crate) mod netfilter;
 pub(crate) mod squid;
 pub(crate) mod suricata;
@@ -57,7 +58,7 @@ products! {
     JSON = "json" "json" "" "" ["" "" ""] &[];
     KV = "kv" "kv" "" "" ["" "" ""] &[];
     CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] &[];
-    LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] &[];
+    LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
     NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] &[];
     AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] &[];
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] &[];

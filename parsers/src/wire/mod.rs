@@ -4,3 +4,5 @@ pub mod cef;
 pub mod json;
 pub mod kv;
 pub mod syslog;
+#[cfg(test)]
+mod syslog_tests;
