@@ -1,0 +1,391 @@
+//! The configuration of inputs, as the TOML tables `[[input]]` spell it.
+//!
+//! One flat struct for all types, because serde's tagged enums lose the place of an error in the file:
+//! [`InputSpec`] refuses unknown keys with line and column, then [`InputSpec::kind`] refuses keys that
+//! the input's type has no use for and gives every default its value.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use noroshi_parsers::frame::RECORD_BYTES_MAX;
+
+/// Connections open at once. Each costs a buffer of 16 KiB that grows to one record at most, so the
+/// usual case is 64 MiB.
+pub const CONNECTIONS_MAX: u32 = 4096;
+
+/// Seconds without a byte after which a connection is closed. Devices that log little keep theirs for
+/// hours; a day of silence is a peer that is gone without a word.
+pub const IDLE_TIMEOUT_S: u64 = 86_400;
+
+/// Seconds a TLS handshake may take, so that silent peers do not hold connections.
+pub const HANDSHAKE_TIMEOUT_S: u64 = 10;
+
+/// Largest UDP payload over IPv4 (65,535 less both headers, RFC 768 and RFC 791); over IPv6 it is
+/// 20 bytes more, and no sender of logs comes near.
+pub const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// Receive buffer asked for per UDP socket: 32 MiB hold 0.3 s of 200,000 datagrams/s of 310 bytes as the
+/// kernel accounts them (each about doubled).
+pub const RECEIVE_BUFFER_BYTES: usize = 32 << 20;
+
+/// Sockets on one UDP address at most; the kernel spreads senders over them, and each is a thread.
+pub const UDP_SOCKETS_MAX: u16 = 64;
+
+/// Milliseconds between two looks at followed files.
+pub const POLL_INTERVAL_MS: u64 = 200;
+
+/// What an input is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InputType {
+    /// Datagrams, one record each (RFC 5426).
+    Udp,
+    /// Streams with octet counts and newlines (RFC 6587).
+    Tcp,
+    /// The same inside TLS (RFC 5425).
+    Tls,
+    /// Files that are followed.
+    File,
+    /// Standard input.
+    Stdin,
+}
+
+/// Where following a file begins that has no checkpoint and was there at the start. Files that
+/// appear later are read from their begin always.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum From {
+    /// At the file's begin: nothing is missed.
+    #[default]
+    Start,
+    /// At its end: only what is written from now on.
+    End,
+}
+
+/// Which framing a connection may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FramingMode {
+    /// An octet count where one is, else newline; both on one connection.
+    #[default]
+    Auto,
+    /// Newline only: a line that reads like an octet count cannot swallow its successors.
+    Newline,
+}
+
+/// What ends a record without octet count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trailer {
+    /// LF, a CR before it stripped.
+    #[default]
+    Lf,
+    /// NUL, for devices that end records so (RFC 6587 §3.4.2).
+    Nul,
+}
+
+/// One `[[input]]` table: the keys of all types, and the per-source keys that the engine reads.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Name in logs, metrics and the ledger; unique.
+    pub name: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub input_type: InputType,
+
+    /// udp, tcp, tls: address and port; port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// udp: sockets on that address (SO_REUSEPORT), one thread each.
+    pub sockets: Option<u16>,
+    /// udp: receive buffer asked of the kernel per socket.
+    pub receive_buffer_bytes: Option<usize>,
+    /// udp: longest datagram taken whole.
+    pub datagram_bytes_max: Option<usize>,
+    /// tcp, tls: connections open at once.
+    pub connections_max: Option<u32>,
+    /// tcp, tls: a connection silent for so long is closed.
+    pub idle_timeout_s: Option<u64>,
+    /// tcp, tls, file, stdin: a longer record is cut into parts.
+    pub record_bytes_max: Option<usize>,
+    /// tcp, tls: which framing is recognised.
+    pub framing: Option<FramingMode>,
+    /// tcp, tls: what ends a record without octet count.
+    pub trailer: Option<Trailer>,
+    /// tls: certificate chain, PEM.
+    pub certificate_file: Option<PathBuf>,
+    /// tls: private key, PEM.
+    pub key_file: Option<PathBuf>,
+    /// tls: a client must show a certificate signed by one of these, PEM.
+    pub client_ca_file: Option<PathBuf>,
+    /// file: paths and globs.
+    pub paths: Option<Vec<String>>,
+    /// file: where to begin without a checkpoint.
+    pub from: Option<From>,
+    /// file: time between two looks.
+    pub poll_interval_ms: Option<u64>,
+
+    /// Format of the records, or absent for detection per record. Read by the engine.
+    pub format: Option<String>,
+    /// Zone of stamps without one. Read by the engine.
+    pub timezone: Option<String>,
+    /// Character set. Read by the engine.
+    pub charset: Option<String>,
+    /// Declared lateness of the sources of this input. Read by the engine.
+    pub lateness_s: Option<u64>,
+    /// Skew ahead of receive time that is still accepted. Read by the engine.
+    pub allowed_skew_s: Option<u64>,
+    /// Silence after which a source holds others back no longer. Read by the engine.
+    pub source_idle_timeout_s: Option<u64>,
+}
+
+/// An [`InputSpec`] with its type's keys only and every default filled in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum InputKind {
+    /// See [`UdpConfig`].
+    Udp(UdpConfig),
+    /// See [`StreamConfig`].
+    Tcp(StreamConfig),
+    /// See [`StreamConfig`] and [`TlsConfig`].
+    Tls(StreamConfig, TlsConfig),
+    /// See [`FileConfig`].
+    File(FileConfig),
+    /// Standard input, with its longest record.
+    Stdin {
+        /// A longer record is cut into parts.
+        record_bytes_max: usize,
+    },
+}
+
+/// A UDP listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UdpConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Sockets on it.
+    pub sockets: u16,
+    /// Receive buffer asked for per socket.
+    pub receive_buffer_bytes: usize,
+    /// Longest datagram taken whole.
+    pub datagram_bytes_max: usize,
+}
+
+/// A TCP or TLS listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Connections open at once.
+    pub connections_max: u32,
+    /// A connection silent for so long is closed.
+    pub idle_timeout_s: u64,
+    /// A longer record is cut into parts.
+    pub record_bytes_max: usize,
+    /// Which framing is recognised.
+    pub framing: FramingMode,
+    /// What ends a record without octet count.
+    pub trailer: Trailer,
+}
+
+/// The TLS side of a listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsConfig {
+    /// Certificate chain, PEM.
+    pub certificate_file: PathBuf,
+    /// Private key, PEM.
+    pub key_file: PathBuf,
+    /// CAs of client certificates, PEM; given, a client must show one.
+    pub client_ca_file: Option<PathBuf>,
+}
+
+/// Files that are followed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileConfig {
+    /// Paths and globs.
+    pub paths: Vec<String>,
+    /// Where to begin without a checkpoint.
+    pub from: From,
+    /// Time between two looks.
+    pub poll_interval_ms: u64,
+    /// A longer record is cut into parts.
+    pub record_bytes_max: usize,
+}
+
+/// One key that is wrong, with the way out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SpecError {
+    /// The key in its `[[input]]` table.
+    pub key: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl InputSpec {
+    /// A spec with a name and a type and no other key, to be filled in by code.
+    pub fn new(name: impl Into<String>, input_type: InputType) -> Self {
+        Self {
+            name: name.into(),
+            input_type,
+            listen: None,
+            sockets: None,
+            receive_buffer_bytes: None,
+            datagram_bytes_max: None,
+            connections_max: None,
+            idle_timeout_s: None,
+            record_bytes_max: None,
+            framing: None,
+            trailer: None,
+            certificate_file: None,
+            key_file: None,
+            client_ca_file: None,
+            paths: None,
+            from: None,
+            poll_interval_ms: None,
+            format: None,
+            timezone: None,
+            charset: None,
+            lateness_s: None,
+            allowed_skew_s: None,
+            source_idle_timeout_s: None,
+        }
+    }
+
+    /// The keys given that belong to some types only, with those types.
+    fn given(&self) -> Vec<(&'static str, &'static [InputType])> {
+        use InputType::{File, Stdin, Tcp, Tls, Udp};
+        let keys: [(bool, &'static str, &'static [InputType]); 15] = [
+            (self.listen.is_some(), "listen", &[Udp, Tcp, Tls]),
+            (self.sockets.is_some(), "sockets", &[Udp]),
+            (self.receive_buffer_bytes.is_some(), "receive_buffer_bytes", &[Udp]),
+            (self.datagram_bytes_max.is_some(), "datagram_bytes_max", &[Udp]),
+            (self.connections_max.is_some(), "connections_max", &[Tcp, Tls]),
+            (self.idle_timeout_s.is_some(), "idle_timeout_s", &[Tcp, Tls]),
+            (self.record_bytes_max.is_some(), "record_bytes_max", &[Tcp, Tls, File, Stdin]),
+            (self.framing.is_some(), "framing", &[Tcp, Tls]),
+            (self.trailer.is_some(), "trailer", &[Tcp, Tls]),
+            (self.certificate_file.is_some(), "certificate_file", &[Tls]),
+            (self.key_file.is_some(), "key_file", &[Tls]),
+            (self.client_ca_file.is_some(), "client_ca_file", &[Tls]),
+            (self.paths.is_some(), "paths", &[File]),
+            (self.from.is_some(), "from", &[File]),
+            (self.poll_interval_ms.is_some(), "poll_interval_ms", &[File]),
+        ];
+        keys.into_iter().filter(|k| k.0).map(|k| (k.1, k.2)).collect()
+    }
+
+    /// The input's type with its keys checked.
+    ///
+    /// # Errors
+    /// Every key that is missing, out of range, or without meaning for the type.
+    pub fn kind(&self) -> Result<InputKind, Vec<SpecError>> {
+        let mut errors = Vec::new();
+        let type_name = format!("{:?}", self.input_type).to_lowercase();
+        for (key, types) in self.given() {
+            if !types.contains(&self.input_type) {
+                let types: Vec<String> = types.iter().map(|t| format!("\"{t:?}\"").to_lowercase()).collect();
+                errors.push(SpecError {
+                    key,
+                    what: format!("`{key}` has no meaning for type \"{type_name}\""),
+                    help: format!("remove it, or use it with type {}", types.join(", ")),
+                });
+            }
+        }
+        let mut missing = |key: &'static str, example: &str| {
+            errors.push(SpecError {
+                key,
+                what: format!("`{key}` is missing"),
+                help: format!("type \"{type_name}\" needs it, for example {key} = {example}"),
+            });
+        };
+        let listener = matches!(self.input_type, InputType::Udp | InputType::Tcp | InputType::Tls);
+        if listener && self.listen.is_none() {
+            missing("listen", "\"0.0.0.0:5514\"");
+        }
+        if self.input_type == InputType::Tls {
+            if self.certificate_file.is_none() {
+                missing("certificate_file", "\"/etc/noroshi/tls/server.pem\"");
+            }
+            if self.key_file.is_none() {
+                missing("key_file", "\"/etc/noroshi/tls/server.key\"");
+            }
+        }
+        if self.input_type == InputType::File && self.paths.as_ref().is_none_or(Vec::is_empty) {
+            missing("paths", "[\"/var/log/*.log\"]");
+        }
+        let ranges: [(&'static str, Option<u64>, u64, u64); 7] = [
+            ("sockets", self.sockets.map(u64::from), 1, u64::from(UDP_SOCKETS_MAX)),
+            ("receive_buffer_bytes", self.receive_buffer_bytes.map(|n| n as u64), 4096, i32::MAX as u64 / 2),
+            ("datagram_bytes_max", self.datagram_bytes_max.map(|n| n as u64), 480, DATAGRAM_BYTES_MAX as u64),
+            ("connections_max", self.connections_max.map(u64::from), 1, 1 << 20),
+            ("idle_timeout_s", self.idle_timeout_s, 1, 366 * 86_400),
+            ("record_bytes_max", self.record_bytes_max.map(|n| n as u64), 480, 64 << 20),
+            ("poll_interval_ms", self.poll_interval_ms, 1, 3_600_000),
+        ];
+        for (key, value, least, most) in ranges {
+            if let Some(value) = value
+                && !(least..=most).contains(&value)
+            {
+                errors.push(SpecError {
+                    key,
+                    what: format!("`{key}` is {value}"),
+                    help: format!("give a number from {least} to {most}"),
+                });
+            }
+        }
+        for pattern in self.paths.iter().flatten() {
+            if let Err(error) = glob::Pattern::new(pattern) {
+                errors.push(SpecError {
+                    key: "paths",
+                    what: format!("`{pattern}` is not a glob: {error}"),
+                    help: "wildcards are *, ?, [a-z] and **; write a literal [ as [[]".to_owned(),
+                });
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(self.checked_kind())
+    }
+
+    /// The kind, once nothing is missing.
+    fn checked_kind(&self) -> InputKind {
+        let record_bytes_max = self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX);
+        let listen = self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let stream = StreamConfig {
+            listen,
+            connections_max: self.connections_max.unwrap_or(CONNECTIONS_MAX),
+            idle_timeout_s: self.idle_timeout_s.unwrap_or(IDLE_TIMEOUT_S),
+            record_bytes_max,
+            framing: self.framing.unwrap_or_default(),
+            trailer: self.trailer.unwrap_or_default(),
+        };
+        match self.input_type {
+            InputType::Udp => InputKind::Udp(UdpConfig {
+                listen,
+                sockets: self.sockets.unwrap_or(1),
+                receive_buffer_bytes: self.receive_buffer_bytes.unwrap_or(RECEIVE_BUFFER_BYTES),
+                datagram_bytes_max: self.datagram_bytes_max.unwrap_or(DATAGRAM_BYTES_MAX),
+            }),
+            InputType::Tcp => InputKind::Tcp(stream),
+            InputType::Tls => InputKind::Tls(
+                stream,
+                TlsConfig {
+                    certificate_file: self.certificate_file.clone().unwrap_or_default(),
+                    key_file: self.key_file.clone().unwrap_or_default(),
+                    client_ca_file: self.client_ca_file.clone(),
+                },
+            ),
+            InputType::File => InputKind::File(FileConfig {
+                paths: self.paths.clone().unwrap_or_default(),
+                from: self.from.unwrap_or_default(),
+                poll_interval_ms: self.poll_interval_ms.unwrap_or(POLL_INTERVAL_MS),
+                record_bytes_max,
+            }),
+            InputType::Stdin => InputKind::Stdin { record_bytes_max },
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Reading streams to their end: files whole (plain, gzip, zstd) and standard input.
+//!
+//! [`RecordReader`] serves replay, parse and match, which pull batches; the `stdin` input of a running
+//! engine pushes them. Both frame by newline, in place: bytes are read to the end of the batch's
+//! buffer, and only an unfinished line is carried over to the next.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use noroshi_parsers::frame::{Framer, Framing, Position, RECORD_BYTES_MAX};
+
+use crate::batch::{BATCH_BYTES, Batch, BatchPool, FileIdentity, Fingerprint, InputIndex, Origin, RecordRef};
+use crate::counters::{InputCounters, Tally};
+
+/// Bytes asked of one read: a batch's worth.
+const READ_BYTES: usize = BATCH_BYTES;
+
+/// A file or stream that could not be read (on).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReadError {
+    /// Which file; `-` for standard input.
+    pub path: PathBuf,
+    /// Uncompressed bytes that were handed over before.
+    pub bytes_read: u64,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub help: &'static str,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read {}: {}", self.path.display(), self.what)?;
+        if self.bytes_read > 0 {
+            write!(f, " after {} bytes, which were kept", self.bytes_read)?;
+        }
+        write!(f, "; {}", self.help)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Lines of one stream, framed in the buffer of a batch.
+#[derive(Debug)]
+pub(crate) struct LineStream {
+    framer: Framer,
+    /// The begin of a record whose end was not read yet. At most one record's limit.
+    carry: Vec<u8>,
+}
+
+impl LineStream {
+    pub(crate) fn new(record_bytes_max: usize, position: Position) -> Self {
+        Self { framer: Framer::resume(Framing::NEWLINE, record_bytes_max, position), carry: Vec::new() }
+    }
+
+    /// Where reading can be taken up again without losing or doubling a record.
+    pub(crate) fn position(&self) -> Position {
+        self.framer.position()
+    }
+
+    /// True when part of a record is still waiting for its end.
+    pub(crate) fn has_rest(&self) -> bool {
+        !self.carry.is_empty() || self.framer.inside_record()
+    }
+
+    /// Reads once, at most `bytes_max`, and adds the records completed to `batch`; 0 at the end of what there is.
+    pub(crate) fn read(
+        &mut self,
+        reader: &mut (impl Read + ?Sized),
+        bytes_max: usize,
+        batch: &mut Batch,
+        origin: u16,
+        now_ns: i64,
+        tally: &mut Tally,
+    ) -> io::Result<usize> {
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(&self.carry);
+        let filled = batch.bytes.len();
+        batch.bytes.resize(filled + bytes_max.min(READ_BYTES), 0);
+        let read = loop {
+            match reader.read(&mut batch.bytes[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let read = match read {
+            Ok(read) if read > 0 => read,
+            nothing => {
+                batch.bytes.truncate(start);
+                return nothing;
+            }
+        };
+        batch.bytes.truncate(filled + read);
+        self.frame(batch, start, origin, now_ns, false, tally);
+        Ok(read)
+    }
+
+    /// Hands over what is left as an unterminated record.
+    pub(crate) fn finish(&mut self, batch: &mut Batch, origin: u16, now_ns: i64, tally: &mut Tally) {
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(&self.carry);
+        self.frame(batch, start, origin, now_ns, true, tally);
+    }
+
+    fn frame(&mut self, batch: &mut Batch, start: usize, origin: u16, now_ns: i64, end: bool, tally: &mut Tally) {
+        let Batch { bytes, records, receive_time_ns, .. } = batch;
+        if records.is_empty() {
+            *receive_time_ns = now_ns;
+        }
+        let consumed = self.framer.frame(&bytes[start..], end, |frame| {
+            let len = frame.end - frame.start;
+            tally.count(len, frame.flags);
+            records.push(RecordRef {
+                at: (start + frame.start) as u32,
+                len: len as u32,
+                origin,
+                flags: frame.flags,
+                part: frame.part,
+                offset: frame.offset,
+                line: frame.line,
+                receive_time_ns: now_ns,
+            });
+        });
+        self.carry.clear();
+        self.carry.extend_from_slice(&bytes[start + consumed..]);
+        bytes.truncate(start + consumed);
+    }
+}
+
+/// Pulls batches of lines from a file read whole, or from any reader.
+pub struct RecordReader {
+    lines: LineStream,
+    reader: Box<dyn Read + Send>,
+    path: PathBuf,
+    origin: Arc<Origin>,
+    input: InputIndex,
+    pool: BatchPool,
+    /// A batch is handed out after every read, however little it brought: the source is live.
+    live: bool,
+    bytes_read: u64,
+    failed: Option<ReadError>,
+    ended: bool,
+    counters: InputCounters,
+}
+
+impl fmt::Debug for RecordReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordReader")
+            .field("path", &self.path)
+            .field("bytes_read", &self.bytes_read)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RecordReader {
+    /// Opens a file. Its content decides how it is read, not its name: gzip (RFC 1952) and zstd
+    /// (RFC 8878) by their magic numbers, with concatenated members and frames; else plain.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is a directory, or its first bytes cannot be read.
+    pub fn open(path: &Path, input: InputIndex, pool: &BatchPool) -> Result<Self, ReadError> {
+        let failed = |error: &io::Error| read_error(path, 0, error);
+        let mut file = File::open(path).map_err(|e| failed(&e))?;
+        let metadata = file.metadata().map_err(|e| failed(&e))?;
+        if metadata.is_dir() {
+            return Err(failed(&io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let mut head = Vec::with_capacity(Fingerprint::BYTES_MAX);
+        (&mut file).take(Fingerprint::BYTES_MAX as u64).read_to_end(&mut head).map_err(|e| failed(&e))?;
+        let identity = FileIdentity { dev: metadata.dev(), ino: metadata.ino(), fingerprint: Fingerprint::of(&head) };
+        let compression = Compression::of(&head);
+        let raw = io::Cursor::new(head).chain(file);
+        let reader: Box<dyn Read + Send> = match compression {
+            Compression::None => Box::new(raw),
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(raw).map_err(|e| failed(&e))?),
+        };
+        let origin = Origin::File { path: path.to_owned(), identity };
+        Ok(Self::new(reader, path.to_owned(), origin, false, input, pool))
+    }
+
+    /// Standard input, to its end; a batch is handed out after every read.
+    pub fn stdin(input: InputIndex, pool: &BatchPool) -> Self {
+        Self::new(Box::new(io::stdin()), PathBuf::from("-"), Origin::Stdin, true, input, pool)
+    }
+
+    /// Any reader, to its end; `origin` is what its records are said to come from.
+    pub fn from_reader(reader: Box<dyn Read + Send>, origin: Origin, input: InputIndex, pool: &BatchPool) -> Self {
+        let path = match &origin {
+            Origin::File { path, .. } => path.clone(),
+            _ => PathBuf::from("-"),
+        };
+        Self::new(reader, path, origin, true, input, pool)
+    }
+
+    fn new(
+        reader: Box<dyn Read + Send>,
+        path: PathBuf,
+        origin: Origin,
+        live: bool,
+        input: InputIndex,
+        pool: &BatchPool,
+    ) -> Self {
+        Self {
+            lines: LineStream::new(RECORD_BYTES_MAX, Position { offset: 0, line: 1 }),
+            reader,
+            path,
+            origin: Arc::new(origin),
+            input,
+            pool: pool.clone(),
+            live,
+            bytes_read: 0,
+            failed: None,
+            ended: false,
+            counters: InputCounters::default(),
+        }
+    }
+
+    /// Cuts records longer than this into parts. To be called before the first batch.
+    #[must_use]
+    pub fn record_bytes_max(mut self, bytes: usize) -> Self {
+        self.lines = LineStream::new(bytes, Position { offset: 0, line: 1 });
+        self
+    }
+
+    /// What its records come from.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// Uncompressed bytes read so far, for a progress bar.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// What was read so far, counted as a running input counts it.
+    pub fn counters(&self) -> &InputCounters {
+        &self.counters
+    }
+
+    /// The next batch, or `None` at the end. Its records carry `receive_time_ns`.
+    ///
+    /// # Errors
+    /// When reading fails or an archive is damaged: after everything readable was handed out, the
+    /// last record flagged as unterminated. The call after that returns `None`.
+    pub fn next_batch(&mut self, receive_time_ns: i64) -> Result<Option<Batch>, ReadError> {
+        if self.ended {
+            return self.failed.take().map_or(Ok(None), Err);
+        }
+        let mut batch = self.pool.take(self.input);
+        batch.origins.push(Arc::clone(&self.origin));
+        let mut tally = Tally::default();
+        while batch.bytes.len() < BATCH_BYTES && !self.ended {
+            match self.lines.read(&mut *self.reader, READ_BYTES, &mut batch, 0, receive_time_ns, &mut tally) {
+                Ok(0) => self.ended = true,
+                Ok(read) => {
+                    self.bytes_read += read as u64;
+                    if self.live && !batch.records.is_empty() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    self.failed = Some(read_error(&self.path, self.bytes_read, &error));
+                    self.ended = true;
+                }
+            }
+        }
+        if self.ended {
+            self.lines.finish(&mut batch, 0, receive_time_ns, &mut tally);
+        }
+        InputCounters::add(&self.counters.handed, tally.records);
+        tally.publish(&self.counters, false);
+        if batch.records.is_empty() {
+            return self.failed.take().map_or(Ok(None), Err);
+        }
+        Ok(Some(batch))
+    }
+}
+
+enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    fn of(head: &[u8]) -> Self {
+        // RFC 1952 §2.3.1; RFC 8878 §3.1.1 and §3.1.2 (a skippable frame may come first).
+        match head {
+            [0x1f, 0x8b, 8, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+fn read_error(path: &Path, bytes_read: u64, error: &io::Error) -> ReadError {
+    use io::ErrorKind as K;
+    let help = match error.kind() {
+        K::NotFound => "check the path",
+        K::PermissionDenied => "give the user it runs as read access (group adm reads /var/log on Debian)",
+        K::IsADirectory => "name its files, or use a glob such as directory/*.log",
+        K::UnexpectedEof | K::InvalidData | K::InvalidInput | K::Other => {
+            "the archive is cut off or damaged; fetch it again"
+        }
+        _ => "check the disk and the mount",
+    };
+    ReadError { path: path.to_owned(), bytes_read, what: error.to_string(), help }
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

@@ -1,0 +1,138 @@
+//! What the tests of this crate share: inputs at work, and waiting for what they bring.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use crate::{Batch, Clock, FileCheckpoint, InputCounters, InputSpec, Inputs, RecordFlags, Running, Shutdown};
+
+/// Far beyond what any test needs, so that only a fault reaches it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A clock that stands still.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now_ns(&self) -> i64 {
+        1_700_000_000_000_000_000
+    }
+}
+
+/// A record copied out of its batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Got {
+    pub text: String,
+    pub flags: RecordFlags,
+    pub part: u32,
+    pub offset: u64,
+    pub line: u64,
+    pub origin: Arc<crate::Origin>,
+}
+
+/// Inputs at work and everything they brought so far.
+pub(crate) struct Bench {
+    pub running: Option<Running>,
+    pub receiver: Option<Receiver<Batch>>,
+    pub shutdown: Shutdown,
+    pub got: Vec<Got>,
+    pub checkpoints: Vec<FileCheckpoint>,
+}
+
+impl Bench {
+    pub(crate) fn start(specs: &[InputSpec]) -> Self {
+        Self::resume(specs, &[])
+    }
+
+    pub(crate) fn resume(specs: &[InputSpec], checkpoints: &[FileCheckpoint]) -> Self {
+        let (sender, receiver) = bounded(2);
+        let shutdown = Shutdown::default();
+        let clock: Arc<dyn Clock> = Arc::new(Still);
+        let running = Inputs::start(specs, checkpoints, &sender, &clock, &shutdown).expect("inputs start");
+        Self { running: Some(running), receiver: Some(receiver), shutdown, got: Vec::new(), checkpoints: Vec::new() }
+    }
+
+    pub(crate) fn address(&self, input: usize) -> SocketAddr {
+        let bound = self.running.as_ref().expect("runs").bound();
+        bound.iter().find(|b| usize::from(b.input) == input).expect("bound").address
+    }
+
+    pub(crate) fn counters(&self) -> Arc<InputCounters> {
+        Arc::clone(self.running.as_ref().expect("runs").counters_of(0))
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        for record in &batch.records {
+            assert_eq!(record.receive_time_ns, Still.now_ns());
+            self.got.push(Got {
+                text: String::from_utf8_lossy(batch.record(record)).into_owned(),
+                flags: record.flags,
+                part: record.part,
+                offset: record.offset,
+                line: record.line,
+                origin: Arc::clone(batch.origin(record)),
+            });
+        }
+        for checkpoint in batch.checkpoints() {
+            self.checkpoints
+                .retain(|c| (c.identity.dev, c.identity.ino) != (checkpoint.identity.dev, checkpoint.identity.ino));
+            self.checkpoints.push(checkpoint);
+        }
+    }
+
+    /// Takes batches until `n` records came.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, n: usize) {
+        self.wait_until(|bench| bench.got.len() >= n);
+        assert_eq!(self.got.len(), n, "{:?}", self.texts());
+    }
+
+    /// Takes batches until the condition holds.
+    #[track_caller]
+    pub(crate) fn wait_until(&mut self, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "waited in vain; got {:?}", self.texts());
+            match self.receiver.as_ref().expect("reads").recv_timeout(Duration::from_millis(5)) {
+                Ok(batch) => self.take(&batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => assert!(holds(self), "the inputs ended; got {:?}", self.texts()),
+            }
+        }
+    }
+
+    /// Stops the inputs, takes the rest, and checks the conservation law.
+    pub(crate) fn stop(&mut self) -> Vec<Arc<InputCounters>> {
+        self.shutdown.request();
+        let running = self.running.take().expect("runs");
+        let joiner = std::thread::spawn(move || running.join());
+        let receiver = self.receiver.take().expect("reads");
+        while let Ok(batch) = receiver.recv_timeout(DEADLINE) {
+            self.take(&batch);
+        }
+        let counters = joiner.join().expect("joined");
+        let mut handed = 0;
+        for counters in &counters {
+            assert_conserved(counters);
+            handed += count(counters, "handed");
+        }
+        assert_eq!(handed, self.got.len() as u64, "every record handed over was received here");
+        counters
+    }
+
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.got.iter().map(|got| &got.text[..got.text.len().min(60)]).collect()
+    }
+}
+
+pub(crate) fn count(counters: &InputCounters, name: &str) -> u64 {
+    let found = counters.snapshot().into_iter().find(|(n, _)| *n == name);
+    found.unwrap_or_else(|| panic!("no counter {name}")).1
+}
+
+#[track_caller]
+pub(crate) fn assert_conserved(counters: &InputCounters) {
+    let (records, handed) = (count(counters, "records"), count(counters, "handed"));
+    assert_eq!(records, handed + counters.dropped(), "received = handed + dropped: {:?}", counters.snapshot());
+}

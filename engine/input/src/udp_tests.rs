@@ -1,0 +1,103 @@
+//! Datagrams over loopback.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::testing::{Bench, count};
+use crate::{InputSpec, InputType};
+
+fn spec() -> InputSpec {
+    let mut spec = InputSpec::new("syslog-udp", InputType::Udp);
+    spec.listen = Some("127.0.0.1:0".parse().unwrap());
+    spec
+}
+
+fn sender() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn a_datagram_is_a_record_whatever_its_bytes() {
+    let mut bench = Bench::start(&[spec()]);
+    let socket = sender();
+    let datagrams: [&[u8]; 6] = [b"<13>a\n", b"<13>b\r\n", b"5 <13>c", b"", b"two\nlines\n", b"\xff\0"];
+    for datagram in datagrams {
+        socket.send_to(datagram, bench.address(0)).unwrap();
+    }
+    bench.wait(6);
+    assert_eq!(bench.texts(), ["<13>a", "<13>b", "5 <13>c", "", "two\nlines", "\u{fffd}\0"]);
+    let numbers: Vec<u64> = bench.got.iter().map(|got| got.offset).collect();
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+    let peer = socket.local_addr().unwrap();
+    assert_eq!(*bench.got[0].origin, Origin::Udp { peer, listener: bench.address(0) });
+    assert_eq!(bench.got[1].flags, RecordFlags::CR_STRIPPED);
+    bench.stop();
+}
+
+#[test]
+fn a_datagram_longer_than_the_limit_is_flagged_and_counted() {
+    let mut spec = spec();
+    spec.datagram_bytes_max = Some(480);
+    let mut bench = Bench::start(&[spec]);
+    sender().send_to(&[b'x'; 481], bench.address(0)).unwrap();
+    sender().send_to(&[b'x'; 480], bench.address(0)).unwrap();
+    bench.wait(2);
+    bench.got.sort_by_key(|got| got.flags.bits());
+    assert_eq!((bench.got[0].text.len(), bench.got[0].flags), (480, RecordFlags::empty()));
+    assert_eq!((bench.got[1].text.len(), bench.got[1].flags), (480, RecordFlags::TRUNCATED));
+    assert_eq!(count(&bench.stop()[0], "truncated_datagrams"), 1);
+}
+
+#[test]
+fn several_sockets_share_the_address_and_lose_nothing() {
+    let mut spec = spec();
+    spec.sockets = Some(2);
+    let mut bench = Bench::start(&[spec]);
+    let senders: Vec<UdpSocket> = (0..32).map(|_| sender()).collect();
+    for (i, socket) in senders.iter().enumerate() {
+        socket.send_to(format!("<13>{i}").as_bytes(), bench.address(0)).unwrap();
+    }
+    bench.wait(32);
+    let numbers: HashSet<u64> = bench.got.iter().map(|got| got.offset).collect();
+    assert_eq!(numbers, (0..32).collect());
+    assert_eq!(bench.got.iter().map(|got| &got.text).collect::<HashSet<_>>().len(), 32);
+    bench.stop();
+}
+
+#[test]
+fn a_port_in_use_is_found_even_where_it_could_be_shared() {
+    let holder = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+    holder.set_reuse_port(true).unwrap();
+    holder.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let port = holder.local_addr().unwrap().as_socket().unwrap().port();
+    for sockets in [1, 2] {
+        let mut spec = spec();
+        spec.listen = Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        spec.sockets = Some(sockets);
+        let (to, _batches) = crossbeam_channel::bounded(1);
+        let clock: Arc<dyn crate::Clock> = Arc::new(crate::SystemClock);
+        let errors = crate::Inputs::start(&[spec], &[], &to, &clock, &crate::Shutdown::default()).unwrap_err();
+        let error = errors[0].to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("change `listen`"), "{error}");
+    }
+}
+
+/// Sent = received + dropped by the kernel, while nobody reads the queue for a while.
+#[test]
+fn under_a_flood_every_datagram_is_received_or_counted_as_a_kernel_drop() {
+    let mut spec = spec();
+    spec.receive_buffer_bytes = Some(64 << 10);
+    let mut bench = Bench::start(&[spec]);
+    let socket = sender();
+    // Queue (2 batches), the batch in the thread's hand, the one it fills and the kernel's buffer hold
+    // some 1,300 of these at most.
+    let sent = 6000;
+    for _ in 0..sent {
+        socket.send_to(&[b'x'; 500], bench.address(0)).unwrap();
+    }
+    // The flood is over; reading begins. The sockets' last drops are told at the stop.
+    let counters = bench.stop();
+    let (records, drops) = (count(&counters[0], "records"), count(&counters[0], "kernel_drops"));
+    assert_eq!(sent, records + drops);
+    assert!(drops > 0, "the flood was too small to test anything");
+}
