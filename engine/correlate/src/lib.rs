@@ -1,1 +1,39 @@
 //! Noroshi correlate: hits to findings in event time, the same for every order of arrival.
+//!
+//! [`Shard`] is a state machine: messages in, findings out. It promises that
+//! the final findings are a function of the multiset of hits that are neither
+//! late nor future, whatever the order, the batches, the number of shards and
+//! the restarts on the way. [`reference::evaluate`] is that function, written
+//! from the definitions; the tests hold the two equal.
+//!
+//! Left to the engine: threads, queues, clocks, the verdict that a hit is
+//! future, and remembering which `(id, state)` were sent.
+
+mod checkpoint;
+mod counters;
+mod distinct;
+mod episode;
+mod finding;
+mod hit;
+mod key;
+mod key_state;
+mod partition;
+pub mod reference;
+mod reorder;
+mod rule;
+mod rule_state;
+mod shard;
+mod watermark;
+mod window;
+
+pub use checkpoint::RuleCheckpoint;
+pub use counters::{RuleCounters, ShardCounters};
+pub use distinct::VALUES_EXACT_MAX;
+pub use finding::{Ended, Finding, Member, SOURCES_MAX, State, ValueCount, finding_id};
+pub use hit::{Evidence, Hit, Refusal, Refused, ShardMessage, SourceAdvance, SourceId};
+pub use key::{Key, PARTITIONS, partition_of, shard_of};
+pub use rule::{
+    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, MAX_EPISODE_NS, Op, RuleSpec, STATE_BYTES_MAX,
+};
+pub use shard::{REFUSED_MAX, Shard, ShardConfig};
+pub use watermark::{TRACKED_SOURCES_MAX, WatermarkPolicy};

@@ -1,0 +1,144 @@
+//! Episodes of a key: maximal runs of matching hits, and what is kept of members that left the window.
+
+use std::collections::VecDeque;
+
+use crate::distinct::Distinct;
+use crate::rule_state::Compiled;
+use crate::window::Record;
+use crate::{Evidence, Kind, Member, SOURCES_MAX, SourceId, ValueCount};
+
+/// An episode that is not final yet.
+#[derive(Debug)]
+pub(crate) struct Episode<E> {
+    /// First hit at which the condition held.
+    pub(crate) trigger: i64,
+    /// Last hit at which it held.
+    pub(crate) last: i64,
+    /// Members lie after this time: trigger − W, or the end of the episode this one was cut from.
+    pub(crate) floor: i64,
+    /// Trigger of the first episode of the uncut run.
+    pub(crate) chain: i64,
+    /// Ended by `max_episode`.
+    pub(crate) cut: bool,
+    /// Members that left the window.
+    pub(crate) folded: Option<Box<Summary<E>>>,
+    /// Members told by the last open finding, 0 before the first.
+    pub(crate) sent_count: u64,
+    /// Open findings sent.
+    pub(crate) updates: u32,
+}
+
+impl<E> Episode<E> {
+    /// Whether a hit at this time is a member.
+    pub(crate) fn holds(&self, time: i64) -> bool {
+        self.floor < time && time <= self.last
+    }
+}
+
+/// Adds a matching hit at the end of the runs: it extends the last episode, cuts it, or begins another.
+pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, rule: &Compiled) {
+    let window = rule.spec.window();
+    let mut floor = time.saturating_sub(window);
+    let mut chain = time;
+    if let Some(running) = episodes.last_mut()
+        && time.saturating_sub(running.last) < window
+    {
+        if time.saturating_sub(running.trigger) < rule.spec.episode_max() {
+            running.last = time.max(running.last);
+            return;
+        }
+        running.cut = true;
+        floor = floor.max(running.last);
+        chain = running.chain;
+    }
+    episodes.push(Episode {
+        trigger: time,
+        last: time,
+        floor,
+        chain,
+        cut: false,
+        folded: None,
+        sent_count: 0,
+        updates: 0,
+    });
+}
+
+/// What a finding says of its members, added up in time order.
+#[derive(Clone, Debug)]
+pub(crate) struct Summary<E> {
+    pub(crate) count: u64,
+    pub(crate) first_ns: i64,
+    first: Vec<Member<E>>,
+    last: VecDeque<Member<E>>,
+    sources: Vec<SourceId>,
+    sources_more: bool,
+    values: Option<Distinct>,
+    evidence_bytes: usize,
+}
+
+impl<E: Evidence> Summary<E> {
+    pub(crate) fn new(kind: Kind) -> Summary<E> {
+        Summary {
+            count: 0,
+            first_ns: i64::MAX,
+            first: Vec::new(),
+            last: VecDeque::new(),
+            sources: Vec::new(),
+            sources_more: false,
+            values: (kind == Kind::ValueCount).then(Distinct::new),
+            evidence_bytes: 0,
+        }
+    }
+
+    /// Adds the next member in order.
+    pub(crate) fn absorb(&mut self, hit: &Record<E>, evidence_max: usize) {
+        self.count += 1;
+        self.first_ns = self.first_ns.min(hit.time);
+        self.name_source(hit.source);
+        if let Some(values) = &mut self.values {
+            values.insert(hit.value);
+        }
+        let Some(evidence) = &hit.evidence else { return };
+        if evidence_max == 0 {
+            return;
+        }
+        let member = Member { time_ns: hit.time, digest: hit.digest, source: hit.source, evidence: evidence.clone() };
+        self.evidence_bytes += evidence.bytes();
+        if self.first.len() < evidence_max {
+            self.first.push(member);
+            return;
+        }
+        if self.last.len() == evidence_max {
+            let gone = self.last.pop_front();
+            self.evidence_bytes -= gone.map_or(0, |member| member.evidence.bytes());
+        }
+        self.last.push_back(member);
+    }
+
+    fn name_source(&mut self, source: SourceId) {
+        if let Err(at) = self.sources.binary_search(&source) {
+            self.sources.insert(at, source);
+            if self.sources.len() > SOURCES_MAX {
+                self.sources.pop();
+                self.sources_more = true;
+            }
+        }
+    }
+
+    pub(crate) fn value_count(&self) -> Option<ValueCount> {
+        self.values.as_ref().map(Distinct::count)
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Member<E>>, Vec<Member<E>>, Vec<SourceId>, bool) {
+        (self.first, self.last.into(), self.sources, self.sources_more)
+    }
+
+    /// Bytes on the heap, the summary itself included.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + (self.first.capacity() + self.last.capacity()) * size_of::<Member<E>>()
+            + self.sources.capacity() * size_of::<SourceId>()
+            + self.values.as_ref().map_or(0, Distinct::bytes)
+            + self.evidence_bytes
+    }
+}

@@ -1,0 +1,151 @@
+//! The group key of a hit: canonical bytes, a stable hash, and the fixed partition it belongs to.
+//!
+//! The hash depends on the bytes alone, never on the process, so partitions mean
+//! the same on every node and after every restart.
+
+/// Number of fixed key partitions; shards own partitions, so the number of shards changes no result.
+pub const PARTITIONS: usize = 256;
+
+/// Group key: length-prefixed normalised values in the order of `group-by`.
+///
+/// The length prefixes keep `("ab", "c")` and `("a", "bc")` apart. No values is
+/// the one key of a rule without `group-by`.
+#[derive(Clone, Debug)]
+pub struct Key {
+    bytes: Box<[u8]>,
+    hash: u64,
+}
+
+impl Key {
+    /// Builds the key of the given normalised values.
+    #[must_use]
+    pub fn new(values: &[&[u8]]) -> Key {
+        let mut bytes = Vec::with_capacity(values.iter().map(|value| value.len() + 2).sum());
+        for value in values {
+            push_length(&mut bytes, value.len());
+            bytes.extend_from_slice(value);
+        }
+        let hash = stable_hash(&bytes);
+        Key { bytes: bytes.into_boxed_slice(), hash }
+    }
+
+    /// The canonical bytes: what ids are made of.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The values the key was made of, in order.
+    pub fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &*self.bytes;
+        std::iter::from_fn(move || {
+            let (length, used) = read_length(rest)?;
+            let value = rest.get(used..used + length)?;
+            rest = &rest[used + length..];
+            Some(value)
+        })
+    }
+
+    /// Stable 64-bit hash of the canonical bytes.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The partition this key belongs to.
+    #[must_use]
+    pub fn partition(&self) -> u8 {
+        partition_of(self)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.hash == other.hash && self.bytes == other.bytes
+    }
+}
+
+impl Eq for Key {}
+
+/// The partition of a key: the top byte of its hash (the table uses the lower bits).
+#[must_use]
+pub fn partition_of(key: &Key) -> u8 {
+    (key.hash >> 56) as u8
+}
+
+/// The shard that owns a partition among `shards` (0 counts as 1).
+#[must_use]
+pub fn shard_of(partition: u8, shards: usize) -> usize {
+    usize::from(partition) % shards.max(1)
+}
+
+/// LEB128: one byte for the usual lengths.
+fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        bytes.push((length as u8 & 0x7f) | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+}
+
+fn read_length(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut length = 0usize;
+    for (at, byte) in bytes.iter().enumerate().take(9) {
+        length |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((length, at + 1));
+        }
+    }
+    None
+}
+
+/// 64-bit multiply-and-fold hash with constant seeds: same bytes, same hash, on every build and platform.
+pub(crate) fn stable_hash(bytes: &[u8]) -> u64 {
+    const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+    const FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
+    let mut state = SEED ^ bytes.len() as u64;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        let mut word = [0u8; 8];
+        word.copy_from_slice(chunk);
+        state = fold(state ^ u64::from_le_bytes(word), FACTOR);
+    }
+    let mut word = [0u8; 8];
+    word[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    state = fold(state ^ u64::from_le_bytes(word), FACTOR ^ SEED);
+    // The finaliser of MurmurHash3: folding alone leaves the top byte of short keys uneven.
+    state ^= state >> 33;
+    state = state.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    state ^= state >> 33;
+    state = state.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    state ^ (state >> 33)
+}
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tuples_never_collide_and_read_back() {
+        let long = vec![b'x'; 300];
+        let key = Key::new(&[b"ab", b"c", &long, b""]);
+        assert_eq!(key.values().collect::<Vec<_>>(), [b"ab".as_slice(), b"c", &long, b""]);
+        assert_ne!(Key::new(&[b"ab", b"c"]), Key::new(&[b"a", b"bc"]));
+        assert_ne!(Key::new(&[]), Key::new(&[b""]));
+    }
+
+    #[test]
+    fn partitions_are_even_and_the_hash_is_fixed() {
+        let mut filled = [0u32; PARTITIONS];
+        for n in 0..256_000u32 {
+            filled[usize::from(Key::new(&[n.to_string().as_bytes()]).partition())] += 1;
+        }
+        assert!(filled.iter().all(|&n| (700..1300).contains(&n)), "{filled:?}");
+        assert_eq!(Key::new(&[b"192.0.2.1", b"root"]).hash(), 0x16f2_cad0_70ca_9a09);
+    }
+}

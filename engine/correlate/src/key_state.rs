@@ -1,0 +1,413 @@
+//! State of one key: a lone hit, or a window with its episodes.
+
+use std::sync::Arc;
+
+use crate::episode::{Episode, Summary, attach};
+use crate::rule_state::Compiled;
+use crate::window::{Record, Window};
+use crate::{Ended, Evidence, Finding, Key, Kind, State, finding_id};
+
+/// State of one key. Most keys of most rules see a single hit, so that case carries nothing else.
+#[derive(Debug)]
+pub(crate) enum KeyState<E> {
+    One(Record<E>),
+    Many(Box<Many<E>>),
+}
+
+/// A window and the episodes that are not final.
+#[derive(Debug)]
+pub(crate) struct Many<E> {
+    window: Window<E>,
+    episodes: Vec<Episode<E>>,
+    /// Triggers of the open findings sent and not yet replaced by a final.
+    opened: Vec<i64>,
+    /// Hits before this time are judged (rules decided at the watermark).
+    judged_to: i64,
+    /// No open finding before this receive time.
+    pub(crate) emit_from: i64,
+    /// An open finding is due.
+    pub(crate) due: bool,
+}
+
+/// What a finding needs from outside the key.
+pub(crate) struct Frame<'a> {
+    pub(crate) rule_index: u32,
+    pub(crate) rule: &'a Compiled,
+    pub(crate) key: &'a Key,
+    pub(crate) complete_since: i64,
+    /// Greatest time of a hit the partition gave up, and its completeness in percent.
+    pub(crate) evicted: Option<(i64, u8)>,
+}
+
+impl<E: Evidence> KeyState<E> {
+    /// The state of a key without hits.
+    pub(crate) fn empty() -> KeyState<E> {
+        KeyState::Many(Box::new(Many::new()))
+    }
+
+    /// Makes room for more than a lone hit.
+    pub(crate) fn grow(&mut self, rule: &Compiled) -> &mut Many<E> {
+        if let KeyState::One(_) = self {
+            if let KeyState::One(hit) = std::mem::replace(self, KeyState::empty())
+                && let KeyState::Many(many) = self
+            {
+                many.insert(hit, rule, i64::MIN);
+            }
+        }
+        match self {
+            KeyState::Many(many) => many,
+            KeyState::One(_) => unreachable!("replaced above"),
+        }
+    }
+
+    /// Bytes beyond the table entry.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            KeyState::One(hit) => hit.evidence.as_ref().map_or(0, Evidence::bytes),
+            KeyState::Many(many) => many.bytes(),
+        }
+    }
+
+    /// Hits held in the window.
+    pub(crate) fn hits(&self) -> usize {
+        match self {
+            KeyState::One(_) => 1,
+            KeyState::Many(many) => many.window.len(),
+        }
+    }
+
+    /// Greatest time held.
+    pub(crate) fn last_time(&self) -> i64 {
+        match self {
+            KeyState::One(hit) => hit.time,
+            KeyState::Many(many) => many.last_time(),
+        }
+    }
+
+    /// Whether an episode is running: such a key is given up last.
+    pub(crate) fn has_episode(&self) -> bool {
+        matches!(self, KeyState::Many(many) if !many.episodes.is_empty())
+    }
+
+    /// The watermark at which the key must be looked at again: the rule is passed it when its watermark reaches this.
+    pub(crate) fn deadline(&self, rule: &Compiled) -> i64 {
+        let window = rule.spec.window();
+        match self {
+            KeyState::One(hit) if rule.monotone => hit.time.saturating_add(window),
+            KeyState::One(hit) => hit.time.saturating_add(1),
+            KeyState::Many(many) => many.deadline(rule),
+        }
+    }
+}
+
+impl<E: Evidence> Many<E> {
+    fn new() -> Many<E> {
+        Many {
+            window: Window::new(),
+            episodes: Vec::new(),
+            opened: Vec::new(),
+            judged_to: i64::MIN,
+            emit_from: i64::MIN,
+            due: false,
+        }
+    }
+
+    fn last_time(&self) -> i64 {
+        let episode = self.episodes.last().map_or(i64::MIN, |episode| episode.last);
+        self.window.last_time().unwrap_or(i64::MIN).max(episode)
+    }
+
+    pub(crate) fn episodes(&self) -> &[Episode<E>] {
+        &self.episodes
+    }
+
+    pub(crate) fn is_spent(&self) -> bool {
+        self.window.is_empty() && self.episodes.is_empty()
+    }
+
+    fn bytes(&self) -> usize {
+        let folded = self.episodes.iter().filter_map(|episode| episode.folded.as_ref());
+        size_of::<Self>()
+            + self.window.bytes()
+            + self.episodes.capacity() * size_of::<Episode<E>>()
+            + self.opened.capacity() * size_of::<i64>()
+            + folded.map(|summary| summary.bytes()).sum::<usize>()
+    }
+
+    fn deadline(&self, rule: &Compiled) -> i64 {
+        let window = rule.spec.window();
+        let mut deadline = i64::MAX;
+        if let Some(episode) = self.episodes.first() {
+            deadline = episode.last.saturating_add(window).saturating_add(1);
+        } else if let Some(last) = self.window.last_time() {
+            deadline = last.saturating_add(window);
+        }
+        if !rule.monotone {
+            let next = self.window.after(self.judged_to.saturating_sub(1));
+            if next < self.window.len() {
+                deadline = deadline.min(self.window.get(next).time.saturating_add(1));
+            }
+        }
+        deadline
+    }
+
+    /// Takes a hit in; true if an open finding has something new to say.
+    pub(crate) fn insert(&mut self, hit: Record<E>, rule: &Compiled, watermark: i64) -> bool {
+        let time = hit.time;
+        if rule.monotone {
+            self.trim(rule, watermark);
+        }
+        let placed = match rule.spec.kind {
+            Kind::EventCount => self.window.insert(hit),
+            Kind::ValueCount => self.window.insert_counting(hit, rule.spec.window()),
+        };
+        if !rule.monotone {
+            return false;
+        }
+        let before = self.episodes.last().map(|episode| episode.last);
+        let structure_changed = match self.mark_matches(placed.last, rule) {
+            Some((from, to)) => self.rebuild(from, to, rule),
+            None => false,
+        };
+        let member_of = self.episodes.partition_point(|episode| episode.last < time);
+        let joined = self.episodes.get(member_of).is_some_and(|episode| episode.holds(time));
+        if joined {
+            self.thin_evidence(placed.at, member_of, before, rule, watermark);
+        }
+        structure_changed || joined
+    }
+
+    /// Judges the windows that the hit at `at` is in; returns the first and last time that came to match.
+    fn mark_matches(&mut self, at: usize, rule: &Compiled) -> Option<(i64, i64)> {
+        let span = rule.spec.window();
+        let until = self.window.get(at).time.saturating_add(span);
+        let mut changed: Option<(i64, i64)> = None;
+        let mut at = at;
+        while at < self.window.len() {
+            let hit = self.window.get(at);
+            let time = hit.time;
+            if time >= until {
+                break;
+            }
+            if time >= rule.judge_from && self.window.is_last_of_time(at) {
+                let matches = match rule.spec.kind {
+                    Kind::ValueCount => u64::from(hit.distinct) >= rule.need,
+                    // The n-th hit from here backwards lies in the window.
+                    Kind::EventCount => (at as u64 + 1)
+                        .checked_sub(rule.need)
+                        .is_some_and(|nth| self.window.get(nth as usize).time > time.saturating_sub(span)),
+                };
+                if matches && !hit.matched {
+                    self.window.set_matched(at);
+                    changed = Some((changed.map_or(time, |(from, _)| from), time));
+                }
+            }
+            at += 1;
+        }
+        changed
+    }
+
+    /// Draws the episodes anew from the first time that came to match; false if they already covered it.
+    fn rebuild(&mut self, from: i64, to: i64, rule: &Compiled) -> bool {
+        let kept = self.episodes.partition_point(|episode| episode.trigger <= from);
+        if kept > 0 && to <= self.episodes[kept - 1].last {
+            return false;
+        }
+        let kept = self.episodes.partition_point(|episode| episode.trigger < from);
+        let start = self.window.after(from.saturating_sub(1));
+        let dropped: Vec<Episode<E>> = self.episodes.drain(kept..).collect();
+        if let Some(running) = self.episodes.last_mut() {
+            running.cut = false;
+            if running.last >= from {
+                // The matching hit before `from` is within W of one that is not settled, so it is still in the window.
+                let before = (0..start).rev().map(|at| self.window.get(at));
+                let matching = before.take_while(|hit| hit.time >= running.trigger).find(|hit| hit.matched);
+                running.last = matching.map_or(running.trigger, |hit| hit.time);
+            }
+        }
+        for at in start..self.window.len() {
+            if self.window.get(at).matched && self.window.is_last_of_time(at) {
+                attach(&mut self.episodes, self.window.get(at).time, rule);
+            }
+        }
+        for old in dropped {
+            let same = self.episodes[kept..].binary_search_by_key(&old.trigger, |episode| episode.trigger);
+            if let Ok(at) = same {
+                let episode = &mut self.episodes[kept + at];
+                episode.sent_count = old.sent_count;
+                episode.updates = old.updates;
+                episode.folded = old.folded;
+            }
+        }
+        true
+    }
+
+    /// Gives up evidence that can be neither among the first nor among the last members any more.
+    ///
+    /// A monotone episode only grows, so a member with enough members on both sides stays inside; unless a cut
+    /// by `max_episode` could come to lie between them, which is excluded by the earliest trigger still possible.
+    fn thin_evidence(&mut self, at: usize, episode: usize, before: Option<i64>, rule: &Compiled, watermark: i64) {
+        let keep = rule.spec.evidence_max;
+        let episode = &self.episodes[episode];
+        // A trigger before the watermark stands; any other could move to the watermark, or to the first episode running.
+        let trigger = match episode.trigger < watermark {
+            true => episode.trigger,
+            false => watermark.min(self.episodes[0].trigger),
+        };
+        let uncuttable = rule.spec.max_episode_ns == i64::MAX;
+        if !uncuttable && episode.last >= trigger.saturating_add(rule.spec.episode_max()) {
+            return;
+        }
+        let folded = episode.folded.as_ref().map_or(0, |summary| summary.count.min(keep as u64) as usize);
+        let start = self.window.after(episode.floor) + keep.saturating_sub(folded);
+        let end = self.window.after(episode.last);
+        // Appending moves the end by what the last matching hit took in; an insertion moves it by one.
+        let grown = before.map_or(end, |last| self.window.after(last.min(episode.last)));
+        let inside = grown.saturating_sub(keep + 1).max(start)..end.saturating_sub(keep);
+        let end = inside.end;
+        for index in inside {
+            self.window.drop_evidence(index);
+        }
+        if (start..end).contains(&at) {
+            self.window.drop_evidence(at);
+        }
+    }
+
+    /// Removes hits that are in no window still to come, keeping what running episodes need of them.
+    fn trim(&mut self, rule: &Compiled, watermark: i64) {
+        let Some(tail) = self.window.last_time() else { return };
+        let span = rule.spec.window();
+        let mut limit = watermark.saturating_sub(span);
+        if rule.spec.kind == Kind::ValueCount && tail > limit {
+            // The last window's distinct values are counted on from it.
+            limit = limit.min(tail.saturating_sub(span));
+        }
+        while watermark != i64::MIN && self.window.first_time().is_some_and(|time| time <= limit) {
+            let Some(hit) = self.window.pop_front() else { break };
+            let at = self.episodes.partition_point(|episode| episode.last < hit.time);
+            if let Some(episode) = self.episodes.get_mut(at).filter(|episode| episode.holds(hit.time)) {
+                let folded = episode.folded.get_or_insert_with(|| Box::new(Summary::new(rule.spec.kind)));
+                folded.absorb(&hit, rule.spec.evidence_max);
+            }
+        }
+    }
+
+    /// Judges the hits before `to` of a rule whose condition more hits could undo; true if an episode began or grew.
+    fn judge(&mut self, to: i64, inclusive: bool, rule: &Compiled) -> bool {
+        let span = rule.spec.window();
+        let mut changed = false;
+        for at in self.window.after(self.judged_to.saturating_sub(1))..self.window.len() {
+            let hit = self.window.get(at);
+            if hit.time > to || (hit.time == to && !inclusive) {
+                break;
+            }
+            if hit.time < rule.judge_from || !self.window.is_last_of_time(at) {
+                continue;
+            }
+            let count = match rule.spec.kind {
+                Kind::EventCount => (at + 1 - self.window.after(hit.time.saturating_sub(span))) as u64,
+                Kind::ValueCount => u64::from(hit.distinct),
+            };
+            if rule.spec.condition.holds(count) {
+                attach(&mut self.episodes, hit.time, rule);
+                changed = true;
+            }
+        }
+        self.judged_to = self.judged_to.max(to);
+        changed
+    }
+
+    /// Follows the watermark: judges, trims, and tells the finals; true if an open finding has something new to say.
+    pub(crate) fn settle(&mut self, watermark: i64, frame: &Frame<'_>, out: &mut Vec<Finding<E>>) -> bool {
+        let rule = frame.rule;
+        let changed = !rule.monotone && self.judge(watermark, false, rule);
+        self.trim(rule, watermark);
+        let span = rule.spec.window();
+        let settled = self.episodes.iter().take_while(|episode| watermark > episode.last.saturating_add(span)).count();
+        for at in 0..settled {
+            self.tell_final(at, Ended::Watermark, frame, out);
+        }
+        self.episodes.drain(..settled);
+        changed
+    }
+
+    /// Tells every running episode as final: the input ended, or the state is given up.
+    pub(crate) fn end(&mut self, ended: Ended, frame: &Frame<'_>, out: &mut Vec<Finding<E>>) {
+        if !frame.rule.monotone && ended == Ended::Input {
+            self.judge(i64::MAX, true, frame.rule);
+        }
+        for at in 0..self.episodes.len() {
+            self.tell_final(at, ended, frame, out);
+        }
+        self.episodes.clear();
+    }
+
+    fn tell_final(&mut self, at: usize, ended: Ended, frame: &Frame<'_>, out: &mut Vec<Finding<E>>) {
+        if frame.rule.was_settled(self.episodes[at].last) {
+            return;
+        }
+        let mut finding = self.finding(at, frame);
+        let cut = self.episodes[at].cut && ended != Ended::Evicted;
+        finding.state = State::Final;
+        finding.ended = Some(if cut { Ended::MaxEpisode } else { ended });
+        self.opened.retain(|&trigger| trigger < finding.trigger_ns || trigger > finding.last_ns);
+        out.push(finding);
+    }
+
+    /// Tells the open findings that have something new to say.
+    pub(crate) fn tell_open(&mut self, frame: &Frame<'_>, out: &mut Vec<Finding<E>>) {
+        for at in 0..self.episodes.len() {
+            if frame.rule.was_settled(self.episodes[at].last) {
+                continue;
+            }
+            let finding = self.finding(at, frame);
+            let episode = &mut self.episodes[at];
+            if episode.sent_count == finding.count {
+                continue;
+            }
+            episode.sent_count = finding.count;
+            episode.updates += 1;
+            if let Err(place) = self.opened.binary_search(&finding.trigger_ns) {
+                self.opened.insert(place, finding.trigger_ns);
+            }
+            out.push(finding);
+        }
+    }
+
+    fn finding(&self, at: usize, frame: &Frame<'_>) -> Finding<E> {
+        let (rule, episode) = (frame.rule, &self.episodes[at]);
+        let folded = episode.folded.as_deref().cloned();
+        let mut summary = folded.unwrap_or_else(|| Summary::new(rule.spec.kind));
+        for hit in self.window.range(self.window.after(episode.floor), self.window.after(episode.last)) {
+            summary.absorb(hit, rule.spec.evidence_max);
+        }
+        let id_at = |trigger| finding_id(&rule.spec.id, &rule.spec.definition_digest, frame.key, trigger);
+        let replaced = self.opened.iter().copied();
+        let replaced = replaced.filter(|open| (episode.trigger + 1..=episode.last).contains(open));
+        // What was given up after trigger − W of the run may have moved the trigger or been a member.
+        let touched = frame.evicted.filter(|(to, _)| *to > episode.chain.saturating_sub(rule.spec.window()));
+        let (count, first_ns, value_count) = (summary.count, summary.first_ns, summary.value_count());
+        let (evidence_first, evidence_last, sources, sources_more) = summary.into_parts();
+        Finding {
+            rule: frame.rule_index,
+            spec: Arc::clone(&rule.spec),
+            key: frame.key.clone(),
+            state: State::Open,
+            id: id_at(episode.trigger),
+            supersedes: replaced.map(id_at).collect(),
+            first_ns,
+            trigger_ns: episode.trigger,
+            last_ns: episode.last,
+            count,
+            value_count,
+            evidence_first,
+            evidence_last,
+            sources,
+            sources_more,
+            ended: None,
+            incomplete: touched.map(|(_, percent)| percent),
+            updates: episode.updates,
+            complete_since_ns: frame.complete_since,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The correlation as the definitions say it: sort, look at every window, draw the episodes. Slow and plain.
+//!
+//! Nothing here is shared with the incremental engine but the types of its
+//! input and output; the tests hold the two equal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::{
+    Ended, Evidence, Finding, Hit, Kind, Member, RuleSpec, SOURCES_MAX, SourceId, State, VALUES_EXACT_MAX, ValueCount,
+    finding_id,
+};
+
+/// The final findings of one rule over hits that are neither late nor future, in canonical order.
+///
+/// `end_ns` is the greatest event time of the input. Distinct values beyond [`VALUES_EXACT_MAX`] are counted
+/// exactly here; the engine's estimate is told apart by `approximate`.
+#[must_use]
+pub fn evaluate<E: Evidence>(rule: &RuleSpec, rule_index: u32, hits: &[Hit<E>], end_ns: i64) -> Vec<Finding<E>> {
+    let spec = Arc::new(rule.clone());
+    let mut keys: BTreeMap<&[u8], Vec<&Hit<E>>> = BTreeMap::new();
+    for hit in hits.iter().filter(|hit| hit.rule == rule_index) {
+        if rule.kind == Kind::EventCount || hit.value.is_some() {
+            keys.entry(hit.key.bytes()).or_default().push(hit);
+        }
+    }
+    let mut findings = Vec::new();
+    for hits in keys.values_mut() {
+        hits.sort_by_key(|hit| (hit.time_ns, hit.digest, hit.source, hit.value));
+        findings.extend(of_key(&spec, rule_index, hits, end_ns));
+    }
+    findings.sort_by(Finding::canonical_order);
+    findings
+}
+
+fn of_key<E: Evidence>(spec: &Arc<RuleSpec>, rule: u32, hits: &[&Hit<E>], end_ns: i64) -> Vec<Finding<E>> {
+    // Q: the hits whose window (t − W, t] satisfies the condition.
+    let matching: Vec<i64> = hits
+        .iter()
+        .map(|hit| hit.time_ns)
+        .filter(|&time| {
+            let window = hits.iter().filter(|other| time - spec.window_ns < other.time_ns && other.time_ns <= time);
+            let count = match spec.kind {
+                Kind::EventCount => window.count(),
+                Kind::ValueCount => window.map(|hit| hit.value).collect::<BTreeSet<_>>().len(),
+            };
+            spec.condition.holds(count as u64)
+        })
+        .collect();
+
+    // Episodes: runs of Q whose neighbours are less than W apart, cut at the first q max_episode from the trigger.
+    let mut episodes: Vec<(Vec<i64>, bool)> = Vec::new();
+    for &time in &matching {
+        match episodes.last_mut() {
+            Some((run, cut)) if time - run[run.len() - 1] < spec.window_ns => {
+                if time - run[0] < spec.max_episode_ns {
+                    run.push(time);
+                } else {
+                    *cut = true;
+                    episodes.push((vec![time], false));
+                }
+            }
+            _ => episodes.push((vec![time], false)),
+        }
+    }
+
+    // Members: the union of the windows, each hit in the earliest episode that holds it.
+    let mut taken = vec![false; hits.len()];
+    let mut findings = Vec::new();
+    for (run, cut) in episodes {
+        let mut members: Vec<&Hit<E>> = Vec::new();
+        for (hit, taken) in hits.iter().zip(&mut taken) {
+            let held = run.iter().any(|&q| q - spec.window_ns < hit.time_ns && hit.time_ns <= q);
+            if held && !*taken {
+                *taken = true;
+                members.push(hit);
+            }
+        }
+        let (trigger_ns, last_ns) = (run[0], run[run.len() - 1]);
+        let ended = match cut {
+            true => Ended::MaxEpisode,
+            false if end_ns > last_ns + spec.window_ns => Ended::Watermark,
+            false => Ended::Input,
+        };
+        findings.push(finding(spec, rule, &members, (trigger_ns, last_ns), ended));
+    }
+    findings
+}
+
+fn finding<E: Evidence>(
+    spec: &Arc<RuleSpec>,
+    rule: u32,
+    members: &[&Hit<E>],
+    (trigger_ns, last_ns): (i64, i64),
+    ended: Ended,
+) -> Finding<E> {
+    let key = &members[0].key;
+    let sources: BTreeSet<SourceId> = members.iter().map(|hit| hit.source).collect();
+    let distinct = members.iter().map(|hit| hit.value).collect::<BTreeSet<_>>().len();
+    let show = |hit: &&Hit<E>| Member {
+        time_ns: hit.time_ns,
+        digest: hit.digest,
+        source: hit.source,
+        evidence: hit.evidence.clone(),
+    };
+    let first = members.len().min(spec.evidence_max);
+    let last = members.len() - (members.len() - first).min(spec.evidence_max);
+    Finding {
+        rule,
+        spec: Arc::clone(spec),
+        key: key.clone(),
+        state: State::Final,
+        id: finding_id(&spec.id, &spec.definition_digest, key, trigger_ns),
+        supersedes: Vec::new(),
+        first_ns: members[0].time_ns,
+        trigger_ns,
+        last_ns,
+        count: members.len() as u64,
+        value_count: (spec.kind == Kind::ValueCount)
+            .then(|| ValueCount { number: distinct as u64, approximate: distinct > VALUES_EXACT_MAX }),
+        evidence_first: members[..first].iter().map(show).collect(),
+        evidence_last: members[last..].iter().map(show).collect(),
+        sources_more: sources.len() > SOURCES_MAX,
+        sources: sources.into_iter().take(SOURCES_MAX).collect(),
+        ended: Some(ended),
+        incomplete: None,
+        updates: 0,
+        complete_since_ns: i64::MIN,
+    }
+}

@@ -1,0 +1,311 @@
+//! One rule in one shard: its keys in partitions, its timers, its watermark, its counters.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use crate::counters::completeness;
+use crate::key_state::{Frame, KeyState};
+use crate::partition::{Entry, Partition};
+use crate::window::Record;
+use crate::{Ended, Evidence, Finding, Hit, Kind, Op, PARTITIONS, RuleCheckpoint, RuleCounters, RuleSpec};
+
+/// An open finding is told anew at most this often per key.
+const UPDATE_INTERVAL_NS: i64 = 1_000_000_000;
+
+/// A rule with what is derived from it once.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) spec: Arc<RuleSpec>,
+    pub(crate) monotone: bool,
+    /// Least count that satisfies a monotone condition; a window always holds its own hit.
+    pub(crate) need: u64,
+    /// Windows that end before this time are not judged: after a restart they may lack hits.
+    pub(crate) judge_from: i64,
+    /// Episodes that were final before the restart.
+    settled: i64,
+}
+
+impl Compiled {
+    fn new(spec: Arc<RuleSpec>, resume: Option<&RuleCheckpoint>) -> Compiled {
+        let needs = spec.condition.terms().iter().map(|&(op, number)| match op {
+            Op::Gt => number.saturating_add(1),
+            _ => number,
+        });
+        let from = resume.map_or(i64::MIN, |resume| resume.complete_after_ns);
+        Compiled {
+            monotone: spec.condition.is_monotone(),
+            need: needs.max().unwrap_or(1).max(1),
+            judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.window()) },
+            settled: resume.map_or(i64::MIN, |resume| resume.settled_ns),
+            spec,
+        }
+    }
+
+    /// Whether an episode with this last hit was told as final before the restart.
+    pub(crate) fn was_settled(&self, last: i64) -> bool {
+        last.saturating_add(self.spec.window()) < self.settled
+    }
+}
+
+/// Timer: deadline, partition, slot.
+type Timer = Reverse<(i64, u8, u32)>;
+
+/// The state of one rule.
+#[derive(Debug)]
+pub(crate) struct RuleState<E> {
+    pub(crate) rule: Compiled,
+    index: u32,
+    partitions: Vec<Option<Box<Partition<E>>>>,
+    timers: BinaryHeap<Timer>,
+    /// Keys whose open finding is due, by receive time.
+    due: BinaryHeap<Timer>,
+    emit_open: bool,
+    pub(crate) watermark: i64,
+    counters: RuleCounters,
+    complete_since: i64,
+}
+
+impl<E: Evidence> RuleState<E> {
+    pub(crate) fn new(
+        spec: &RuleSpec,
+        index: u32,
+        complete_since: i64,
+        emit_open: bool,
+        resume: Option<&RuleCheckpoint>,
+    ) -> RuleState<E> {
+        RuleState {
+            rule: Compiled::new(Arc::new(spec.clone()), resume),
+            index,
+            partitions: (0..PARTITIONS).map(|_| None).collect(),
+            timers: BinaryHeap::new(),
+            due: BinaryHeap::new(),
+            emit_open,
+            watermark: i64::MIN,
+            counters: RuleCounters::default(),
+            complete_since,
+        }
+    }
+
+    /// The same state under a new rule set: the definition is the same, budgets and place may differ.
+    pub(crate) fn adopt(&mut self, spec: &RuleSpec, index: u32) {
+        self.rule.spec = Arc::new(spec.clone());
+        self.index = index;
+    }
+
+    pub(crate) fn count_refused(&mut self, future: bool) {
+        match future {
+            true => self.counters.future += 1,
+            false => self.counters.late += 1,
+        }
+    }
+
+    /// Takes in a hit that is neither late nor future.
+    pub(crate) fn observe(&mut self, hit: Hit<E>, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        let value = match (self.rule.spec.kind, hit.value) {
+            (Kind::EventCount, _) => [0; 16],
+            (Kind::ValueCount, Some(value)) => value,
+            (Kind::ValueCount, None) => {
+                self.counters.no_value += 1;
+                return;
+            }
+        };
+        self.counters.hits += 1;
+        let rule = &self.rule;
+        let place = hit.key.partition();
+        let partition = self.partitions[usize::from(place)].get_or_insert_with(|| Box::new(Partition::new()));
+        partition.hits += 1;
+        let record = Record::new(hit.time_ns, hit.digest, value, hit.source, hit.evidence);
+        let slot = match partition.find(&hit.key) {
+            Some(slot) => slot,
+            None if rule.need > 1 || !rule.monotone => {
+                let state = KeyState::One(record);
+                let timer_at = state.deadline(rule);
+                let slot = partition.add(Entry { key: hit.key, state, timer_at });
+                self.timers.push(Reverse((timer_at, place, slot)));
+                self.keep_budget(place, out);
+                return;
+            }
+            None => {
+                let state = KeyState::empty();
+                partition.add(Entry { key: hit.key, state, timer_at: i64::MAX })
+            }
+        };
+        let Some(entry) = partition.get_mut(slot) else { return };
+        let bytes = entry.bytes();
+        let many = entry.state.grow(rule);
+        let news = many.insert(record, rule, self.watermark);
+        if news && self.emit_open && !many.due {
+            many.due = true;
+            self.due.push(Reverse((many.emit_from.max(now_ns), place, slot)));
+        }
+        let deadline = entry.state.deadline(rule);
+        if deadline < entry.timer_at {
+            entry.timer_at = deadline;
+            self.timers.push(Reverse((deadline, place, slot)));
+        }
+        let grown = entry.bytes();
+        partition.bytes = partition.bytes + grown - bytes;
+        self.keep_budget(place, out);
+    }
+
+    /// Gives up keys until the partition is within its budget.
+    fn keep_budget(&mut self, place: u8, out: &mut Vec<Finding<E>>) {
+        let Some(partition) = &mut self.partitions[usize::from(place)] else { return };
+        while partition.bytes > self.rule.spec.state_bytes_max {
+            let Some(mut entry) = partition.evict() else { break };
+            self.counters.evicted_keys += 1;
+            self.counters.evicted_hits += entry.state.hits() as u64;
+            if let KeyState::Many(many) = &mut entry.state {
+                let frame = Frame {
+                    rule_index: self.index,
+                    rule: &self.rule,
+                    key: &entry.key,
+                    complete_since: self.complete_since,
+                    evicted: evicted(partition),
+                };
+                let told = out.len();
+                many.end(Ended::Evicted, &frame, out);
+                self.counters.finals += (out.len() - told) as u64;
+            }
+        }
+    }
+
+    /// Moves the rule's watermark on and tells the finals it settles, in canonical order.
+    pub(crate) fn advance(&mut self, watermark: i64, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        if watermark <= self.watermark {
+            return;
+        }
+        self.watermark = watermark;
+        let told = out.len();
+        while let Some(&Reverse((deadline, place, slot))) = self.timers.peek()
+            && deadline <= watermark
+        {
+            self.timers.pop();
+            self.settle(deadline, place, slot, now_ns, out);
+        }
+        out[told..].sort_by(Finding::canonical_order);
+        self.counters.finals += (out.len() - told) as u64;
+    }
+
+    fn settle(&mut self, deadline: i64, place: u8, slot: u32, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        let Some(partition) = &mut self.partitions[usize::from(place)] else { return };
+        let evicted = evicted(partition);
+        let Some(entry) = partition.get_mut(slot) else { return };
+        if entry.timer_at != deadline {
+            return;
+        }
+        let rule = &self.rule;
+        if matches!(&entry.state, KeyState::One(_)) && rule.monotone {
+            partition.remove(slot);
+            return;
+        }
+        let bytes = entry.bytes();
+        let many = entry.state.grow(rule);
+        let frame =
+            Frame { rule_index: self.index, rule, key: &entry.key, complete_since: self.complete_since, evicted };
+        let news = many.settle(self.watermark, &frame, out);
+        let spent = many.is_spent();
+        if news && self.emit_open && !many.due && !spent {
+            many.due = true;
+            self.due.push(Reverse((many.emit_from.max(now_ns), place, slot)));
+        }
+        entry.timer_at = entry.state.deadline(rule).max(self.watermark.saturating_add(1));
+        let timer = Reverse((entry.timer_at, place, slot));
+        let left = entry.bytes();
+        partition.bytes = partition.bytes + left - bytes;
+        match spent {
+            true => drop(partition.remove(slot)),
+            false => self.timers.push(timer),
+        }
+    }
+
+    /// Tells the open findings that are due.
+    pub(crate) fn tell_open(&mut self, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        let told = out.len();
+        while let Some(&Reverse((due, place, slot))) = self.due.peek()
+            && due <= now_ns
+        {
+            self.due.pop();
+            let Some(partition) = &mut self.partitions[usize::from(place)] else { continue };
+            let evicted = evicted(partition);
+            let Some(entry) = partition.get_mut(slot) else { continue };
+            let bytes = entry.bytes();
+            let KeyState::Many(many) = &mut entry.state else { continue };
+            if !many.due || many.emit_from > now_ns {
+                continue;
+            }
+            many.due = false;
+            many.emit_from = now_ns.saturating_add(UPDATE_INTERVAL_NS);
+            let frame = Frame {
+                rule_index: self.index,
+                rule: &self.rule,
+                key: &entry.key,
+                complete_since: self.complete_since,
+                evicted,
+            };
+            many.tell_open(&frame, out);
+            let grown = entry.bytes();
+            partition.bytes = partition.bytes + grown - bytes;
+        }
+        out[told..].sort_by(Finding::canonical_order);
+        self.counters.opens += (out.len() - told) as u64;
+    }
+
+    /// Ends every running episode and forgets the keys.
+    pub(crate) fn end(&mut self, ended: Ended, out: &mut Vec<Finding<E>>) {
+        let told = out.len();
+        for partition in self.partitions.iter_mut().flatten() {
+            let evicted = evicted(partition);
+            for mut entry in partition.drain() {
+                let frame = Frame {
+                    rule_index: self.index,
+                    rule: &self.rule,
+                    key: &entry.key,
+                    complete_since: self.complete_since,
+                    evicted,
+                };
+                entry.state.grow(&self.rule).end(ended, &frame, out);
+            }
+        }
+        self.timers.clear();
+        self.due.clear();
+        out[told..].sort_by(Finding::canonical_order);
+        self.counters.finals += (out.len() - told) as u64;
+    }
+
+    pub(crate) fn counters(&self) -> RuleCounters {
+        let partitions = || self.partitions.iter().flatten();
+        RuleCounters {
+            keys_live: partitions().map(|partition| partition.len() as u64).sum(),
+            state_bytes: partitions().map(|partition| partition.bytes as u64).sum(),
+            watermark_ns: self.watermark,
+            complete_since_ns: self.complete_since,
+            ..self.counters
+        }
+    }
+
+    /// How far back the input must be read to start again.
+    pub(crate) fn checkpoint(&self) -> RuleCheckpoint {
+        let entries = self.partitions.iter().flatten().flat_map(|partition| partition.entries());
+        let chains = entries.filter_map(|entry| match &entry.state {
+            KeyState::One(_) => None,
+            KeyState::Many(many) => many.episodes().first().map(|episode| episode.chain),
+        });
+        let earliest = chains.min().unwrap_or(i64::MAX).min(self.watermark);
+        RuleCheckpoint {
+            definition_digest: self.rule.spec.definition_digest,
+            settled_ns: self.watermark,
+            // The hits up to W before decide which of those before the trigger match.
+            complete_after_ns: match self.watermark {
+                i64::MIN => i64::MIN,
+                _ => earliest.saturating_sub(self.rule.spec.window().saturating_mul(2)),
+            },
+        }
+    }
+}
+
+fn evicted<E: Evidence>(partition: &Partition<E>) -> Option<(i64, u8)> {
+    let lost = partition.evicted_hits > 0;
+    lost.then(|| (partition.evicted_to, completeness(partition.hits, partition.evicted_hits)))
+}

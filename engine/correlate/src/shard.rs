@@ -1,0 +1,200 @@
+//! A correlation shard: owns the keys of its partitions, takes messages in read order, tells findings.
+//!
+//! A pure state machine. Batches are numbered when they are read; the shard
+//! processes them in that order whatever the workers' speed, so the number of
+//! workers changes nothing. Watermarks move at batch boundaries: whether a hit
+//! is late is judged by the watermarks before its batch.
+
+use std::sync::Arc;
+
+use crate::reorder::Reorder;
+use crate::rule_state::RuleState;
+use crate::watermark::SourceTable;
+use crate::{
+    Ended, Evidence, Finding, Hit, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, ShardCounters,
+    ShardMessage, WatermarkPolicy, shard_of,
+};
+
+/// Late and future hits listed between two drains; further ones are counted only. A source with a wrong clock must not
+/// fill memory with a list of its own making.
+pub const REFUSED_MAX: usize = 65_536;
+
+/// What a shard is told at its start.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Which shard this is.
+    pub shard: usize,
+    /// How many there are.
+    pub shards: usize,
+    /// What moves the watermarks.
+    pub policy: WatermarkPolicy,
+    /// Whether open findings are wanted.
+    pub emit_open: bool,
+    /// Where the rules stood when the process stopped; empty on a first start.
+    pub resume: Vec<RuleCheckpoint>,
+}
+
+impl Default for ShardConfig {
+    fn default() -> ShardConfig {
+        ShardConfig { shard: 0, shards: 1, policy: WatermarkPolicy::Live, emit_open: true, resume: Vec::new() }
+    }
+}
+
+/// A correlation shard.
+#[derive(Debug)]
+pub struct Shard<E> {
+    config: ShardConfig,
+    rules: Vec<RuleState<E>>,
+    sources: SourceTable,
+    reorder: Reorder<ShardMessage<E>>,
+    refused: Vec<Refused>,
+    counters: ShardCounters,
+}
+
+impl<E: Evidence> Shard<E> {
+    /// A shard without state, for the given rule set.
+    #[must_use]
+    pub fn new(config: ShardConfig, rules: &[RuleSpec]) -> Shard<E> {
+        let rules = rules.iter().zip(0..).map(|(spec, index)| {
+            let resume = config.resume.iter().find(|known| known.definition_digest == spec.definition_digest);
+            let since = resume.map_or(i64::MIN, |resume| resume.complete_after_ns);
+            RuleState::new(spec, index, since, config.emit_open, resume)
+        });
+        Shard {
+            rules: rules.collect(),
+            config,
+            sources: SourceTable::new(),
+            reorder: Reorder::new(),
+            refused: Vec::new(),
+            counters: ShardCounters::default(),
+        }
+    }
+
+    /// Takes a message in; findings of this and of the messages that waited for it are added to `out`.
+    pub fn accept(&mut self, message: ShardMessage<E>, out: &mut Vec<Finding<E>>) {
+        if !self.reorder.push(message.sequence, message) {
+            self.counters.repeated += 1;
+        }
+        while let Some(message) = self.reorder.pop() {
+            self.process(message, out);
+        }
+    }
+
+    /// Receive time goes on without a message: sources become idle, updates become due.
+    pub fn tick(&mut self, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        self.sources.observe_now(now_ns);
+        self.follow_watermarks(out);
+    }
+
+    /// The input ended: the watermark becomes the greatest event time, and what still runs is told as final.
+    pub fn finish(&mut self, out: &mut Vec<Finding<E>>) {
+        while let Some((missing, message)) = self.reorder.pop_past_gap() {
+            self.counters.missing += missing;
+            self.process(message, out);
+        }
+        let now_ns = self.sources.now_ns();
+        for rule in &mut self.rules {
+            rule.advance(self.sources.watermark_at_end(&rule.rule.spec.feeds), now_ns, out);
+            rule.end(Ended::Input, out);
+        }
+    }
+
+    fn process(&mut self, message: ShardMessage<E>, out: &mut Vec<Finding<E>>) {
+        self.counters.messages += 1;
+        self.sources.observe_now(message.receive_time_ns);
+        if let Some(rules) = &message.rules {
+            self.reload(rules, out);
+        }
+        for hit in message.hits {
+            self.observe(hit, out);
+        }
+        for advance in &message.sources {
+            self.sources.advance(advance);
+        }
+        self.follow_watermarks(out);
+    }
+
+    fn observe(&mut self, mut hit: Hit<E>, out: &mut Vec<Finding<E>>) {
+        let mine = shard_of(hit.key.partition(), self.config.shards) == self.config.shard;
+        let Some(rule) = self.rules.get_mut(hit.rule as usize).filter(|_| mine) else {
+            self.counters.misrouted += 1;
+            return;
+        };
+        // Room for window arithmetic at the ends of time.
+        hit.time_ns = hit.time_ns.max(i64::MIN / 2);
+        if !hit.future && hit.time_ns >= rule.watermark {
+            rule.observe(hit, self.sources.now_ns(), out);
+            return;
+        }
+        rule.count_refused(hit.future);
+        if self.refused.len() == REFUSED_MAX {
+            self.counters.refused_unlisted += 1;
+            return;
+        }
+        let refusal = if hit.future { Refusal::Future } else { Refusal::Late };
+        let Hit { rule, source, time_ns, digest, .. } = hit;
+        self.refused.push(Refused { rule, refusal, source, time_ns, digest });
+    }
+
+    fn follow_watermarks(&mut self, out: &mut Vec<Finding<E>>) {
+        let now_ns = self.sources.now_ns();
+        if self.config.policy == WatermarkPolicy::Live && self.sources.refresh() {
+            for rule in &mut self.rules {
+                rule.advance(self.sources.watermark(&rule.rule.spec.feeds), now_ns, out);
+            }
+        }
+        for rule in &mut self.rules {
+            rule.tell_open(now_ns, out);
+        }
+    }
+
+    /// State belongs to a definition: an unchanged rule keeps it, a changed or new one starts anew.
+    fn reload(&mut self, specs: &Arc<Vec<RuleSpec>>, out: &mut Vec<Finding<E>>) {
+        let mut old: Vec<Option<RuleState<E>>> = self.rules.drain(..).map(Some).collect();
+        let since = self.sources.event_time_max();
+        for (spec, index) in specs.iter().zip(0..) {
+            let same = |state: &Option<RuleState<E>>| {
+                let known = state.as_ref().map(|state| &state.rule.spec);
+                known.is_some_and(|known| known.definition_digest == spec.definition_digest && known.id == spec.id)
+            };
+            let kept = old.iter().position(same).and_then(|at| old[at].take());
+            self.rules.push(match kept {
+                Some(mut state) => {
+                    state.adopt(spec, index);
+                    state
+                }
+                None => RuleState::new(spec, index, since, self.config.emit_open, None),
+            });
+        }
+        for mut gone in old.into_iter().flatten() {
+            gone.end(Ended::Reload, out);
+        }
+    }
+
+    /// Moves the list of late and future hits to `list`.
+    pub fn drain_refused(&mut self, list: &mut Vec<Refused>) {
+        list.append(&mut self.refused);
+    }
+
+    /// Counters of each rule, in the order of the rule set.
+    #[must_use]
+    pub fn rule_counters(&self) -> Vec<RuleCounters> {
+        self.rules.iter().map(RuleState::counters).collect()
+    }
+
+    /// Counters of the shard.
+    #[must_use]
+    pub fn counters(&self) -> ShardCounters {
+        ShardCounters {
+            waiting: self.reorder.waiting() as u64,
+            sources_overflow: self.sources.overflow(),
+            ..self.counters
+        }
+    }
+
+    /// How far back the input must be read to start again without a snapshot, for each rule. Looks at every key.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<RuleCheckpoint> {
+        self.rules.iter().map(RuleState::checkpoint).collect()
+    }
+}

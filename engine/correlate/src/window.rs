@@ -1,0 +1,296 @@
+//! The hits of one key in time order, and how many distinct values each window holds.
+//!
+//! All hits of one time have the same window (its end is included), so what is
+//! known about a window is kept at the last hit of its time only.
+
+use std::collections::VecDeque;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::{Evidence, SourceId};
+
+/// From this many hits on, the times of each value are indexed; below, a scan is cheaper than a table.
+const INDEX_FROM: usize = 32;
+
+/// One hit as state keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Record<E> {
+    pub(crate) time: i64,
+    pub(crate) digest: [u8; 16],
+    pub(crate) value: [u8; 16],
+    pub(crate) source: SourceId,
+    /// Distinct values in the window that ends here; kept at the last hit of a time.
+    pub(crate) distinct: u32,
+    /// The condition holds for the window that ends here; kept at the last hit of a time.
+    pub(crate) matched: bool,
+    /// Another hit of the same time has the same value.
+    repeat: bool,
+    /// Given up once the hit can be neither a first nor a last member.
+    pub(crate) evidence: Option<E>,
+}
+
+impl<E> Record<E> {
+    pub(crate) fn new(time: i64, digest: [u8; 16], value: [u8; 16], source: SourceId, evidence: E) -> Record<E> {
+        Record { time, digest, value, source, distinct: 0, matched: false, repeat: false, evidence: Some(evidence) }
+    }
+
+    /// Time, then content: arrival has no say.
+    fn order(&self) -> (i64, &[u8; 16], SourceId, &[u8; 16]) {
+        (self.time, &self.digest, self.source, &self.value)
+    }
+}
+
+/// Times at which a value occurs, ascending, each once.
+#[derive(Debug)]
+enum Times {
+    One(i64),
+    Many(Box<VecDeque<i64>>),
+}
+
+type ValueTimes = HashMap<[u8; 16], Times, FixedState>;
+
+/// Where an insertion put a hit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    /// Index of the hit.
+    pub(crate) at: usize,
+    /// Index of the last hit of its time.
+    pub(crate) last: usize,
+}
+
+/// The hits of a key, sorted.
+#[derive(Debug)]
+pub(crate) struct Window<E> {
+    hits: VecDeque<Record<E>>,
+    values: Option<Box<ValueTimes>>,
+    evidence_bytes: usize,
+    /// Times held in `Times::Many`, for the budget.
+    times_listed: usize,
+    /// Greatest time removed from the front.
+    trimmed_to: i64,
+}
+
+impl<E: Evidence> Window<E> {
+    pub(crate) fn new() -> Window<E> {
+        Window { hits: VecDeque::new(), values: None, evidence_bytes: 0, times_listed: 0, trimmed_to: i64::MIN }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.hits.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hits.is_empty()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> &Record<E> {
+        &self.hits[at]
+    }
+
+    pub(crate) fn first_time(&self) -> Option<i64> {
+        self.hits.front().map(|hit| hit.time)
+    }
+
+    pub(crate) fn last_time(&self) -> Option<i64> {
+        self.hits.back().map(|hit| hit.time)
+    }
+
+    /// Index of the first hit after the given time.
+    pub(crate) fn after(&self, time: i64) -> usize {
+        if self.last_time().is_none_or(|last| last <= time) {
+            return self.hits.len();
+        }
+        self.hits.partition_point(|hit| hit.time <= time)
+    }
+
+    /// Whether the hit is the last of its time.
+    pub(crate) fn is_last_of_time(&self, at: usize) -> bool {
+        self.hits.get(at + 1).is_none_or(|next| next.time != self.hits[at].time)
+    }
+
+    pub(crate) fn set_matched(&mut self, at: usize) {
+        self.hits[at].matched = true;
+    }
+
+    pub(crate) fn range(&self, from: usize, to: usize) -> impl Iterator<Item = &Record<E>> {
+        self.hits.range(from..to)
+    }
+
+    /// Gives up the evidence of a hit.
+    pub(crate) fn drop_evidence(&mut self, at: usize) {
+        if let Some(evidence) = self.hits[at].evidence.take() {
+            self.evidence_bytes -= evidence.bytes();
+        }
+    }
+
+    /// Puts a hit in its place.
+    pub(crate) fn insert(&mut self, mut hit: Record<E>) -> Placed {
+        let at = match self.hits.back() {
+            Some(back) if back.order() > hit.order() => self.hits.partition_point(|known| known.order() <= hit.order()),
+            _ => self.hits.len(),
+        };
+        self.evidence_bytes += hit.evidence.as_ref().map_or(0, Evidence::bytes);
+        let mut last = at;
+        while self.hits.get(last).is_some_and(|known| known.time == hit.time) {
+            last += 1;
+        }
+        // What is known of the window moves to the new last hit of the time.
+        if last == at && at > 0 && self.hits[at - 1].time == hit.time {
+            hit.matched = self.hits[at - 1].matched;
+            hit.distinct = self.hits[at - 1].distinct;
+        }
+        self.hits.insert(at, hit);
+        Placed { at, last }
+    }
+
+    /// Removes the earliest hit.
+    pub(crate) fn pop_front(&mut self) -> Option<Record<E>> {
+        let hit = self.hits.pop_front()?;
+        self.trimmed_to = hit.time;
+        self.evidence_bytes -= hit.evidence.as_ref().map_or(0, Evidence::bytes);
+        if let Some(values) = &mut self.values
+            && !hit.repeat
+        {
+            match values.get_mut(&hit.value) {
+                Some(Times::Many(times)) if times.len() > 1 => {
+                    times.pop_front();
+                    self.times_listed -= 1;
+                }
+                Some(times) => {
+                    self.times_listed -= usize::from(matches!(times, Times::Many(_)));
+                    values.remove(&hit.value);
+                }
+                None => {}
+            }
+        }
+        if self.hits.len() < self.hits.capacity() / 4 {
+            self.hits.shrink_to(self.hits.capacity() / 2);
+        }
+        Some(hit)
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = self.values.as_ref().map_or(0, |values| values.allocation_size() + 8 * self.times_listed);
+        self.hits.capacity() * size_of::<Record<E>>() + self.evidence_bytes + values
+    }
+
+    /// Inserts a hit and keeps every window's number of distinct values right.
+    ///
+    /// Appending costs O(log n) amortised. A hit that comes before others costs a walk over those within `span` after it.
+    pub(crate) fn insert_counting(&mut self, mut hit: Record<E>, span: i64) -> Placed {
+        let (time, value) = (hit.time, hit.value);
+        if self.hits.len() >= INDEX_FROM && self.values.is_none() {
+            self.index();
+        }
+        let (previous, present, next) = self.neighbours(&value, time);
+        hit.repeat = present;
+        let placed = self.insert(hit);
+        let last = placed.last;
+        if present {
+            return placed;
+        }
+        let first_of_time = last == 0 || self.hits[last - 1].time != time;
+        if first_of_time {
+            self.hits[last].distinct = self.distinct_without(last, span);
+        }
+        self.learn(value, time);
+        // Windows that end in here did not hold the value before.
+        let from = previous.map_or(time, |previous| previous.saturating_add(span).max(time));
+        let until = next.map_or(i64::MAX, |next| next).min(time.saturating_add(span));
+        let mut at = last;
+        while let Some(known) = self.hits.get(at)
+            && known.time < until
+        {
+            if known.time >= from && self.is_last_of_time(at) {
+                self.hits[at].distinct += 1;
+            }
+            at += 1;
+        }
+        placed
+    }
+
+    /// Distinct values in the window of the hit at `at`, itself left out, from what its predecessor knows.
+    fn distinct_without(&self, at: usize, span: i64) -> u32 {
+        let Some(before) = at.checked_sub(1).map(|before| &self.hits[before]) else { return 0 };
+        let start = self.hits[at].time.saturating_sub(span);
+        if before.time <= start {
+            return 0;
+        }
+        if self.trimmed_to > before.time.saturating_sub(span) {
+            // Hits that the predecessor counted are gone; they are in no window from here on.
+            let mut seen: hashbrown::HashSet<_, FixedState> = hashbrown::HashSet::default();
+            seen.extend(self.hits.range(self.after(start)..at).map(|hit| hit.value));
+            return seen.len() as u32;
+        }
+        let mut distinct = before.distinct;
+        let mut leaving = self.after(before.time.saturating_sub(span));
+        while self.hits[leaving].time <= start {
+            let hit = &self.hits[leaving];
+            if !hit.repeat && self.neighbours(&hit.value, hit.time).2.is_none_or(|next| next > before.time) {
+                distinct -= 1;
+            }
+            leaving += 1;
+        }
+        distinct
+    }
+
+    /// The nearest times at which the value occurs before and after a time, and whether it occurs at that time.
+    fn neighbours(&self, value: &[u8; 16], time: i64) -> (Option<i64>, bool, Option<i64>) {
+        let of = |known: i64, found: &mut (Option<i64>, bool, Option<i64>)| match known.cmp(&time) {
+            std::cmp::Ordering::Less => found.0 = Some(known),
+            std::cmp::Ordering::Equal => found.1 = true,
+            std::cmp::Ordering::Greater => found.2 = found.2.or(Some(known)),
+        };
+        let mut found = (None, false, None);
+        match &self.values {
+            None => {
+                let same = self.hits.iter().filter(|hit| hit.value == *value);
+                same.for_each(|hit| of(hit.time, &mut found));
+            }
+            Some(values) => match values.get(value) {
+                None => {}
+                Some(Times::One(known)) => of(*known, &mut found),
+                Some(Times::Many(times)) => {
+                    let at = times.partition_point(|&known| known < time);
+                    let near = at.saturating_sub(1)..(at + 2).min(times.len());
+                    times.range(near).for_each(|&known| of(known, &mut found));
+                }
+            },
+        }
+        found
+    }
+
+    fn index(&mut self) {
+        self.values = Some(Box::new(HashMap::with_hasher(FixedState::with_seed(0))));
+        for at in 0..self.hits.len() {
+            let hit = &self.hits[at];
+            if !hit.repeat {
+                let (value, time) = (hit.value, hit.time);
+                self.learn(value, time);
+            }
+        }
+    }
+
+    fn learn(&mut self, value: [u8; 16], time: i64) {
+        let Some(values) = &mut self.values else { return };
+        match values.entry(value) {
+            hashbrown::hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(Times::One(time));
+            }
+            hashbrown::hash_map::Entry::Occupied(mut occupied) => match occupied.get_mut() {
+                Times::One(known) => {
+                    let pair = [(*known).min(time), (*known).max(time)];
+                    *occupied.get_mut() = Times::Many(Box::new(VecDeque::from(pair)));
+                    self.times_listed += 2;
+                }
+                Times::Many(times) => {
+                    let at = times.partition_point(|&known| known < time);
+                    times.insert(at, time);
+                    self.times_listed += 1;
+                }
+            },
+        }
+    }
+}

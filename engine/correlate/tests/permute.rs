@@ -1,0 +1,191 @@
+//! The promise: the final findings are a function of the multiset of hits, whatever the order of arrival, the cut
+//! into batches, the number of shards, the workers' speed and a restart; and it is the function the definitions say.
+
+mod common;
+
+use common::{Delivery, Feed, Random, SECOND, finals, hit, rule, source_rows};
+use noroshi_correlate::{
+    Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, reference,
+};
+use proptest::prelude::*;
+
+/// One generated case: a rule, hits with times in seconds, and how they travel.
+#[derive(Clone, Debug)]
+struct Case {
+    kind: Kind,
+    terms: Vec<(Op, u64)>,
+    window_s: i64,
+    max_episode_s: i64,
+    evidence_max: usize,
+    hits: Vec<(i64, u8, u8, u8)>,
+    seed: u64,
+}
+
+fn terms() -> impl Strategy<Value = Vec<(Op, u64)>> {
+    let op = prop_oneof![Just(Op::Gt), Just(Op::Gte), Just(Op::Lt), Just(Op::Lte), Just(Op::Eq)];
+    prop_oneof![
+        4 => (op, 1u64..6).prop_map(|term| vec![term]),
+        2 => (1u64..5).prop_map(|n| vec![(Op::Gte, n)]),
+        1 => (1u64..4, 1u64..4).prop_map(|(from, more)| vec![(Op::Gte, from), (Op::Lte, from + more)]),
+    ]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let kind = prop_oneof![Just(Kind::EventCount), Just(Kind::ValueCount)];
+    // Times gather at multiples of small steps, so that windows end on hits and ties abound.
+    let hits = prop::collection::vec((0i64..120, 0u8..3, 0u8..5, 0u8..3), 1..90);
+    let longest = prop_oneof![Just(20i64), Just(35), Just(100), Just(100_000)];
+    (kind, terms(), 1i64..16, longest, 0usize..4, hits, any::<u64>()).prop_map(
+        |(kind, terms, window_s, max_episode_s, evidence_max, hits, seed)| Case {
+            kind,
+            terms,
+            window_s,
+            max_episode_s,
+            evidence_max,
+            hits,
+            seed,
+        },
+    )
+}
+
+impl Case {
+    fn rule(&self) -> RuleSpec {
+        RuleSpec {
+            max_episode_ns: self.max_episode_s * SECOND,
+            evidence_max: self.evidence_max,
+            ..rule(self.kind, Condition::new(self.terms.clone()), self.window_s)
+        }
+    }
+
+    fn hits(&self) -> Vec<Hit<()>> {
+        let hits = self.hits.iter().map(|&(time_s, key, value, source)| hit(time_s, key, value, source));
+        hits.collect()
+    }
+
+    fn reference(&self) -> Vec<Vec<u8>> {
+        let hits = self.hits();
+        let end = hits.iter().map(|hit| hit.time_ns).max().unwrap_or(0);
+        reference::evaluate(&self.rule(), 0, &hits, end).iter().map(Finding::canonical_bytes).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1500 } else { 20_000 }))]
+
+    #[test]
+    fn finals_are_a_function_of_the_multiset(case in case()) {
+        let expected = case.reference();
+        let mut random = Random::new(case.seed);
+        for shards in [1, 2, 4, 8] {
+            for policy in [WatermarkPolicy::Live, WatermarkPolicy::EndOfInput] {
+                let lateness_s = random.below(40) as i64;
+                let feed = Feed::shuffled(case.hits(), lateness_s, &mut random);
+                let delivery = Delivery { shards, policy, lateness_s };
+                let found = delivery.run(&[case.rule()], &feed, &mut random);
+                common::opens_are_answered(&found)?;
+                prop_assert_eq!(&finals(&found), &expected, "{} shards, {:?}", shards, policy);
+            }
+        }
+    }
+
+    #[test]
+    fn a_restart_changes_nothing(case in case()) {
+        let expected = case.reference();
+        let mut random = Random::new(case.seed);
+        let rules = [case.rule()];
+        let lateness_s = random.below(20) as i64;
+        let feed = Feed::shuffled(case.hits(), lateness_s, &mut random);
+        let batches = feed.batches(&mut random);
+        let stop = random.below(batches.len() as u64 + 1) as usize;
+
+        let mut before = Shard::new(ShardConfig::default(), &rules);
+        let mut found = Vec::new();
+        let mut told_at_checkpoint = 0;
+        let checkpoint_at = random.below(stop as u64 + 1) as usize;
+        let mut checkpoint = before.checkpoint();
+        for (at, batch) in batches[..stop].iter().enumerate() {
+            before.accept(common::message(at, batch, lateness_s), &mut found);
+            if at + 1 == checkpoint_at {
+                checkpoint = before.checkpoint();
+                told_at_checkpoint = found.len();
+            }
+        }
+        // What was told after the checkpoint is told again or, if it was sent, dropped by (id, state).
+        let sent: std::collections::HashSet<_> = found.iter().map(|finding| (finding.id, finding.state)).collect();
+        prop_assert!(told_at_checkpoint <= found.len());
+
+        let from = checkpoint[0].complete_after_ns;
+        let whole = random.below(3) == 0;
+        let resume = if whole { Vec::new() } else { checkpoint };
+        // The input is read again from a place before which nothing later than `from` stands.
+        let again = if whole { 0 } else {
+            batches.iter().position(|batch| batch.iter().any(|hit| hit.time_ns > from)).unwrap_or(batches.len())
+        };
+        let mut after = Shard::new(ShardConfig { resume, ..ShardConfig::default() }, &rules);
+        let mut repeated = Vec::new();
+        for (at, batch) in batches[again..].iter().enumerate() {
+            after.accept(common::message(at, batch, lateness_s), &mut repeated);
+        }
+        after.finish(&mut repeated);
+        found.extend(repeated.into_iter().filter(|finding| {
+            finding.state == State::Open || !sent.contains(&(finding.id, State::Final))
+        }));
+        if again < batches.len() || whole {
+            prop_assert_eq!(finals(&found), expected);
+        }
+    }
+}
+
+/// The same with many more hits, so that values are indexed, evidence is thinned and windows slide far.
+#[test]
+fn long_runs_match_the_reference() {
+    let trials = if cfg!(debug_assertions) { 40 } else { 400 };
+    for seed in 0..trials {
+        let mut random = Random::new(seed);
+        let terms = [vec![(Op::Gte, 20)], vec![(Op::Gt, 3)], vec![(Op::Eq, 9)], vec![(Op::Gte, 5), (Op::Lt, 30)]];
+        let case = Case {
+            kind: if random.below(2) == 0 { Kind::EventCount } else { Kind::ValueCount },
+            terms: terms[random.below(4) as usize].clone(),
+            window_s: 5 + random.below(60) as i64,
+            max_episode_s: [70, 200, 100_000][random.below(3) as usize],
+            evidence_max: 3,
+            hits: (0..600)
+                .map(|_| {
+                    let time = random.below(500) as i64;
+                    (time, random.below(2) as u8, random.below(40) as u8, random.below(3) as u8)
+                })
+                .collect(),
+            seed,
+        };
+        let lateness_s = random.below(100) as i64;
+        let feed = Feed::shuffled(case.hits(), lateness_s, &mut random);
+        let delivery = Delivery { shards: 2, policy: WatermarkPolicy::Live, lateness_s };
+        let found = delivery.run(&[case.rule()], &feed, &mut random);
+        common::opens_are_answered(&found).unwrap();
+        assert_eq!(finals(&found), case.reference(), "seed {seed} {case:?}");
+    }
+}
+
+/// Every source keeps to its own lateness, however far the sources are apart from each other.
+#[test]
+fn sources_of_different_delay_agree_with_the_reference() {
+    for seed in 0..60 {
+        let mut random = Random::new(seed);
+        let rule = rule(Kind::EventCount, Condition::new(vec![(Op::Gte, 4)]), 30);
+        let hits: Vec<_> = (0..300).map(|_| hit(random.below(600) as i64, 0, 0, random.below(3) as u8)).collect();
+        let end = hits.iter().map(|hit| hit.time_ns).max().unwrap();
+        let expected: Vec<_> = reference::evaluate(&rule, 0, &hits, end).iter().map(Finding::canonical_bytes).collect();
+        // Source 2 arrives five minutes after the others; all are known from the start.
+        let mut feed = hits;
+        feed.sort_by_key(|hit| hit.time_ns + if hit.source.0 == 2 { 300 * SECOND } else { 0 });
+        let mut shard = Shard::new(ShardConfig::default(), &[rule]);
+        let mut found = Vec::new();
+        let known = source_rows(&[(0, 0), (1, 0), (2, -1)], 0);
+        shard.accept(common::message_with(0, Vec::new(), known), &mut found);
+        for (at, batch) in feed.chunks(7).enumerate() {
+            shard.accept(common::message(at + 1, batch, 0), &mut found);
+        }
+        shard.finish(&mut found);
+        assert_eq!(finals(&found), expected, "seed {seed}");
+    }
+}
