@@ -252,7 +252,7 @@ impl Reader<'_> {
             };
             match &entry.value.kind {
                 Kind::Scalar(Scalar::Integer(value, _)) if u64::try_from(*value).is_ok() => {
-                    bounds.push((comparison, *value as u64))
+                    bounds.push((comparison, *value as u64));
                 }
                 _ => self.error(entry.value.place, format!("`{}` takes a whole number", entry.key), None),
             }

@@ -261,6 +261,12 @@ impl<'a> Reader<'a> {
         self.head(document)
     }
 
+    /// Tells that a document is no rule at all.
+    pub(crate) fn refuse_document(&mut self, document: &Node) {
+        self.rule = None;
+        self.error(document.place, format!("the document is {}, not a rule", document.what()), None);
+    }
+
     /// Whether the document begun last is without errors.
     pub(crate) fn is_sound(&self) -> bool {
         self.errors == 0

@@ -1,0 +1,236 @@
+//! A rule compiled: names are field ids, values are ready to match.
+
+use ipnet::IpNet;
+use noroshi_parsers::dictionary::{Dictionary, FieldId};
+use noroshi_parsers::event::{EventView, Field, Kind};
+
+use crate::condition::Condition;
+use crate::modifier::Comparison;
+use crate::number::Number;
+use crate::rule::{Item, Rule, RuleSource, Search, Test};
+use crate::taxonomy;
+use crate::text::{self, Text};
+
+/// The fields a name may mean, in the order they are tried.
+pub type Candidates = Box<[FieldId]>;
+
+/// The dictionary is full: the rule's field names found no room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct DictionaryFull;
+
+#[derive(Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) condition: Condition,
+    pub(crate) selections: Box<[CompiledSearch]>,
+}
+
+#[derive(Debug)]
+pub(crate) enum CompiledSearch {
+    Item(CompiledItem),
+    All(Box<[CompiledSearch]>),
+    Any(Box<[CompiledSearch]>),
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledItem {
+    /// Empty for keywords.
+    pub(crate) candidates: Candidates,
+    pub(crate) keyword: bool,
+    pub(crate) all: bool,
+    pub(crate) negated: bool,
+    pub(crate) values: Box<[Box<[CompiledTest]>]>,
+}
+
+#[derive(Debug)]
+pub(crate) enum CompiledTest {
+    Text(Text),
+    Null,
+    Exists(bool),
+    Regex(regex::bytes::Regex),
+    Cidr(IpNet),
+    Compare(Comparison, Number),
+    FieldRef { other: Candidates, open_start: bool, open_end: bool, cased: bool },
+}
+
+/// Gives ids to every name `field` may stand for.
+pub(crate) fn resolve(
+    field: &str,
+    source: &RuleSource,
+    dictionary: &mut Dictionary,
+) -> Result<Candidates, DictionaryFull> {
+    taxonomy::candidates(field, source).iter().map(|name| dictionary.intern(name).ok_or(DictionaryFull)).collect()
+}
+
+impl CompiledRule {
+    pub(crate) fn new(rule: &Rule, dictionary: &mut Dictionary) -> Result<Self, DictionaryFull> {
+        let selections =
+            rule.selections.iter().map(|selection| compile_search(&selection.search, &rule.source, dictionary));
+        Ok(CompiledRule { condition: rule.condition.clone(), selections: selections.collect::<Result<_, _>>()? })
+    }
+
+    pub(crate) fn matches(&self, event: &EventView<'_>) -> bool {
+        self.holds(&self.condition, event)
+    }
+
+    fn holds(&self, condition: &Condition, event: &EventView<'_>) -> bool {
+        match condition {
+            Condition::Selection(at) => self.selections[*at].matches(event),
+            Condition::And(all) => all.iter().all(|one| self.holds(one, event)),
+            Condition::Or(any) => any.iter().any(|one| self.holds(one, event)),
+            Condition::Not(inner) => !self.holds(inner, event),
+            Condition::Of { count, selections } => {
+                let mut missing = *count;
+                let mut left = selections.len();
+                for at in selections {
+                    if missing == 0 {
+                        return true;
+                    }
+                    if missing > left {
+                        return false;
+                    }
+                    missing -= usize::from(self.selections[*at].matches(event));
+                    left -= 1;
+                }
+                missing == 0
+            }
+        }
+    }
+}
+
+fn compile_search(
+    search: &Search,
+    source: &RuleSource,
+    dictionary: &mut Dictionary,
+) -> Result<CompiledSearch, DictionaryFull> {
+    let mut each =
+        |all: &[Search]| all.iter().map(|one| compile_search(one, source, dictionary)).collect::<Result<_, _>>();
+    Ok(match search {
+        Search::All(all) => CompiledSearch::All(each(all)?),
+        Search::Any(any) => CompiledSearch::Any(each(any)?),
+        Search::Item(item) => CompiledSearch::Item(compile_item(item, source, dictionary)?),
+    })
+}
+
+fn compile_item(item: &Item, source: &RuleSource, dictionary: &mut Dictionary) -> Result<CompiledItem, DictionaryFull> {
+    let candidates = match &item.field {
+        Some(field) => resolve(field, source, dictionary)?,
+        None => Candidates::default(),
+    };
+    let values = item.values.iter().map(|value| {
+        value.alternatives.iter().map(|test| compile_test(test, source, dictionary)).collect::<Result<Box<[_]>, _>>()
+    });
+    Ok(CompiledItem {
+        candidates,
+        keyword: item.field.is_none(),
+        all: item.all,
+        negated: item.negated,
+        values: values.collect::<Result<_, _>>()?,
+    })
+}
+
+fn compile_test(test: &Test, source: &RuleSource, dictionary: &mut Dictionary) -> Result<CompiledTest, DictionaryFull> {
+    Ok(match test {
+        Test::Text(pattern) => CompiledTest::Text(Text::new(pattern)),
+        Test::Null => CompiledTest::Null,
+        Test::Exists(there) => CompiledTest::Exists(*there),
+        Test::Regex { regex, .. } => CompiledTest::Regex(regex.clone()),
+        Test::Cidr(net) => CompiledTest::Cidr(*net),
+        Test::Compare(comparison, number) => CompiledTest::Compare(*comparison, *number),
+        Test::FieldRef { field, open_start, open_end, cased } => CompiledTest::FieldRef {
+            other: resolve(field, source, dictionary)?,
+            open_start: *open_start,
+            open_end: *open_end,
+            cased: *cased,
+        },
+    })
+}
+
+/// The field of the event that candidates mean: the first that is there.
+#[inline]
+pub(crate) fn present(candidates: &[FieldId], event: &EventView<'_>) -> Option<FieldId> {
+    candidates.iter().copied().find(|id| event.has(*id))
+}
+
+/// The fields of the event that candidates mean, nulls left out.
+pub(crate) fn fields<'a>(candidates: &[FieldId], event: &EventView<'a>) -> impl Iterator<Item = &'a Field> + use<'a> {
+    let event = *event;
+    let id = present(candidates, &event);
+    id.into_iter().flat_map(move |id| event.all(id)).filter(|field| field.kind != Kind::Null)
+}
+
+impl CompiledSearch {
+    pub(crate) fn matches(&self, event: &EventView<'_>) -> bool {
+        match self {
+            CompiledSearch::Item(item) => item.matches(event),
+            CompiledSearch::All(all) => all.iter().all(|one| one.matches(event)),
+            CompiledSearch::Any(any) => any.iter().any(|one| one.matches(event)),
+        }
+    }
+}
+
+impl CompiledItem {
+    pub(crate) fn matches(&self, event: &EventView<'_>) -> bool {
+        let holds = |tests: &[CompiledTest]| tests.iter().any(|test| self.test(test, event));
+        let found = if self.all {
+            self.values.iter().all(|tests| holds(tests))
+        } else {
+            self.values.iter().any(|tests| holds(tests))
+        };
+        found != self.negated
+    }
+
+    fn test(&self, test: &CompiledTest, event: &EventView<'_>) -> bool {
+        match test {
+            CompiledTest::Null => fields(&self.candidates, event).all(|field| event.value(field).is_empty()),
+            CompiledTest::Exists(wanted) => present(&self.candidates, event).is_some() == *wanted,
+            _ => self.witness(test, event).is_some(),
+        }
+    }
+
+    /// The value that satisfies `test`, with its field; no field is the raw record. Absence
+    /// tests have no witness.
+    pub(crate) fn witness<'a>(
+        &self,
+        test: &CompiledTest,
+        event: &EventView<'a>,
+    ) -> Option<(Option<&'a Field>, &'a [u8])> {
+        if self.keyword {
+            // Most values lie in the raw record, so it is tried first.
+            if test.on_value(event.original(), event) {
+                return Some((None, event.original()));
+            }
+            let named = event.fields().iter().filter(|field| field.kind != Kind::Null);
+            return named.map(|field| (Some(field), event.value(field))).find(|(_, value)| test.on_value(value, event));
+        }
+        fields(&self.candidates, event)
+            .map(|field| (Some(field), event.value(field)))
+            .find(|(_, value)| test.on_value(value, event))
+    }
+}
+
+impl CompiledTest {
+    fn on_value(&self, value: &[u8], event: &EventView<'_>) -> bool {
+        match self {
+            CompiledTest::Text(text) => text.matches(value),
+            CompiledTest::Regex(regex) => regex.is_match(value),
+            CompiledTest::Cidr(net) => {
+                noroshi_parsers::ip::parse(value).is_some_and(|ip| net.contains(&ip.to_canonical()))
+            }
+            CompiledTest::Compare(comparison, bound) => {
+                Number::parse(value).is_some_and(|number| comparison.holds(number.order(*bound)))
+            }
+            CompiledTest::FieldRef { other, open_start, open_end, cased } => fields(other, event).any(|field| {
+                let wanted = event.value(field);
+                match (open_start, open_end) {
+                    (false, false) => text::same(value, wanted, *cased),
+                    (false, true) => value.get(..wanted.len()).is_some_and(|head| text::same(head, wanted, *cased)),
+                    (true, false) => {
+                        value.len().checked_sub(wanted.len()).is_some_and(|at| text::same(&value[at..], wanted, *cased))
+                    }
+                    (true, true) => text::contains(value, wanted, *cased),
+                }
+            }),
+            CompiledTest::Null | CompiledTest::Exists(_) => false,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A correlation whose names are resolved: rules by index, fields by id.
+
+use std::path::PathBuf;
+
+use crate::compile::Candidates;
+use crate::correlation::{CountCondition, Counted};
+use crate::rule::Level;
+use crate::set::RuleIndex;
+
+/// How values of a part compare beyond exact text. Addresses are canonical in every part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Normal {
+    /// Exact.
+    Exact,
+    /// Lower case: host and domain names, MAC addresses.
+    Lower,
+    /// Lower case for Windows, directories and clouds, exact elsewhere.
+    User,
+}
+
+/// One part of a group key, or the field whose values are counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyPart {
+    /// The field's or alias's name in the correlation.
+    pub name: String,
+    /// The fields it may mean in events of this rule, in the order they are tried.
+    pub candidates: Candidates,
+    /// How values compare.
+    pub normal: Normal,
+}
+
+/// A rule whose hits a correlation counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CorrelatedRule {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// The group key in its events, in the order of `group-by`.
+    pub key: Vec<KeyPart>,
+    /// The counted field in its events; with [`Counted::Values`].
+    pub value: Option<KeyPart>,
+}
+
+/// A correlation, ready to run.
+#[derive(Clone, Debug)]
+pub struct CorrelationRule {
+    /// `id`, or one made from the digest.
+    pub id: String,
+    /// `title`.
+    pub title: String,
+    /// `description`.
+    pub description: Option<String>,
+    /// `level`.
+    pub level: Level,
+    /// `tags`.
+    pub tags: Vec<String>,
+    /// ATT&CK techniques of the tags.
+    pub techniques: Vec<String>,
+    /// `falsepositives`.
+    pub falsepositives: Vec<String>,
+    /// `references`.
+    pub references: Vec<String>,
+    /// The file it is from.
+    pub file: PathBuf,
+    /// The line its document starts in.
+    pub line: u32,
+    /// What is counted.
+    pub counted: Counted,
+    /// The bound.
+    pub condition: CountCondition,
+    /// The rules, once each, in the file's order.
+    pub rules: Vec<CorrelatedRule>,
+    /// The names of the key's parts.
+    pub group_by: Vec<String>,
+    /// The name of the counted field.
+    pub field: Option<String>,
+    /// The window.
+    pub window_ns: i64,
+    /// Whether the rules raise alerts of their own too.
+    pub generate: bool,
+    /// `noroshi.lateness`, over the sources' own.
+    pub lateness_ns: Option<i64>,
+    /// `noroshi.max_episode`, over the default.
+    pub max_episode_ns: Option<i64>,
+    /// SHA-256 over its definition and those of its rules: state belongs to this.
+    pub definition_digest: [u8; 32],
+}

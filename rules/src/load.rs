@@ -1,0 +1,382 @@
+//! Files to a rule set: documents read, filters joined, names resolved.
+
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+use noroshi_parsers::dictionary::Dictionary;
+use sha2::{Digest as _, Sha256};
+
+use crate::compile::{self, CompiledRule};
+use crate::condition::Condition;
+use crate::correlated::{CorrelatedRule, CorrelationRule, KeyPart};
+use crate::correlation::Correlation;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::key;
+use crate::rule::{Filter, Head, Reader, Rule};
+use crate::set::{Loaded, Options, RuleIndex, RuleMeta, RuleSet};
+use crate::suggest::nearest;
+use crate::yaml::{self, Kind};
+
+/// What was read, with the files it came from.
+#[derive(Default)]
+struct Documents {
+    rules: Vec<(PathBuf, Rule)>,
+    correlations: Vec<(PathBuf, Correlation)>,
+    filters: Vec<(PathBuf, Filter)>,
+}
+
+pub(crate) fn load(mut files: Vec<(PathBuf, String)>, dictionary: &mut Dictionary, options: &Options) -> Loaded {
+    // The order in which a directory is listed must not show.
+    files.sort();
+    let mut diagnostics = Vec::new();
+    let mut documents = Documents::default();
+    let mut digests: Vec<[u8; 32]> = Vec::with_capacity(files.len());
+    for (file, text) in &files {
+        digests.push(Sha256::digest(text.as_bytes()).into());
+        read(file, text, options, &mut documents, &mut diagnostics);
+    }
+    let Documents { rules, correlations, filters } = documents;
+    let mut rules = unique(rules, |rule| &rule.head, &mut diagnostics);
+    apply_filters(&filters, &mut rules, &mut diagnostics);
+
+    let (mut definitions, mut compiled, mut meta) = (Vec::new(), Vec::new(), Vec::new());
+    for (file, rule) in rules {
+        match CompiledRule::new(&rule, dictionary) {
+            Ok(made) => {
+                meta.push(meta_of(&rule, file));
+                compiled.push(made);
+                definitions.push(rule);
+            }
+            Err(compile::DictionaryFull) => diagnostics.push(dictionary_full(&file, &rule.head)),
+        }
+    }
+    let correlations = unique(correlations, |correlation| &correlation.head, &mut diagnostics);
+    let correlations = resolve_all(correlations, &definitions, &mut meta, dictionary, &mut diagnostics);
+
+    digests.sort_unstable();
+    let mut hash = Sha256::new();
+    digests.iter().for_each(|digest| hash.update(digest));
+    diagnostics.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
+    let rules =
+        RuleSet::new(definitions, compiled, meta, correlations, hash.finalize().into(), options.ignore_logsource);
+    Loaded { rules, diagnostics }
+}
+
+fn read(file: &Path, text: &str, options: &Options, documents: &mut Documents, diagnostics: &mut Vec<Diagnostic>) {
+    let parsed = yaml::parse(text);
+    for fault in parsed.faults {
+        let mut told = Diagnostic::error(file, fault.place, fault.message);
+        told.help = fault.help;
+        diagnostics.push(told);
+    }
+    // A document of the old multi-rule kind gives its parts to the documents after it: alone
+    // these would be read as something else, so the file is refused as a whole.
+    let global = parsed.documents.iter().find_map(|document| document.entry("action"));
+    if let Some(action) = global {
+        let name = action.value.text().unwrap_or_default();
+        diagnostics.push(
+            Diagnostic::error(file, action.place, format!("`action: {name}` documents are not supported"))
+                .help("Sigma 2 dropped them: write each rule in full, and join rules by a correlation"),
+        );
+        return;
+    }
+    let mut reader = Reader::new(file, &options.placeholders, diagnostics);
+    for document in &parsed.documents {
+        if !matches!(document.kind, Kind::Map(_)) {
+            reader.refuse_document(document);
+        } else if document.get("correlation").is_some() {
+            documents.correlations.extend(reader.correlation(document).map(|made| (file.to_path_buf(), made)));
+        } else if document.get("filter").is_some() {
+            documents.filters.extend(reader.filter(document).map(|made| (file.to_path_buf(), made)));
+        } else {
+            documents.rules.extend(reader.rule(document).map(|made| (file.to_path_buf(), made)));
+        }
+    }
+}
+
+/// Refuses documents whose id or name was used before.
+fn unique<T>(
+    documents: Vec<(PathBuf, T)>,
+    head: impl Fn(&T) -> &Head,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<(PathBuf, T)> {
+    let mut seen: HashMap<String, (PathBuf, u32)> = HashMap::new();
+    let mut kept = Vec::with_capacity(documents.len());
+    for (file, document) in documents {
+        let own = head(&document);
+        let names: Vec<&String> = std::iter::once(&own.id).chain(&own.name).collect();
+        if let Some((name, (other, line))) = names.iter().find_map(|name| seen.get_key_value(*name)) {
+            let message = format!("the id or name `{name}` is used twice, first in {}:{line}", other.display());
+            let told = Diagnostic::error(&file, own.place, message).rule(&own.id);
+            diagnostics.push(told.help("give every rule an id of its own; a copied rule needs a new one"));
+            continue;
+        }
+        for name in names {
+            seen.insert(name.clone(), (file.clone(), own.place.line));
+        }
+        kept.push((file, document));
+    }
+    kept
+}
+
+/// Joins each filter to the rules it names: their condition holds and the filter's too.
+fn apply_filters(filters: &[(PathBuf, Filter)], rules: &mut [(PathBuf, Rule)], diagnostics: &mut Vec<Diagnostic>) {
+    for (file, filter) in filters {
+        if !negates(&filter.condition) {
+            diagnostics.push(
+                Diagnostic::warning(
+                    file,
+                    filter.head.place,
+                    "the filter's condition affirms its selections: the rules match only where it holds",
+                )
+                .rule(&filter.head.id)
+                .help("to leave matches out, write `condition: not selection`"),
+            );
+        }
+        for (name, place) in &filter.rules {
+            let Some((_, rule)) = rules.iter_mut().find(|(_, rule)| is_named(&rule.head, name)) else {
+                let message = format!("the filter names the rule `{name}`, which is not loaded");
+                diagnostics.push(Diagnostic::warning(file, *place, message).rule(&filter.head.id));
+                continue;
+            };
+            let shift = rule.selections.len();
+            rule.selections.extend(filter.selections.iter().cloned());
+            let own = std::mem::replace(&mut rule.condition, Condition::Selection(0));
+            rule.condition = Condition::And(vec![own, shifted(&filter.condition, shift)]);
+            // The rule means something else now.
+            let mut hash = Sha256::new();
+            hash.update(rule.head.digest);
+            hash.update(filter.head.digest);
+            rule.head.digest = hash.finalize().into();
+        }
+    }
+}
+
+fn is_named(head: &Head, name: &str) -> bool {
+    head.id == name || head.name.as_deref() == Some(name)
+}
+
+fn negates(condition: &Condition) -> bool {
+    match condition {
+        Condition::Not(_) => true,
+        Condition::And(parts) | Condition::Or(parts) => parts.iter().any(negates),
+        Condition::Selection(_) | Condition::Of { .. } => false,
+    }
+}
+
+/// The same condition over selections that stand `shift` places later.
+fn shifted(condition: &Condition, shift: usize) -> Condition {
+    let all = |parts: &[Condition]| parts.iter().map(|part| shifted(part, shift)).collect();
+    match condition {
+        Condition::Selection(at) => Condition::Selection(at + shift),
+        Condition::And(parts) => Condition::And(all(parts)),
+        Condition::Or(parts) => Condition::Or(all(parts)),
+        Condition::Not(inner) => Condition::Not(Box::new(shifted(inner, shift))),
+        Condition::Of { count, selections } => {
+            Condition::Of { count: *count, selections: selections.iter().map(|at| at + shift).collect() }
+        }
+    }
+}
+
+fn meta_of(rule: &Rule, file: PathBuf) -> RuleMeta {
+    let head = &rule.head;
+    RuleMeta {
+        id: head.id.clone(),
+        name: head.name.clone(),
+        title: head.title.clone(),
+        description: head.description.clone(),
+        level: head.level,
+        tags: head.tags.clone(),
+        techniques: head.techniques(),
+        falsepositives: head.falsepositives.clone(),
+        references: head.references.clone(),
+        source: rule.source.clone(),
+        file,
+        line: head.place.line,
+        digest: head.digest,
+        alerts: true,
+    }
+}
+
+fn dictionary_full(file: &Path, head: &Head) -> Diagnostic {
+    Diagnostic::error(file, head.place, "the rule set names more fields than can be told apart")
+        .rule(&head.id)
+        .help("load fewer rules")
+}
+
+fn resolve_all(
+    correlations: Vec<(PathBuf, Correlation)>,
+    rules: &[Rule],
+    meta: &mut [RuleMeta],
+    dictionary: &mut Dictionary,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<CorrelationRule> {
+    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    for (at, rule) in rules.iter().enumerate() {
+        for name in std::iter::once(&rule.head.id).chain(&rule.head.name) {
+            by_name.insert(name, at);
+        }
+    }
+    let chained: Vec<String> = correlations
+        .iter()
+        .flat_map(|(_, made)| std::iter::once(&made.head.id).chain(&made.head.name).cloned())
+        .collect();
+    let mut made = Vec::new();
+    // Only correlations that are kept decide whether their rules alert on their own.
+    let mut referred: HashMap<usize, bool> = HashMap::new();
+    for (file, correlation) in correlations {
+        let mut resolver = Resolver {
+            file: &file,
+            correlation: &correlation,
+            by_name: &by_name,
+            rules,
+            chained: &chained,
+            dictionary,
+            diagnostics,
+        };
+        let Some(resolved) = resolver.resolve() else { continue };
+        for rule in &resolved.rules {
+            *referred.entry(rule.rule.index()).or_default() |= resolved.generate;
+        }
+        made.push(resolved);
+    }
+    for (rule, generate) in referred {
+        meta[rule].alerts = generate;
+    }
+    made
+}
+
+struct Resolver<'a> {
+    file: &'a Path,
+    correlation: &'a Correlation,
+    by_name: &'a HashMap<&'a str, usize>,
+    rules: &'a [Rule],
+    chained: &'a [String],
+    dictionary: &'a mut Dictionary,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Resolver<'_> {
+    fn refuse(&mut self, place: Place, message: String, help: Option<String>) {
+        let mut told = Diagnostic::error(self.file, place, message).rule(&self.correlation.head.id);
+        told.help = help;
+        self.diagnostics.push(told);
+    }
+
+    fn resolve(&mut self) -> Option<CorrelationRule> {
+        let correlation = self.correlation;
+        let before = self.diagnostics.len();
+        let mut rules: Vec<usize> = Vec::new();
+        for (name, place) in &correlation.rules {
+            match self.by_name.get(name.as_str()) {
+                Some(rule) if rules.contains(rule) => {}
+                Some(rule) => rules.push(*rule),
+                None if self.chained.contains(name) => self.refuse(
+                    *place,
+                    format!("`{name}` is a correlation: a correlation over correlations is not supported"),
+                    Some("name the detection rules themselves".into()),
+                ),
+                None => {
+                    let help = nearest(name, self.by_name.keys().copied()).map_or_else(
+                        || "load the file it is in; if that rule was refused, this one is too".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    self.refuse(
+                        *place,
+                        format!("the correlation names the rule `{name}`, which is not loaded"),
+                        Some(help),
+                    );
+                }
+            }
+        }
+        if self.diagnostics.len() == before {
+            self.check_aliases();
+        }
+        if self.diagnostics.len() > before {
+            return None;
+        }
+        let mut resolved = Vec::with_capacity(rules.len());
+        let mut hash = Sha256::new();
+        hash.update(correlation.head.digest);
+        for at in rules {
+            hash.update(self.rules[at].head.digest);
+            let key = correlation.group_by.iter().map(|name| self.part(name, at)).collect::<Option<Vec<_>>>();
+            let value = match &correlation.field {
+                Some(name) => Some(self.part(name, at)?),
+                None => None,
+            };
+            resolved.push(CorrelatedRule { rule: RuleIndex(at as u32), key: key?, value });
+        }
+        let head = &correlation.head;
+        Some(CorrelationRule {
+            id: head.id.clone(),
+            title: head.title.clone(),
+            description: head.description.clone(),
+            level: head.level,
+            tags: head.tags.clone(),
+            techniques: head.techniques(),
+            falsepositives: head.falsepositives.clone(),
+            references: head.references.clone(),
+            file: self.file.to_path_buf(),
+            line: head.place.line,
+            counted: correlation.counted,
+            condition: correlation.condition.clone(),
+            rules: resolved,
+            group_by: correlation.group_by.clone(),
+            field: correlation.field.clone(),
+            window_ns: correlation.window_ns,
+            generate: correlation.generate,
+            lateness_ns: correlation.lateness_ns,
+            max_episode_ns: correlation.max_episode_ns,
+            definition_digest: hash.finalize().into(),
+        })
+    }
+
+    /// Every alias gives a field for every rule, and names no rule beside.
+    fn check_aliases(&mut self) {
+        let correlation = self.correlation;
+        for (alias, fields) in &correlation.aliases {
+            for field in fields {
+                let known = correlation.rules.iter().any(|(name, _)| self.same_rule(name, &field.rule));
+                if !known {
+                    let help = nearest(&field.rule, correlation.rules.iter().map(|(name, _)| name.as_str()));
+                    let help = help.map(|near| format!("did you mean `{near}`?"));
+                    self.refuse(
+                        correlation.head.place,
+                        format!("the alias `{alias}` names `{}`, which the correlation doesn't", field.rule),
+                        help,
+                    );
+                }
+            }
+            for (name, place) in &correlation.rules {
+                if !fields.iter().any(|field| self.same_rule(name, &field.rule)) {
+                    let help = Some(format!("add `{name}: <field>` to the alias"));
+                    self.refuse(*place, format!("the alias `{alias}` gives no field for the rule `{name}`"), help);
+                }
+            }
+        }
+    }
+
+    fn same_rule(&self, a: &str, b: &str) -> bool {
+        a == b || self.by_name.get(a).is_some_and(|at| self.by_name.get(b) == Some(at))
+    }
+
+    /// A group-by name or counted field in the events of one rule.
+    fn part(&mut self, name: &str, rule: usize) -> Option<KeyPart> {
+        let head = &self.rules[rule].head;
+        let alias = self.correlation.aliases.iter().find(|(alias, _)| alias == name);
+        let field = alias
+            .and_then(|(_, fields)| fields.iter().find(|field| is_named(head, &field.rule)))
+            .map_or(name, |field| field.field.as_str());
+        match compile::resolve(field, &self.rules[rule].source, self.dictionary) {
+            Ok(candidates) => {
+                let normal = key::normal_of(field, &candidates, self.dictionary);
+                Some(KeyPart { name: name.to_owned(), candidates, normal })
+            }
+            Err(compile::DictionaryFull) => {
+                self.diagnostics.push(dictionary_full(self.file, &self.correlation.head));
+                None
+            }
+        }
+    }
+}

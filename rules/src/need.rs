@@ -1,0 +1,161 @@
+//! What an event must have for a rule to be worth evaluating.
+//!
+//! From a rule's condition comes a set of literals of which at least one is found in every
+//! event the rule matches. It may let too much through, it never leaves a match out:
+//! negations and absences ask for nothing, an `or` asks for what all its branches ask for
+//! together, an `and` for what its rarest member asks for.
+
+use crate::compile::{Candidates, CompiledItem, CompiledRule, CompiledSearch, CompiledTest};
+use crate::condition::Condition;
+use crate::pattern::{Pattern, Piece};
+use crate::rule::{Item, Rule, Search, Test};
+
+/// Where a literal must stand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Where {
+    Equals,
+    Prefix,
+    Suffix,
+    Contains,
+    /// The field must have a value; no literal.
+    Present,
+}
+
+/// One thing an event may have.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Literal {
+    /// The field; empty for anywhere in the record.
+    pub(crate) candidates: Candidates,
+    pub(crate) at: Where,
+    /// Lower case.
+    pub(crate) bytes: Box<[u8]>,
+}
+
+/// What a rule needs: one of these, or nothing at all.
+pub(crate) type Need = Option<Vec<Literal>>;
+
+/// Longest literal that counts for more than a shorter one.
+const WEIGHT_BYTES_MAX: usize = 24;
+
+/// How rare it is, roughly: the length of its least literal, less for many of them.
+fn weight(need: &Need) -> usize {
+    let Some(literals) = need else { return 0 };
+    let least = literals.iter().map(|literal| match literal.at {
+        Where::Present => 1,
+        Where::Contains => 4 + 8 * literal.bytes.len().min(WEIGHT_BYTES_MAX),
+        Where::Equals | Where::Prefix | Where::Suffix => 16 + 8 * literal.bytes.len().min(WEIGHT_BYTES_MAX),
+    });
+    let least = least.min().unwrap_or(0);
+    least.saturating_sub(4 * literals.len().ilog2() as usize).max(1)
+}
+
+/// Of several needs that all hold, the rarest.
+fn rarest(needs: impl Iterator<Item = Need>) -> Need {
+    needs.max_by_key(weight).flatten()
+}
+
+/// Of several needs one of which holds, all together.
+fn together(needs: impl Iterator<Item = Need>) -> Need {
+    let mut all = Vec::new();
+    for need in needs {
+        all.extend(need?);
+    }
+    (!all.is_empty()).then_some(all)
+}
+
+/// What `rule` needs. `compiled` is the same rule, for its ids.
+pub(crate) fn of_rule(rule: &Rule, compiled: &CompiledRule) -> Need {
+    let selections: Vec<Need> = rule
+        .selections
+        .iter()
+        .zip(&compiled.selections)
+        .map(|(selection, search)| of_search(&selection.search, search))
+        .collect();
+    of_condition(&rule.condition, &selections)
+}
+
+fn of_condition(condition: &Condition, selections: &[Need]) -> Need {
+    match condition {
+        Condition::Selection(at) => selections[*at].clone(),
+        Condition::And(all) => rarest(all.iter().map(|one| of_condition(one, selections))),
+        Condition::Or(any) => together(any.iter().map(|one| of_condition(one, selections))),
+        Condition::Not(_) => None,
+        Condition::Of { count, selections: among } if *count == among.len() => {
+            rarest(among.iter().map(|at| selections[*at].clone()))
+        }
+        Condition::Of { selections: among, .. } => together(among.iter().map(|at| selections[*at].clone())),
+    }
+}
+
+fn of_search(search: &Search, compiled: &CompiledSearch) -> Need {
+    match (search, compiled) {
+        (Search::Item(item), CompiledSearch::Item(compiled)) => of_item(item, compiled),
+        (Search::All(all), CompiledSearch::All(compiled)) => {
+            rarest(all.iter().zip(compiled).map(|(one, compiled)| of_search(one, compiled)))
+        }
+        (Search::Any(any), CompiledSearch::Any(compiled)) => {
+            together(any.iter().zip(compiled).map(|(one, compiled)| of_search(one, compiled)))
+        }
+        _ => None,
+    }
+}
+
+fn of_item(item: &Item, compiled: &CompiledItem) -> Need {
+    if item.negated {
+        return None;
+    }
+    let values = item.values.iter().zip(&compiled.values).map(|(value, tests)| {
+        together(
+            value.alternatives.iter().zip(tests).map(|(test, compiled_test)| of_test(test, compiled_test, compiled)),
+        )
+    });
+    if item.all { rarest(values) } else { together(values) }
+}
+
+fn of_test(test: &Test, compiled: &CompiledTest, item: &CompiledItem) -> Need {
+    let literal = |at, bytes: &[u8]| {
+        let bytes = bytes.to_ascii_lowercase().into_boxed_slice();
+        Some(vec![Literal { candidates: item.candidates.clone(), at, bytes }])
+    };
+    let found = match (test, compiled) {
+        (Test::Null | Test::Exists(false), _) => return None,
+        (Test::Text(pattern), _) => of_pattern(pattern),
+        _ => None,
+    };
+    match found {
+        Some((at, bytes)) => literal(at, bytes),
+        // A keyword without a literal may stand anywhere: nothing to ask for.
+        None if item.keyword => None,
+        None => literal(Where::Present, b""),
+    }
+}
+
+/// The longest literal of a pattern and where it stands. Runs of ASCII only: other letters
+/// have more than one lower case form in bytes.
+fn of_pattern(pattern: &Pattern) -> Option<(Where, &[u8])> {
+    let last = pattern.pieces.len().checked_sub(1);
+    if last.is_none() {
+        return Some((Where::Equals, b""));
+    }
+    let mut best: Option<(Where, &[u8])> = None;
+    for (number, piece) in pattern.pieces.iter().enumerate() {
+        let Piece::Literal(bytes) = piece else { continue };
+        let mut from = 0;
+        while from < bytes.len() {
+            let len = bytes[from..].iter().take_while(|byte| byte.is_ascii()).count();
+            let starts = number == 0 && from == 0;
+            let ends = Some(number) == last && from + len == bytes.len();
+            let at = match (starts, ends) {
+                (true, true) => Where::Equals,
+                (true, false) => Where::Prefix,
+                (false, true) => Where::Suffix,
+                (false, false) => Where::Contains,
+            };
+            if len > best.map_or(0, |(_, bytes)| bytes.len()) {
+                best = Some((at, &bytes[from..from + len]));
+            }
+            from += len.max(1);
+        }
+    }
+    best
+}

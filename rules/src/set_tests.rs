@@ -1,0 +1,379 @@
+//! Rules against events: what matches, what does not, and the two paths held equal.
+
+use std::path::PathBuf;
+
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::event::{Event, Kind};
+use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
+use proptest::prelude::*;
+
+use crate::set::{Loaded, Options, RuleIndex, RuleSet, Scratch};
+use crate::{Severity, key};
+
+fn load(text: &str) -> (Loaded, Dictionary) {
+    let mut dictionary = Dictionary::new();
+    let loaded = RuleSet::load(vec![(PathBuf::from("r.yml"), text.to_owned())], &mut dictionary, &Options::default());
+    (loaded, dictionary)
+}
+
+fn log_source(name: &str) -> LogSourceId {
+    LogSourceId(LOG_SOURCES.iter().position(|source| source.name == name).unwrap() as u16)
+}
+
+/// An event whose record is `a=b c=d …`; values stand in the record, `~` is null.
+fn event(dictionary: &Dictionary, source: &str, record: &str) -> Event {
+    let mut event = Event::new();
+    event.clear();
+    let mut writer = event.writer(record.as_bytes());
+    writer.core().log_source = log_source(source);
+    for pair in record.split(' ').filter(|pair| pair.contains('=')) {
+        let (name, value) = pair.split_once('=').unwrap();
+        if let Some(id) = dictionary.find(name.as_bytes()) {
+            let kind = if value == "~" { Kind::Null } else { Kind::Text };
+            writer.put_as(id, value.as_bytes(), kind, true);
+        }
+    }
+    event
+}
+
+fn hits(set: &RuleSet, event: &Event, record: &str, dictionary: &Dictionary) -> Vec<RuleIndex> {
+    let (mut fast, mut slow) = (Vec::new(), Vec::new());
+    set.evaluate(&event.view(record.as_bytes()), &mut Scratch::new(), &mut fast);
+    set.full_scan(&event.view(record.as_bytes()), dictionary, &mut slow);
+    assert_eq!(fast, slow, "the two paths differ on {record}");
+    fast
+}
+
+fn rule(detection: &str) -> String {
+    format!("title: t\nid: i\nlogsource: {{product: windows}}\ndetection:\n{detection}\n")
+}
+
+/// Whether a rule with this detection matches the record; both paths must say so.
+#[track_caller]
+fn matches(detection: &str, record: &str) -> bool {
+    let (loaded, dictionary) = load(&rule(detection));
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    !hits(&loaded.rules, &event(&dictionary, "windows_security", record), record, &dictionary).is_empty()
+}
+
+#[track_caller]
+fn check(detection: &str, matching: &[&str], missing: &[&str]) {
+    for record in matching {
+        assert!(matches(detection, record), "{detection}\nshould match {record}");
+    }
+    for record in missing {
+        assert!(!matches(detection, record), "{detection}\nshould not match {record}");
+    }
+}
+
+#[test]
+fn text_compares_without_case_and_numbers_by_their_digits() {
+    check("  s: {A: CMD.exe}\n  condition: s", &["A=cmd.EXE"], &["A=cmd", "B=cmd.exe", "A=xcmd.exe"]);
+    check("  s: {EventID: 4625}\n  condition: s", &["EventID=4625"], &["EventID=46250", "EventID=~"]);
+    check("  s: {A|cased: Abc}\n  condition: s", &["A=Abc"], &["A=abc"]);
+    check("  s: {A|gte: 10}\n  condition: s", &["A=10", "A=10.5", "A=99999999999"], &["A=9", "A=x", "B=10"]);
+    check("  s: {A|neq: x}\n  condition: s", &["A=y", "B=x"], &["A=X"]);
+}
+
+#[test]
+fn lists_are_alternatives_and_all_asks_for_each() {
+    check("  s: {A: [x, y]}\n  condition: s", &["A=x", "A=y", "A=z A=y"], &["A=z"]);
+    check("  s: {A|contains|all: [x, y]}\n  condition: s", &["A=axby", "A=x A=y"], &["A=x"]);
+    check("  s: [{A: x}, {B: y}]\n  condition: s", &["A=x", "B=y"], &["A=y"]);
+    check("  s: {A: x, B: y}\n  condition: s", &["A=x B=y"], &["A=x"]);
+}
+
+#[test]
+fn null_is_absent_or_empty_and_exists_is_presence() {
+    check("  s: {A: null}\n  condition: s", &["B=x", "A=", "A=~"], &["A=x"]);
+    check("  s: {A: ''}\n  condition: s", &["A="], &["A=x", "B=x", "A=~"]);
+    check("  s: {A|exists: true}\n  condition: s", &["A=", "A=x", "A=~"], &["B=x"]);
+    check("  s: {A|exists: false}\n  condition: s", &["B=x"], &["A=x"]);
+    check("  s: {A: x}\n  f: {B: null}\n  condition: s and not f", &["A=x B=y"], &["A=x"]);
+}
+
+#[test]
+fn addresses_expressions_and_other_fields() {
+    check(
+        "  s: {A|cidr: [10.0.0.0/8, '2001:db8::/32']}\n  condition: s",
+        &["A=10.1.2.3", "A=2001:db8::1", "A=::ffff:10.0.0.1"],
+        &["A=11.0.0.1", "A=x"],
+    );
+    check("  s: {A|re: '^a+$'}\n  condition: s", &["A=aaa"], &["A=AAA", "A=ab"]);
+    check("  s: {A|re|i: '^a+$'}\n  condition: s", &["A=AAA"], &["A=ab"]);
+    check("  s: {A|fieldref: B}\n  condition: s", &["A=x B=X"], &["A=x B=y", "A=x"]);
+    check("  s: {A|fieldref|endswith: B}\n  condition: s", &["A=abc B=BC"], &["A=abc B=ab"]);
+}
+
+#[test]
+fn keywords_are_found_anywhere_in_the_record() {
+    check("  s: [Mimikatz, 'x*y']\n  condition: s", &["run mimikatz.exe", "A=xay"], &["A=mimi katz"]);
+    check("  s: {'|all': [one, two]}\n  condition: s", &["two one"], &["one"]);
+}
+
+#[test]
+fn the_first_candidate_that_is_there_is_the_one_compared() {
+    check(
+        "  s: {CommandLine|contains: x}\n  condition: s",
+        &["CommandLine=x", "process.command_line=x", "winlog.event_data.CommandLine=x"],
+        &["CommandLine=y process.command_line=x"],
+    );
+}
+
+#[test]
+fn log_sources_route_and_can_be_ignored() {
+    let text = "title: t\nid: i\nlogsource: {product: linux, service: sshd}\ndetection: {s: [Failed], condition: s}";
+    for (ignore, source, expected) in
+        [(false, "linux_sshd", 1), (false, "windows_security", 0), (true, "windows_security", 1), (false, "unknown", 0)]
+    {
+        let mut dictionary = Dictionary::new();
+        let options = Options { ignore_logsource: ignore, ..Options::default() };
+        let set = RuleSet::load(vec![("r.yml".into(), text.to_owned())], &mut dictionary, &options).rules;
+        let record = "Failed password";
+        assert_eq!(
+            hits(&set, &event(&dictionary, source, record), record, &dictionary).len(),
+            expected,
+            "{ignore} {source}"
+        );
+    }
+}
+
+#[test]
+fn reasons_name_field_pattern_and_value() {
+    let (loaded, dictionary) = load(&rule(
+        "  s: {EventID: 1, CommandLine|contains: [' -e', foo]}\n  f: {A: b}\n  n: {Q: null}\n  condition: s and n and not f",
+    ));
+    let record = "EventID=1 CommandLine=barfoobaz";
+    let event = event(&dictionary, "windows_security", record);
+    let reasons = loaded.rules.explain(RuleIndex(0), &event.view(record.as_bytes()));
+    let shown: Vec<String> = reasons
+        .iter()
+        .map(|reason| {
+            format!(
+                "{}:{}|{}={} <- {:?}",
+                reason.selection,
+                reason.field.as_deref().unwrap_or("-"),
+                reason.operator,
+                reason.pattern,
+                reason.value
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        ["s:EventID|=1 <- Some(\"1\")", "s:CommandLine|contains=foo <- Some(\"barfoobaz\")", "n:Q|=null <- None"]
+    );
+}
+
+#[test]
+fn filters_narrow_the_rules_they_name() {
+    let text = format!(
+        "{}---\ntitle: f\nid: f\nlogsource: {{product: windows}}\nfilter:\n  rules: [i]\n  mine: {{User|startswith: adm_}}\n  condition: not mine\n",
+        rule("  s: {A: x}\n  condition: s")
+    );
+    let (loaded, dictionary) = load(&text);
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    for (record, expected) in [("A=x User=bob", 1), ("A=x User=adm_bob", 0), ("A=x", 1)] {
+        assert_eq!(
+            hits(&loaded.rules, &event(&dictionary, "windows_security", record), record, &dictionary).len(),
+            expected
+        );
+    }
+    assert_ne!(
+        loaded.rules.rule(RuleIndex(0)).digest,
+        load(&rule("  s: {A: x}\n  condition: s")).0.rules.rule(RuleIndex(0)).digest
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_and_the_rest_is_loaded() {
+    let sound = rule("  s: {A: x}\n  condition: s");
+    let told = |text: String| {
+        let (loaded, _) = load(&text);
+        (loaded.rules.len(), loaded.diagnostics.iter().map(|told| told.message.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        told(format!("{sound}---\n{sound}")),
+        (1, vec!["the id or name `i` is used twice, first in r.yml:1".to_owned()])
+    );
+    assert_eq!(
+        told(format!("action: global\n---\n{sound}")),
+        (0, vec!["`action: global` documents are not supported".to_owned()])
+    );
+    assert_eq!(told(format!("{sound}---\njust text\n")), (1, vec!["the document is a string, not a rule".to_owned()]));
+    assert_eq!(told(format!("{sound}---\na: 'x\n")).0, 1);
+}
+
+const CORRELATION: &str = "title: a\nid: aid\nname: fails\nlogsource: {product: windows}\ndetection: {s: {A: x}, condition: s}\n---\ntitle: b\nid: bid\nname: other\nlogsource: {product: linux}\ndetection: {s: {A: y}, condition: s}\n---\ntitle: c\nid: cid\ncorrelation:\n  type: value_count\n  rules: [fails, other]\n  group-by: [who, source.ip]\n  aliases: {who: {fails: TargetUserName, other: user.name}}\n  timespan: 1m\n  condition: {gte: 2, field: host.name}\n";
+
+#[test]
+fn correlations_resolve_rules_and_aliases() {
+    let (loaded, dictionary) = load(CORRELATION);
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let correlation = &loaded.rules.correlations()[0];
+    let names = |at: usize| -> Vec<&str> {
+        correlation.rules[at].key[0].candidates.iter().map(|id| dictionary.name(*id)).collect()
+    };
+    assert_eq!(names(0), ["TargetUserName", "winlog.event_data.TargetUserName", "user.target.name", "user.name"]);
+    assert_eq!(names(1), ["user.name"]);
+    assert!(loaded.rules.rules().all(|(_, meta)| !meta.alerts));
+    let generating = CORRELATION.replace("timespan", "generate: true\n  timespan");
+    assert!(load(&generating).0.rules.rules().all(|(_, meta)| meta.alerts));
+    let changed = load(&CORRELATION.replace("A: y", "A: z")).0;
+    assert_ne!(changed.rules.correlations()[0].definition_digest, correlation.definition_digest);
+}
+
+#[test]
+fn correlations_that_name_what_is_not_there_are_refused() {
+    let told = |from: &str, to: &str| {
+        let (loaded, _) = load(&CORRELATION.replace(from, to));
+        assert!(loaded.rules.correlations().is_empty());
+        assert!(loaded.rules.rules().all(|(_, meta)| meta.alerts));
+        loaded.diagnostics.iter().find(|told| told.severity == Severity::Error).unwrap().to_string()
+    };
+    assert!(told("rules: [fails, other]", "rules: [fails, othr]").contains("did you mean `other`?"));
+    assert!(told("rules: [fails, other]", "rules: [cid]").contains("over correlations is not supported"));
+    assert!(told(", other: user.name", "").contains("gives no field for the rule `other`"));
+}
+
+#[test]
+fn keys_are_normalised_and_arrays_give_one_each() {
+    let (loaded, dictionary) = load(CORRELATION);
+    let correlation = &loaded.rules.correlations()[0];
+    let keys = |rule: usize, source: &str, record: &str| {
+        let event = event(&dictionary, source, record);
+        let mut found = Vec::new();
+        let outcome = key::extract(&correlation.rules[rule], &event.view(record.as_bytes()), &mut found);
+        let shown: Vec<String> = found
+            .iter()
+            .map(|found| key::parts(found).map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join("/"))
+            .collect();
+        (shown, outcome.excess, outcome.missing)
+    };
+    let one = |text: &str| vec![text.to_owned()];
+    assert_eq!(
+        keys(0, "windows_security", "TargetUserName=Bob source.ip=::ffff:10.0.0.1"),
+        (one("bob/10.0.0.1"), 0, None)
+    );
+    assert_eq!(keys(1, "linux_sshd", "user.name=Bob source.ip=2001:DB8::0:1"), (one("Bob/2001:db8::1"), 0, None));
+    assert_eq!(keys(1, "linux_sshd", "user.name=a user.name=b user.name=a source.ip=10.0.0.1").0.len(), 2);
+    assert_eq!(keys(1, "linux_sshd", "user.name= source.ip=10.0.0.1"), (vec![], 0, Some(0)));
+    assert_eq!(keys(1, "linux_sshd", "user.name=a source.ip=~"), (vec![], 0, Some(1)));
+    let many: String = (0..5).map(|n| format!("user.name=u{n} source.ip=10.0.0.{n} ")).collect();
+    let (made, excess, _) = keys(1, "linux_sshd", &many);
+    assert_eq!((made.len(), excess), (16, 9));
+    let record = "host.name=SRV1 host.name=srv1 host.name=srv2";
+    let event = event(&dictionary, "linux_sshd", record);
+    let mut values = Vec::new();
+    key::extract_values(&correlation.rules[1], &event.view(record.as_bytes()), &mut values);
+    assert_eq!(values, [b"srv1".to_vec(), b"srv2".to_vec()]);
+}
+
+#[test]
+fn the_digest_knows_contents_not_order() {
+    let files = |names: [&str; 2]| {
+        let text = |id: &str| {
+            format!("title: t\nid: {id}\nlogsource: {{product: windows}}\ndetection: {{s: [x], condition: s}}")
+        };
+        let files = vec![(PathBuf::from(names[0]), text("a")), (PathBuf::from(names[1]), text("b"))];
+        RuleSet::load(files, &mut Dictionary::new(), &Options::default()).rules.digest()
+    };
+    assert_eq!(files(["1.yml", "2.yml"]), files(["2.yml", "1.yml"]));
+    assert_ne!(files(["1.yml", "2.yml"]), load(CORRELATION).0.rules.digest());
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof!["[abAB*?\\\\]{0,5}", "[a-b]{1,3}", "[ab\u{e9}\u{c9}k]{0,4}", Just("10.0.0.1".to_owned()), "[0-9]{1,3}",]
+}
+
+fn entry() -> impl Strategy<Value = String> {
+    let quoted = |text: &str| format!("'{text}'");
+    let modifiers = prop::sample::select(vec![
+        "",
+        "|contains",
+        "|startswith",
+        "|endswith",
+        "|contains|all",
+        "|cased",
+        "|neq",
+        "|windash",
+        "|startswith|cased",
+    ]);
+    let field = prop::sample::select(vec!["A", "B", "CommandLine", "EventID"]);
+    prop_oneof![
+        6 => (field.clone(), modifiers, prop::collection::vec(value(), 1..4)).prop_map(move |(field, modifiers, values)| {
+            format!("'{field}{modifiers}': [{}]", values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(", "))
+        }),
+        1 => field.clone().prop_map(|field| format!("{field}: null")),
+        1 => (field.clone(), any::<bool>()).prop_map(|(field, there)| format!("{field}|exists: {there}")),
+        1 => (field.clone(), 0..100).prop_map(|(field, bound)| format!("{field}|gte: {bound}")),
+        1 => field.clone().prop_map(|field| format!("{field}|cidr: 10.0.0.0/8")),
+        1 => field.clone().prop_map(|field| format!("{field}|re: '^[ab]+$'")),
+        1 => (field, prop::sample::select(vec!["", "|contains", "|startswith"])).prop_map(|(field, how)| format!("{field}|fieldref{how}: B")),
+        1 => prop::collection::vec("[ab]{1,3}", 1..3).prop_map(|words| format!("'|all': [{}]", words.join(", "))),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let leaf =
+        prop::sample::select(vec!["s0", "s1", "s2", "1 of s*", "2 of s*", "all of them"]).prop_map(str::to_owned);
+    leaf.prop_recursive(3, 8, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) and ({b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) or ({b})")),
+            inner.prop_map(|a| format!("not ({a})")),
+        ]
+    })
+}
+
+fn selection() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => prop::collection::vec(entry(), 1..3).prop_map(|entries| format!("{{{}}}", entries.join(", "))),
+        1 => prop::collection::vec(entry(), 1..3).prop_map(|entries| format!("[{}]", entries.iter().map(|entry| format!("{{{entry}}}")).collect::<Vec<_>>().join(", "))),
+        1 => prop::collection::vec("[ab*?]{1,3}", 1..3).prop_map(|words| format!("[{}]", words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", "))),
+    ]
+}
+
+fn record() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["A", "B", "CommandLine", "process.command_line", "EventID", "C"]);
+    let value = prop_oneof![
+        "[abAB/*-]{0,6}",
+        "[ab\u{e9}\u{c9}k\u{212a}]{0,4}",
+        Just("~".to_owned()),
+        Just("10.2.0.1".to_owned()),
+        "[0-9]{1,3}"
+    ];
+    prop::collection::vec((name, value), 0..6)
+        .prop_map(|pairs| pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// The fast path may look at more rules, it never says anything else than the slow one.
+    #[test]
+    fn both_paths_agree(
+        rules in prop::collection::vec((prop::collection::vec(selection(), 3), condition()), 1..6),
+        records in prop::collection::vec(record(), 1..8),
+    ) {
+        let text: Vec<String> = rules
+            .iter()
+            .enumerate()
+            .map(|(at, (selections, condition))| {
+                let body: String = selections.iter().enumerate().map(|(n, selection)| format!("  s{n}: {selection}\n")).collect();
+                format!("title: t\nid: r{at}\nlogsource: {{product: windows}}\ndetection:\n{body}  condition: {condition}\n")
+            })
+            .collect();
+        let (loaded, dictionary) = load(&text.join("---\n"));
+        for record in &records {
+            hits(&loaded.rules, &event(&dictionary, "windows_security", record), record, &dictionary);
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_without_panic(text in "[a-z:\\-\\[\\]{}|&*'\" \n#]{0,200}") {
+        load(&text);
+        load(&rule(&format!("  s: {{A: {text}}}\n  condition: s")));
+        load(&rule(&format!("  s: {{A: x}}\n  condition: '{}'", text.replace('\'', ""))));
+    }
+}

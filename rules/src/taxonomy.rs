@@ -1,0 +1,244 @@
+//! Which fields of an event a Sigma field name may mean.
+//!
+//! A name stands first for itself: the vendor's own name, or an ECS name. After it come the
+//! ECS names that carry the same fact (Sigma taxonomy appendix 2.1, against the field
+//! reference of ECS 8.11). The first that an event has is the one compared.
+
+use crate::rule::RuleSource;
+
+/// Where an equivalence holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// Everywhere.
+    All,
+    /// `product: windows`, or no product given.
+    Windows,
+    /// `category: proxy` or `webserver`, or a product that logs web requests.
+    Web,
+    /// `category: image_load`.
+    ImageLoad,
+    /// `category: registry_…`.
+    Registry,
+    /// `category: dns`, `dns_query`, or `service: dns`.
+    Dns,
+}
+
+impl Scope {
+    fn holds(self, source: &RuleSource) -> bool {
+        let category = source.category.as_deref().unwrap_or_default();
+        let product = source.product.as_deref();
+        match self {
+            Scope::All => true,
+            Scope::Windows => product.is_none_or(|product| product == "windows"),
+            Scope::Web => {
+                matches!(category, "proxy" | "webserver" | "")
+                    || product
+                        .is_some_and(|product| matches!(product, "apache" | "nginx" | "squid" | "zeek" | "suricata"))
+            }
+            Scope::ImageLoad => category == "image_load" || category == "driver_load",
+            Scope::Registry => category.starts_with("registry"),
+            Scope::Dns => {
+                category.starts_with("dns")
+                    || source.service.as_deref().is_some_and(|service| service.starts_with("dns"))
+            }
+        }
+    }
+}
+
+/// Sigma name → what else carries the same fact, most exact first.
+#[rustfmt::skip]
+const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
+    // Windows event log headers.
+    ("EventID", Scope::Windows, &["winlog.event_id", "event.code"]),
+    ("EventCode", Scope::Windows, &["EventID", "winlog.event_id", "event.code"]),
+    ("Channel", Scope::Windows, &["winlog.channel"]),
+    ("EventLog", Scope::Windows, &["Channel", "winlog.channel"]),
+    ("Provider_Name", Scope::Windows, &["winlog.provider_name", "event.provider", "ProviderName", "SourceName"]),
+    ("Source", Scope::Windows, &["Provider_Name", "winlog.provider_name", "event.provider"]),
+    ("Computer", Scope::Windows, &["winlog.computer_name", "host.name"]),
+    ("ComputerName", Scope::Windows, &["Computer", "winlog.computer_name", "host.name"]),
+    ("Level", Scope::Windows, &["winlog.level", "log.level"]),
+    ("Keywords", Scope::Windows, &["winlog.keywords"]),
+    ("Message", Scope::All, &["message"]),
+    // Processes.
+    ("Image", Scope::ImageLoad, &["process.executable"]),
+    ("Image", Scope::All, &["NewProcessName", "process.executable"]),
+    ("NewProcessName", Scope::All, &["process.executable"]),
+    ("CommandLine", Scope::All, &["ProcessCommandLine", "process.command_line"]),
+    ("ProcessName", Scope::Windows, &["process.executable", "process.name"]),
+    ("ProcessId", Scope::All, &["process.pid"]),
+    ("ProcessGuid", Scope::All, &["process.entity_id"]),
+    ("CurrentDirectory", Scope::All, &["process.working_directory"]),
+    ("ParentImage", Scope::All, &["ParentProcessName", "process.parent.executable"]),
+    ("ParentProcessName", Scope::All, &["process.parent.executable"]),
+    ("ParentCommandLine", Scope::All, &["process.parent.command_line"]),
+    ("ParentProcessId", Scope::All, &["process.parent.pid"]),
+    ("ParentProcessGuid", Scope::All, &["process.parent.entity_id"]),
+    ("OriginalFileName", Scope::ImageLoad, &["dll.pe.original_file_name", "file.pe.original_file_name"]),
+    ("OriginalFileName", Scope::All, &["process.pe.original_file_name"]),
+    ("Company", Scope::ImageLoad, &["dll.pe.company"]),
+    ("Company", Scope::Windows, &["process.pe.company"]),
+    ("Description", Scope::ImageLoad, &["dll.pe.description"]),
+    ("Description", Scope::Windows, &["process.pe.description"]),
+    ("Product", Scope::ImageLoad, &["dll.pe.product"]),
+    ("Product", Scope::Windows, &["process.pe.product"]),
+    ("FileVersion", Scope::ImageLoad, &["dll.pe.file_version"]),
+    ("FileVersion", Scope::Windows, &["process.pe.file_version"]),
+    ("ImageLoaded", Scope::All, &["dll.path", "file.path"]),
+    ("Signed", Scope::ImageLoad, &["dll.code_signature.signed"]),
+    ("Signature", Scope::ImageLoad, &["dll.code_signature.subject_name"]),
+    ("SignatureStatus", Scope::ImageLoad, &["dll.code_signature.status"]),
+    ("md5", Scope::ImageLoad, &["dll.hash.md5"]),
+    ("md5", Scope::All, &["process.hash.md5", "file.hash.md5"]),
+    ("sha1", Scope::ImageLoad, &["dll.hash.sha1"]),
+    ("sha1", Scope::All, &["process.hash.sha1", "file.hash.sha1"]),
+    ("sha256", Scope::ImageLoad, &["dll.hash.sha256"]),
+    ("sha256", Scope::All, &["process.hash.sha256", "file.hash.sha256"]),
+    ("Imphash", Scope::ImageLoad, &["dll.pe.imphash"]),
+    ("Imphash", Scope::All, &["process.pe.imphash"]),
+    ("SourceImage", Scope::Windows, &["process.executable"]),
+    ("exe", Scope::All, &["process.executable"]),
+    ("comm", Scope::All, &["process.name"]),
+    // Files and registry.
+    ("TargetFilename", Scope::All, &["file.path"]),
+    ("FileName", Scope::Windows, &["file.path"]),
+    ("TargetObject", Scope::Registry, &["registry.path"]),
+    ("Details", Scope::Registry, &["NewValue", "registry.data.strings"]),
+    // Users and logons.
+    ("User", Scope::All, &["user.name"]),
+    ("user", Scope::All, &["user.name"]),
+    ("username", Scope::All, &["user.name"]),
+    ("UserName", Scope::All, &["user.name"]),
+    ("TargetUserName", Scope::Windows, &["user.target.name", "user.name"]),
+    ("TargetDomainName", Scope::Windows, &["user.target.domain", "user.domain"]),
+    ("SubjectUserName", Scope::Windows, &["user.name"]),
+    ("SubjectDomainName", Scope::Windows, &["user.domain"]),
+    ("SubjectUserSid", Scope::Windows, &["user.id"]),
+    ("LogonType", Scope::Windows, &["winlog.logon.type"]),
+    ("LogonId", Scope::Windows, &["SubjectLogonId", "winlog.logon.id"]),
+    ("IpAddress", Scope::Windows, &["source.ip"]),
+    ("IpPort", Scope::Windows, &["source.port"]),
+    ("WorkstationName", Scope::Windows, &["source.domain"]),
+    ("ServiceName", Scope::Windows, &["service.name"]),
+    // Network.
+    ("SourceIp", Scope::All, &["source.ip"]),
+    ("SourcePort", Scope::All, &["source.port"]),
+    ("SourceHostname", Scope::All, &["source.domain"]),
+    ("DestinationIp", Scope::All, &["destination.ip"]),
+    ("DestinationPort", Scope::All, &["destination.port"]),
+    ("DestinationHostname", Scope::All, &["destination.domain"]),
+    ("Protocol", Scope::Windows, &["network.transport"]),
+    ("src_ip", Scope::All, &["source.ip"]),
+    ("src_port", Scope::All, &["source.port"]),
+    ("src_host", Scope::All, &["source.domain", "source.address"]),
+    ("dst_ip", Scope::All, &["destination.ip"]),
+    ("dst_port", Scope::All, &["destination.port"]),
+    ("dst_host", Scope::All, &["destination.domain", "destination.address"]),
+    ("protocol", Scope::All, &["network.transport"]),
+    ("action", Scope::All, &["event.action"]),
+    ("c-ip", Scope::Web, &["source.ip", "client.ip"]),
+    ("s-ip", Scope::Web, &["destination.ip", "server.ip"]),
+    ("s-port", Scope::Web, &["destination.port", "server.port"]),
+    // DNS.
+    ("QueryName", Scope::All, &["dns.question.name"]),
+    ("query", Scope::Dns, &["dns.question.name"]),
+    ("QNAME", Scope::Dns, &["dns.question.name"]),
+    ("QueryResults", Scope::All, &["dns.answers.data"]),
+    ("answer", Scope::Dns, &["dns.answers.data", "dns.resolved_ip"]),
+    ("answers", Scope::Dns, &["dns.answers.data", "dns.resolved_ip"]),
+    ("record_type", Scope::Dns, &["dns.question.type"]),
+    ("qtype_name", Scope::Dns, &["dns.question.type"]),
+    // Web and proxy (W3C extended log names).
+    ("c-uri", Scope::Web, &["url.original", "url.full"]),
+    ("cs-uri", Scope::Web, &["url.original", "url.full"]),
+    ("uri", Scope::Web, &["url.original", "url.full"]),
+    ("c-uri-extension", Scope::Web, &["url.extension"]),
+    ("c-uri-query", Scope::Web, &["url.query"]),
+    ("c-uri-stem", Scope::Web, &["url.path"]),
+    ("cs-uri-query", Scope::Web, &["url.query", "url.original"]),
+    ("cs-uri-stem", Scope::Web, &["url.path", "url.original"]),
+    ("cs-host", Scope::Web, &["url.domain", "destination.domain"]),
+    ("r-dns", Scope::Web, &["url.domain", "destination.domain"]),
+    ("cs-method", Scope::Web, &["http.request.method"]),
+    ("method", Scope::Web, &["http.request.method"]),
+    ("cs-bytes", Scope::Web, &["http.request.bytes", "source.bytes"]),
+    ("sc-bytes", Scope::Web, &["http.response.bytes", "http.response.body.bytes", "destination.bytes"]),
+    ("sc-status", Scope::Web, &["http.response.status_code"]),
+    ("status_code", Scope::Web, &["http.response.status_code"]),
+    ("cs-referer", Scope::Web, &["http.request.referrer"]),
+    ("cs-referrer", Scope::Web, &["http.request.referrer"]),
+    ("cs-username", Scope::Web, &["user.name"]),
+    ("cs-user-agent", Scope::Web, &["user_agent.original"]),
+    ("c-useragent", Scope::Web, &["user_agent.original"]),
+    ("user_agent", Scope::Web, &["user_agent.original"]),
+    ("cs-version", Scope::Web, &["http.version"]),
+    ("cs-content-type", Scope::Web, &["http.request.mime_type"]),
+];
+
+/// The names `field` may stand for under `source`, in the order they are tried.
+pub fn candidates(field: &str, source: &RuleSource) -> Vec<String> {
+    let mut names = vec![field.to_owned()];
+    let mut add = |name: String| {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    };
+    // Winlogbeat and the Elastic agent keep the event's own data below this prefix.
+    let windows = source.product.as_deref().is_none_or(|product| product == "windows");
+    if windows && !field.contains('.') {
+        add(format!("winlog.event_data.{field}"));
+    }
+    if let Some((_, _, equivalents)) = EQUIVALENTS.iter().find(|(name, scope, _)| *name == field && scope.holds(source))
+    {
+        for equivalent in *equivalents {
+            add((*equivalent).to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(product: &str, category: &str) -> RuleSource {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        RuleSource { product: some(product), service: None, category: some(category) }
+    }
+
+    #[test]
+    fn a_name_stands_for_itself_before_its_equivalents() {
+        assert_eq!(
+            candidates("Image", &source("windows", "process_creation")),
+            ["Image", "winlog.event_data.Image", "NewProcessName", "process.executable"]
+        );
+        assert_eq!(
+            candidates("Image", &source("linux", "process_creation")),
+            ["Image", "NewProcessName", "process.executable"]
+        );
+        assert_eq!(
+            candidates("sc-status", &source("", "proxy")),
+            ["sc-status", "winlog.event_data.sc-status", "http.response.status_code"]
+        );
+        assert_eq!(candidates("source.ip", &source("linux", "")), ["source.ip"]);
+    }
+
+    #[test]
+    fn the_log_source_decides_what_a_name_means() {
+        assert!(candidates("Company", &source("windows", "image_load")).contains(&"dll.pe.company".to_owned()));
+        assert!(
+            candidates("Company", &source("windows", "process_creation")).contains(&"process.pe.company".to_owned())
+        );
+        assert_eq!(candidates("Company", &source("linux", "")), ["Company"]);
+    }
+
+    #[test]
+    fn every_equivalent_is_an_ecs_name_or_a_vendor_name_without_dots() {
+        for (name, _, equivalents) in EQUIVALENTS {
+            for equivalent in *equivalents {
+                let known = noroshi_parsers::ecs::FIELDS.iter().any(|field| field.name == *equivalent);
+                assert!(known || !equivalent.contains('.'), "{name}: {equivalent}");
+            }
+        }
+    }
+}
