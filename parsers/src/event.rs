@@ -176,21 +176,33 @@ impl Event {
         EventView { record, event: self }
     }
 
+    /// Takes the parts in registers: a `Field` passed by reference is written in
+    /// halves and read back whole, and that stall cost more than everything else here.
     #[inline]
-    fn push(&mut self, field: Field) {
-        if self.fields.len() >= FIELDS_MAX {
+    fn push(&mut self, id: FieldId, kind: Kind, vendor: bool, name: Span, value: Span) {
+        let at = self.fields.len();
+        if at >= FIELDS_MAX {
             self.defects.add(Defect::FieldsCapped);
             return;
         }
-        let at = field.id.index();
-        if at >= self.slots.len() {
-            self.slots.resize((at + 1).next_power_of_two(), Slot::default());
+        if id.index() >= self.slots.len() || at == self.fields.capacity() {
+            self.grow(id);
         }
-        let slot = &mut self.slots[at];
+        let slot = &mut self.slots[id.index()];
         if slot.generation != self.generation {
-            *slot = Slot { generation: self.generation, first: self.fields.len() as u32 };
+            slot.generation = self.generation;
+            slot.first = at as u32;
         }
-        self.fields.push(field);
+        self.fields.push(Field { id, kind, vendor, name, value });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, id: FieldId) {
+        self.fields.reserve(64);
+        if id.index() >= self.slots.len() {
+            self.slots.resize((id.index() + 1).next_power_of_two(), Slot::default());
+        }
     }
 }
 
@@ -244,19 +256,19 @@ impl<'a> EventWriter<'a> {
     #[inline]
     pub fn put_as(&mut self, id: FieldId, value: &[u8], kind: Kind, vendor: bool) {
         let value = self.span_of(value);
-        self.event.push(Field { id, kind, vendor, name: Span::default(), value });
+        self.event.push(id, kind, vendor, Span::default(), value);
     }
 
     /// Adds a value by span: of the record, or made by [`EventWriter::arena_end`].
     #[inline]
     pub fn put_span(&mut self, id: FieldId, value: Span, kind: Kind, vendor: bool) {
-        self.event.push(Field { id, kind, vendor, name: Span::default(), value });
+        self.event.push(id, kind, vendor, Span::default(), value);
     }
 
     /// Adds a value whose name no dictionary holds. Vendor names only.
     #[inline]
     pub fn put_unnamed(&mut self, name: Span, value: Span, kind: Kind) {
-        self.event.push(Field { id: FieldId::UNNAMED, kind, vendor: true, name, value });
+        self.event.push(FieldId::UNNAMED, kind, true, name, value);
     }
 
     /// Adds an address in canonical form (RFC 5952 for IPv6), and the typed column

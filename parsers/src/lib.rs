@@ -17,6 +17,7 @@ pub mod ip;
 pub mod logsource;
 pub mod number;
 pub mod products;
+mod scan;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -265,9 +265,12 @@ pub fn parse_epoch(text: &[u8]) -> Option<(i64, TimePrecision)> {
 #[inline]
 pub fn infer_year(civil: &mut Civil, offset_s: i32, reference_ns: i64) {
     let limit_s = (reference_ns.saturating_add(DAY_NS)).div_euclid(SECOND_NS);
-    let (mut year, _, _) = civil_from_days(limit_s.saturating_add(i64::from(offset_s)).div_euclid(86_400));
-    // A year too late at most, and eight between leap years around a century.
-    for _ in 0..9 {
+    let days = limit_s.saturating_add(i64::from(offset_s)).div_euclid(86_400);
+    // The year of the limit or the next, found by counting 365 days a year: the days
+    // that leap years add stay below a year over the whole 64-bit range of nanoseconds.
+    let mut year = 1971 + days.div_euclid(365) - i64::from(days >= 0);
+    // Two years too late at most, and eight between leap years around a century.
+    for _ in 0..11 {
         civil.year = year;
         let exists = civil.month != 2 || civil.day != 29 || is_leap(year);
         if exists && civil.seconds() - i64::from(offset_s) <= limit_s {

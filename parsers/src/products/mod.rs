@@ -59,7 +59,7 @@ products! {
     KV = "kv" "kv" "" "" ["" "" ""] &[];
     CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] &[];
     LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
-    NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] &[];
+    NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] netfilter::NAMES;
     AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] &[];
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] &[];
     FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] &[];
