@@ -168,7 +168,7 @@ pub struct Batch {
     pub origins: Vec<Arc<Origin>>,
     /// When the first record was read, in nanoseconds since 1970 UTC.
     pub receive_time_ns: i64,
-    /// For files: how far each has been read.
+    /// For files: how far each has been read, in the order read; of two for one file the later counts.
     pub file_ends: Vec<FileEnd>,
     home: Option<Sender<Buffers>>,
 }

@@ -80,6 +80,9 @@ pub(crate) struct Start {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A thread to be: its name and what it runs.
+pub(crate) type Work = (String, Box<dyn FnOnce() + Send>);
+
 /// A listener that is bound but not yet served.
 struct Listening {
     input: Arc<StreamInput>,
@@ -111,7 +114,7 @@ impl Inputs {
         };
         // Bind everything first and run nothing, so that an error leaves nothing behind.
         let mut errors = Vec::new();
-        let mut work: Vec<(String, Box<dyn FnOnce() + Send>)> = Vec::new();
+        let mut work: Vec<Work> = Vec::new();
         let mut listening = Vec::new();
         for (i, (spec, kind)) in specs.iter().zip(kinds).enumerate() {
             let start = Start {
@@ -244,7 +247,7 @@ fn bind_stream(
     start: Start,
     config: StreamConfig,
     tls: Option<&TlsConfig>,
-    work: &mut Vec<(String, Box<dyn FnOnce() + Send>)>,
+    work: &mut Vec<Work>,
 ) -> Result<Listening, StartError> {
     let name = start.name;
     let acceptor = match tls.map(tls::server_config).transpose() {
@@ -274,7 +277,7 @@ fn bind_stream(
 
 /// The thread that owns the runtime and serves all listeners on it; none when there are none. The
 /// runtime lives and dies on a thread of its own, so that callers may be async or not.
-fn serve(listening: Vec<Listening>) -> Option<(String, Box<dyn FnOnce() + Send>)> {
+fn serve(listening: Vec<Listening>) -> Option<Work> {
     if listening.is_empty() {
         return None;
     }

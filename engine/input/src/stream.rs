@@ -105,6 +105,8 @@ impl StreamInput {
 
     async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
         let connection = CONNECTION.fetch_add(1, Ordering::Relaxed);
+        // An IPv4 sender is one also on a listener for both.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let Some(acceptor) = &self.tls else {
             return self.serve(stream, Origin::Tcp { peer, connection }).await;
         };

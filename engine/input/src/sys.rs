@@ -24,7 +24,8 @@ const SK_MEMINFO_DROPS: usize = 8;
 /// Waits until `fd` is readable, has ended or has failed; false when `timeout` has passed before.
 pub(crate) fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<bool> {
     let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+    // Rounded up: rounded down, the last millisecond of a wait would be spent spinning.
+    let timeout_ms = c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX);
     // SAFETY: the pointer is to one live pollfd and the count is 1; a bad fd is reported, not undefined.
     let ready = unsafe { libc::poll(&raw mut poll, 1, timeout_ms) };
     if ready >= 0 {
@@ -203,7 +204,7 @@ fn ancillary_drops(header: &libc::msghdr) -> Option<u32> {
     Some(unsafe { libc::CMSG_DATA(control).cast::<u32>().read_unaligned() })
 }
 
-/// The sender's address; the unspecified one for a family that is not IP (it cannot come).
+/// The sender's address, an IPv4 one as such also on a socket for both; the unspecified one for a family that is not IP (it cannot come).
 fn socket_address(storage: &libc::sockaddr_storage) -> SocketAddr {
     match c_int::from(storage.ss_family) {
         libc::AF_INET => {
@@ -216,6 +217,9 @@ fn socket_address(storage: &libc::sockaddr_storage) -> SocketAddr {
             // SAFETY: as for AF_INET.
             let v6 = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_in6>() };
             let address = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            if let Some(v4) = address.to_ipv4_mapped() {
+                return SocketAddr::from((v4, u16::from_be(v6.sin6_port)));
+            }
             SocketAddr::V6(SocketAddrV6::new(address, u16::from_be(v6.sin6_port), v6.sin6_flowinfo, v6.sin6_scope_id))
         }
         _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),

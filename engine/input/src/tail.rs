@@ -358,10 +358,11 @@ impl Tail {
             let index = index_of(batch, &self.followed[i].origin);
             let followed = &mut self.followed[i];
             let mut tally = Tally::default();
+            let here = usize::try_from(metadata.len - followed.read_to).unwrap_or(BATCH_BYTES);
             let read = followed
                 .file
                 .seek(SeekFrom::Start(followed.read_to))
-                .and_then(|_| followed.lines.read(&mut *followed.file, BATCH_BYTES, batch, index, now_ns, &mut tally));
+                .and_then(|_| followed.lines.read(&mut *followed.file, here, batch, index, now_ns, &mut tally));
             tally.publish(&self.start.outlet.counters, false);
             match read {
                 Ok(0) => break,

@@ -21,7 +21,7 @@ use socket2::{Domain, Socket, Type};
 use crate::batch::{BATCH_AGE_MS, BATCH_BYTES, Batch, Origin, RecordFlags, RecordRef};
 use crate::config::UdpConfig;
 use crate::counters::{InputCounters, Tally};
-use crate::inputs::Start;
+use crate::inputs::{Start, Work};
 use crate::outlet::STOP_LOOK;
 use crate::sys::{self, Datagrams};
 
@@ -79,16 +79,11 @@ fn size_receive_buffer(socket: &Socket, asked: usize, name: &str) -> io::Result<
 }
 
 /// One thread's work per socket.
-pub(crate) fn work(
-    start: Start,
-    config: &UdpConfig,
-    address: SocketAddr,
-    sockets: Vec<UdpSocket>,
-) -> Vec<(String, Box<dyn FnOnce() + Send>)> {
+pub(crate) fn work(start: Start, config: &UdpConfig, address: SocketAddr, sockets: Vec<UdpSocket>) -> Vec<Work> {
     let start = Arc::new(start);
     let numbers = Arc::new(AtomicU64::new(0));
     let slot_bytes = config.datagram_bytes_max;
-    let mut work: Vec<(String, Box<dyn FnOnce() + Send>)> = Vec::new();
+    let mut work: Vec<Work> = Vec::new();
     for (i, socket) in sockets.into_iter().enumerate() {
         let listener = Listener {
             start: Arc::clone(&start),
