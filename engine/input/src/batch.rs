@@ -153,6 +153,9 @@ pub struct FileEnd {
     pub offset: u64,
     /// Its number, 0 when unknown.
     pub line: u64,
+    /// The file lost its name and was read to its end: once this batch is done with, its checkpoint is to
+    /// be forgotten.
+    pub gone: bool,
 }
 
 /// Records on their way to a worker.
@@ -201,10 +204,24 @@ impl Batch {
 
     /// What may be committed once this batch and all before it are done with.
     pub fn checkpoints(&self) -> impl Iterator<Item = FileCheckpoint> + '_ {
-        self.file_ends.iter().filter_map(|end| match &*self.origins[usize::from(end.origin)] {
-            Origin::File { path, identity } => {
-                Some(FileCheckpoint { path: path.clone(), identity: *identity, offset: end.offset, line: end.line })
-            }
+        self.ends(false).map(|(path, identity, end)| FileCheckpoint {
+            path: path.clone(),
+            identity: *identity,
+            offset: end.offset,
+            line: end.line,
+        })
+    }
+
+    /// Files whose checkpoints (by device and inode) are to be forgotten once this batch and all
+    /// before it are done with; kept, each would be told as lost at the next start.
+    pub fn gone(&self) -> impl Iterator<Item = FileIdentity> + '_ {
+        self.ends(true).map(|(_, identity, _)| *identity)
+    }
+
+    fn ends(&self, gone: bool) -> impl Iterator<Item = (&PathBuf, &FileIdentity, &FileEnd)> + '_ {
+        let of_kind = self.file_ends.iter().filter(move |end| end.gone == gone);
+        of_kind.filter_map(|end| match &*self.origins[usize::from(end.origin)] {
+            Origin::File { path, identity } => Some((path, identity, end)),
             _ => None,
         })
     }

@@ -62,7 +62,7 @@ counters! {
     idle_closed,
     /// Connections closed because too many of the listener held unfinished records.
     buffers_exhausted,
-    /// Connections that ended with an error.
+    /// Connections that ended with an error, failed accepts, and failed reads of a UDP socket.
     connection_errors,
     /// TLS handshakes that failed, missing client certificates included.
     tls_handshake_failures,

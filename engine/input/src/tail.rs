@@ -461,7 +461,10 @@ impl Tail {
             let over = self.followed[i].nameless_since.is_some_and(|since| since.elapsed() >= NAMELESS_GRACE);
             if over {
                 self.finish(i, batch);
-                self.followed.remove(i);
+                let followed = self.followed.remove(i);
+                let origin = index_of(batch, &followed.origin);
+                let Position { offset, line } = followed.lines.position();
+                batch.file_ends.push(FileEnd { origin, offset, line, gone: true });
             } else {
                 i += 1;
             }
@@ -499,7 +502,7 @@ fn index_of(batch: &mut Batch, origin: &Arc<Origin>) -> u16 {
 }
 
 fn note_end(batch: &mut Batch, origin: u16, position: Position) {
-    let end = FileEnd { origin, offset: position.offset, line: position.line };
+    let end = FileEnd { origin, offset: position.offset, line: position.line, gone: false };
     match batch.file_ends.last_mut() {
         Some(last) if last.origin == origin => *last = end,
         _ => batch.file_ends.push(end),

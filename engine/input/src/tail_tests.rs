@@ -278,3 +278,21 @@ fn a_failing_disk_is_told_and_nothing_is_skipped_or_doubled() {
         }
     }
 }
+
+#[test]
+fn a_removed_file_is_let_go_after_its_last_unfinished_line() {
+    let dir = Dir::new();
+    let log = dir.path("a.log");
+    append(&log, "one\nunfini");
+    let files = Arc::new(FaultyFiles::new(RealFiles));
+    let (mut tail, batches) = faulty(&log, &files);
+    tail.look();
+    fs::remove_file(&log).unwrap();
+    tail.look();
+    assert_eq!((batches.try_iter().count(), tail.followed.len()), (1, 1), "its writer may still write");
+    tail.followed[0].nameless_since = Instant::now().checked_sub(NAMELESS_GRACE);
+    tail.look();
+    let last = batches.try_recv().unwrap();
+    assert_eq!((last.record(&last.records[0]), last.records[0].flags), (&b"unfini"[..], RecordFlags::UNTERMINATED));
+    assert_eq!((last.checkpoints().count(), last.gone().count(), tail.followed.len()), (1, 1, 0));
+}
