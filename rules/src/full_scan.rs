@@ -130,7 +130,7 @@ fn fits(pattern: &Pattern, value: &[u8]) -> bool {
     for piece in &pattern.pieces {
         match piece {
             Piece::Literal(bytes) => {
-                wanted.extend(units(bytes, pattern.cased, unicode).into_iter().map(|unit| Some(vec![unit])))
+                wanted.extend(units(bytes, pattern.cased, unicode).into_iter().map(|unit| Some(vec![unit])));
             }
             Piece::One => wanted.push(Some(Vec::new())),
             Piece::Dash => wanted.push(Some(DASHES.iter().map(char::to_string).collect())),
