@@ -12,8 +12,9 @@ use crate::defect::Defect;
 use crate::event::EventWriter;
 use crate::logsource::ProductId;
 use crate::products::{
-    self, access_log, auditd, cisco_asa, fortigate, linux_auth, netfilter, squid, suricata, windows,
+    self, access_log, auditd, cisco_asa, fortigate, generic as generic_names, linux_auth, netfilter, squid, suricata, windows,
 };
+use crate::wire::json::dialect::Dialect;
 use crate::wire::syslog::Header;
 use crate::wire::{cef, json, kv, syslog};
 use crate::{ecs, logsource};
@@ -74,9 +75,10 @@ fn message<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
 fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let text = header.message;
     match header.appname {
-        b"sshd" | b"sshd-session" | b"sshd-auth" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod"
-        | b"userdel" | b"groupadd" | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond"
-        | b"polkitd" | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd" | b"groupmod" | b"crontab" => {
+        b"sshd" | b"sshd-session" | b"sshd-auth" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod" | b"userdel" | b"groupadd"
+        | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond" | b"polkitd"
+        | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd"
+        | b"groupmod" | b"crontab" => {
             if linux_auth::decode(writer, context, header) {
                 return true;
             }
@@ -105,9 +107,9 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
     }
     let known = match text.first() {
         Some(b'{') => json_record(writer, context, text),
-        Some(b'@') => {
-            text.strip_prefix(b"@cee:").is_some_and(|object| json_record(writer, context, object.trim_ascii_start()))
-        }
+        Some(b'@') => text
+            .strip_prefix(b"@cee:")
+            .is_some_and(|object| json_record(writer, context, object.trim_ascii_start())),
         Some(b'C') => text.starts_with(b"CEF:") && cef::decode(writer, context, header),
         Some(b'p' | b'P') => {
             (text.starts_with(b"pam_") || text.starts_with(b"PAM ")) && linux_auth::decode(writer, context, header)
@@ -119,7 +121,9 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
         return true;
     }
     // Every access log format quotes the request.
-    header.present && memchr::memchr(b'"', text).is_some() && access_log::decode(writer, context, header)
+    header.present
+        && memchr::memchr(b'"', text).is_some()
+        && access_log::decode(writer, context, header)
 }
 
 /// Marks that stand within the message: all hold a `%` or a `=`, so one pass finds them.
@@ -147,11 +151,14 @@ fn by_inner_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header
 
 /// A JSON object: its members as fields, then the product they show.
 fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: &'a [u8]) -> bool {
-    if !json::decode(writer, context, object) {
-        return false;
-    }
-    if !(suricata::normalise(writer, context) || windows::normalise(writer, context)) {
-        json::normalise_generic(writer, context);
+    let Some(dialect) = json::decode(writer, context, object) else { return false };
+    let known = match dialect {
+        Dialect::Suricata => suricata::normalise(writer, context),
+        Dialect::Windows => windows::normalise(writer, context),
+        Dialect::Generic => false,
+    };
+    if !known {
+        generic_names::normalise(writer, context);
         writer.core().product = products::JSON;
     }
     true
@@ -171,7 +178,7 @@ fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
             (products::UNKNOWN, logsource::UNKNOWN)
         }
         (false, _) => {
-            kv::normalise_generic(writer, context);
+            generic_names::normalise(writer, context);
             (products::KV, logsource::UNKNOWN)
         }
     };

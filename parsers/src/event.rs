@@ -41,6 +41,15 @@ impl Span {
         self.len == 0
     }
 
+    /// A part of it; out of bounds gives nothing.
+    #[inline]
+    pub fn part(self, range: std::ops::Range<usize>) -> Span {
+        if range.start > range.end || range.end > self.len() {
+            return Span::default();
+        }
+        Span { at: self.at + range.start as u32, len: (range.end - range.start) as u32 }
+    }
+
     /// The place in the record, or `None` for a made value in the arena.
     pub fn in_record(self) -> Option<std::ops::Range<usize>> {
         (self.at & IN_ARENA == 0).then(|| self.at as usize..self.at as usize + self.len())
@@ -271,6 +280,13 @@ impl<'a> EventWriter<'a> {
         self.event.push(FieldId::UNNAMED, kind, true, name, value);
     }
 
+    /// Adds a value whose name no dictionary holds, at the root: a name that a shipper
+    /// which speaks the schema added to it.
+    #[inline]
+    pub fn put_unnamed_at_root(&mut self, name: Span, value: Span, kind: Kind) {
+        self.event.push(FieldId::UNNAMED, kind, false, name, value);
+    }
+
     /// Adds an address in canonical form (RFC 5952 for IPv6), and the typed column
     /// for `source.ip` and `destination.ip`. Anything else is left out with
     /// [`Defect::AddressInvalid`]; the answer says which.
@@ -301,6 +317,43 @@ impl<'a> EventWriter<'a> {
             let span = self.arena_end(from);
             self.put_span(id, span, Kind::Text, false);
         }
+    }
+
+    /// Adds an address that is written somewhere already. An IPv4-mapped IPv6 address (RFC 4291
+    /// §2.5.5.2) is written as the IPv4 address it stands for. What is none is a [`Defect::AddressInvalid`].
+    pub fn put_ip_span(&mut self, id: FieldId, span: Span) -> bool {
+        let text = self.bytes(span);
+        let Some(ip) = crate::ip::parse(text) else {
+            self.defect(Defect::AddressInvalid);
+            return false;
+        };
+        if ip.is_ipv4() {
+            match id {
+                crate::ecs::SOURCE_IP => self.event.core.source_ip = Some(ip),
+                crate::ecs::DESTINATION_IP => self.event.core.destination_ip = Some(ip),
+                _ => {}
+            }
+            self.put_span(id, span, Kind::Text, false);
+        } else {
+            self.put_addr(id, ip.to_canonical(), b":");
+        }
+        true
+    }
+
+    /// Adds a port that is written somewhere already, as [`EventWriter::put_port`].
+    pub fn put_port_span(&mut self, id: FieldId, span: Span) -> bool {
+        let text = self.bytes(span);
+        let Some(port) = crate::number::parse_u64(text).and_then(|port| u16::try_from(port).ok()) else {
+            self.defect(Defect::NumberInvalid);
+            return false;
+        };
+        match id {
+            crate::ecs::SOURCE_PORT => self.event.core.source_port = Some(port),
+            crate::ecs::DESTINATION_PORT => self.event.core.destination_port = Some(port),
+            _ => {}
+        }
+        self.put_span(id, span, Kind::Number, false);
+        true
     }
 
     /// Adds a port with its typed column; out of range is a [`Defect::NumberInvalid`].
@@ -467,6 +520,13 @@ impl<'a> EventView<'a> {
     pub fn first_field(&self, id: FieldId) -> Option<&'a Field> {
         let slot = self.event.slots.get(id.index())?;
         (slot.generation == self.event.generation).then(|| &self.event.fields[slot.first as usize])
+    }
+
+    /// Where the first field of `id` stands among [`EventView::fields`].
+    #[inline]
+    pub fn first_index(&self, id: FieldId) -> Option<usize> {
+        let slot = self.event.slots.get(id.index())?;
+        (slot.generation == self.event.generation).then_some(slot.first as usize)
     }
 
     /// The first value of `id`.

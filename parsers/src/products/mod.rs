@@ -4,11 +4,14 @@ pub(crate) mod access_log;
 pub(crate) mod auditd;
 pub(crate) mod cisco_asa;
 pub(crate) mod fortigate;
+pub(crate) mod fields;
+pub(crate) mod generic;
 pub(crate) mod linux_auth;
 pub(crate) mod names;
 pub(crate) mod netfilter;
 pub(crate) mod squid;
 pub(crate) mod suricata;
+pub(crate) mod url;
 pub(crate) mod windows;
 
 use crate::logsource::ProductId;
@@ -55,7 +58,7 @@ macro_rules! products {
 products! {
     UNKNOWN = "unknown" "unknown" "" "" ["" "" ""] &[];
     SYSLOG = "syslog" "syslog" "system" "system.syslog" ["" "" ""] &[];
-    JSON = "json" "json" "" "" ["" "" ""] &[];
+    JSON = "json" "json" "" "" ["" "" ""] generic::NAMES;
     KV = "kv" "kv" "" "" ["" "" ""] &[];
     CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] &[];
     LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
@@ -63,11 +66,11 @@ products! {
     AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] &[];
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] &[];
     FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] &[];
-    SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] &[];
+    SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] suricata::NAMES;
     NGINX = "nginx" "nginx.access" "nginx" "nginx.access" ["" "" ""] &[];
     APACHE = "apache" "apache.access" "apache" "apache.access" ["" "" ""] &[];
     SQUID = "squid" "squid.log" "squid" "squid.log" ["Squid" "Squid" "proxy"] &[];
-    WINDOWS = "windows" "winlog.event_data" "windows" "windows.forwarded" ["" "" ""] &[];
+    WINDOWS = "windows" "winlog.event_data" "windows" "windows.forwarded" ["" "" ""] windows::NAMES;
     SYSMON = "sysmon" "winlog.event_data" "windows" "windows.sysmon_operational" ["" "" ""] &[];
 }
 

@@ -15,13 +15,14 @@ pub(crate) fn id_of(name: &str) -> FieldId {
     BASE.find(name.as_bytes()).unwrap_or(FieldId::UNNAMED)
 }
 
-/// Declares `NAMES`, the list for the product's row, and `ids()`, a struct of their ids.
+/// Declares `NAMES`, the list for the product's row, and `ids()`, a struct of the ids of those that
+/// the decoder itself reads or writes. Those after `@also` only have ids.
 macro_rules! vendor_names {
-    ($($id:ident = $name:literal;)*) => {
+    ($($id:ident = $name:literal;)* $(@also $($other:literal)*)?) => {
         /// Every vendor name of this decoder.
-        pub(crate) static NAMES: &[&str] = &[$($name,)*];
+        pub(crate) static NAMES: &[&str] = &[$($name,)* $($($other,)*)?];
 
-        /// The ids of [`NAMES`].
+        /// The ids of those of [`NAMES`] that the code speaks of.
         #[derive(Clone, Copy)]
         pub(crate) struct Ids { $(pub(crate) $id: $crate::dictionary::FieldId,)* }
 

@@ -1,7 +1,371 @@
+//! Windows events in their JSON shapes: Winlogbeat and Elastic Agent (`winlog.*`, nested or dotted),
+//! NXLog (flat), the tree of an EVTX dump (`Event.System.*`).
+//!
+//! All shapes yield the same event. Event data stand by their bare names (`CommandLine`),
+//! which is how Sigma speaks them; `EventID`, `Channel`, `Provider_Name` and `Computer` answer beside the
+//! `winlog.*` names.
+
+mod names;
+mod security;
+mod sysmon;
+mod taxonomy;
+
+pub(crate) use names::NAMES;
+use names::{Ids, ids};
+
+use super::fields::{copy, copy_vendor, present, relate};
 use crate::decode::Context;
-use crate::event::EventWriter;
+use crate::defect::Defect;
+use crate::dictionary::FieldId;
+use crate::event::{EventWriter, Kind, Span, TimePrecision};
+use crate::number::parse_u64;
+use crate::time::{Stamp, parse_epoch, take_iso};
+use crate::{ecs, logsource, products};
+
+/// The part of a member's path that is the event's own name, if the path leads into event data or
+/// the system part; whether it is of the system part.
+#[inline]
+pub(crate) fn own_name(path: &[u8]) -> Option<(&[u8], bool)> {
+    let data = |name| Some((text_of(name), false));
+    match path.first()? {
+        b'w' => path
+            .strip_prefix(b"winlog.event_data.")
+            .or_else(|| path.strip_prefix(b"winlog.user_data."))
+            .map(|name| (name, false)),
+        b'E' => {
+            let rest = path.strip_prefix(b"Event.").unwrap_or(path);
+            if let Some(name) = rest.strip_prefix(b"EventData.") {
+                data(name)
+            } else if let Some(name) = rest.strip_prefix(b"System.") {
+                Some((name, true))
+            } else if let Some(name) = rest.strip_prefix(b"UserData.") {
+                // Below the user data stands one element of the provider's own.
+                data(memchr::memchr(b'.', name).map_or(name, |at| &name[at + 1..]))
+            } else {
+                None
+            }
+        }
+        b'S' => path.strip_prefix(b"System.").map(|name| (name, true)),
+        b'U' => path
+            .strip_prefix(b"UserData.")
+            .and_then(|name| data(memchr::memchr(b'.', name).map_or(name, |at| &name[at + 1..]))),
+        b'e' if path == b"event.code" => Some((b"EventID", false)),
+        b'e' if path == b"event.provider" => Some((b"Provider_Name", false)),
+        b'e' => path.strip_prefix(b"event_data.").map(|name| (name, false)),
+        _ => None,
+    }
+}
+
+/// An XML element's text stands under its name alone.
+fn text_of(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".#text").or_else(|| name.strip_suffix(b".$")).unwrap_or(name)
+}
+
+/// A name of the system part as XML-to-JSON converters write it, under the one we keep.
+pub(crate) fn system_name(name: &[u8]) -> &[u8] {
+    match text_of(name) {
+        b"Provider.#attributes.Name" | b"Provider.@Name" | b"Provider.Name" => b"Provider_Name",
+        b"Provider.#attributes.Guid" | b"Provider.@Guid" => b"Provider.Guid",
+        b"TimeCreated.#attributes.SystemTime" | b"TimeCreated.@SystemTime" => b"TimeCreated.SystemTime",
+        b"Execution.#attributes.ProcessID" | b"Execution.@ProcessID" => b"Execution.ProcessID",
+        b"Execution.#attributes.ThreadID" | b"Execution.@ThreadID" => b"Execution.ThreadID",
+        b"Security.#attributes.UserID" | b"Security.@UserID" => b"Security.UserID",
+        b"Correlation.#attributes.ActivityID" | b"Correlation.@ActivityID" => b"Correlation.ActivityID",
+        name => name,
+    }
+}
 
 /// Normalises a JSON record whose members are written already; `false` = it is not of this product.
-pub(crate) fn normalise(_writer: &mut EventWriter<'_>, _context: &Context<'_>) -> bool {
-    false
+pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
+    let ids = ids();
+    same(writer, ids.event_id, ecs::WINLOG_EVENT_ID, ecs::EVENT_CODE);
+    let Some(event_id) = writer.first(ecs::EVENT_CODE).and_then(parse_u64).and_then(|id| u32::try_from(id).ok()) else {
+        return false;
+    };
+    copy_vendor(writer, ids.source_name, ids.provider_name);
+    same(writer, ids.provider_name, ecs::WINLOG_PROVIDER_NAME, ecs::EVENT_PROVIDER);
+    if let Some(span) = present(writer, ids.channel).or_else(|| present(writer, ecs::WINLOG_CHANNEL)) {
+        fill(writer, span, ids.channel, ecs::WINLOG_CHANNEL);
+    }
+    let channel = writer.first(ecs::WINLOG_CHANNEL).unwrap_or_default();
+    let provider = writer.first(ecs::WINLOG_PROVIDER_NAME).unwrap_or_default();
+    if channel.is_empty() && provider.is_empty() {
+        return false;
+    }
+    let log_source = taxonomy::log_source(channel, provider, event_id);
+    let of_sysmon = log_source.get().services.contains(&"sysmon");
+    let of_security = log_source.get().services.contains(&"security");
+    system_part(writer, ids);
+    set_time(writer, context, ids, of_sysmon);
+    writer.put_str(ecs::EVENT_KIND, "event");
+    writer.put_str(ecs::HOST_OS_TYPE, "windows");
+    writer.put_str(ecs::HOST_OS_FAMILY, "windows");
+    if of_sysmon {
+        sysmon::normalise(writer, ids, event_id);
+    } else if of_security || channel_is_eventlog(writer) {
+        security::normalise(writer, ids, event_id);
+    } else {
+        others(writer, ids, log_source, event_id);
+    }
+    copy(writer, ids.message, ecs::MESSAGE);
+    if writer.first(ecs::USER_ID).is_none() && writer.first(ecs::USER_NAME).is_none() {
+        copy(writer, ecs::WINLOG_USER_IDENTIFIER, ecs::USER_ID);
+        if copy(writer, ecs::WINLOG_USER_NAME, ecs::USER_NAME) {
+            copy(writer, ecs::WINLOG_USER_DOMAIN, ecs::USER_DOMAIN);
+        }
+    }
+    relate(writer, ecs::USER_NAME, ecs::RELATED_USER);
+    relate(writer, ecs::USER_TARGET_NAME, ecs::RELATED_USER);
+    relate(writer, ecs::USER_EFFECTIVE_NAME, ecs::RELATED_USER);
+    let core = writer.core();
+    core.log_source = log_source;
+    core.product = if of_sysmon { products::SYSMON } else { products::WINDOWS };
+    true
 }
+
+/// Security log management events (1100–1108) come from the event log service itself.
+fn channel_is_eventlog(writer: &EventWriter<'_>) -> bool {
+    writer.first(ecs::WINLOG_PROVIDER_NAME).is_some_and(|name| name.eq_ignore_ascii_case(b"Microsoft-Windows-Eventlog"))
+        && writer.first(ecs::WINLOG_CHANNEL).is_some_and(|name| name.eq_ignore_ascii_case(b"Security"))
+}
+
+/// Makes one value answer to a vendor name and two schema names, whichever the record gave.
+fn same(writer: &mut EventWriter<'_>, vendor: FieldId, winlog: FieldId, event: FieldId) {
+    let Some(span) = present(writer, winlog).or_else(|| present(writer, vendor)).or_else(|| present(writer, event))
+    else {
+        return;
+    };
+    fill(writer, span, vendor, winlog);
+    if writer.first(event).is_none() {
+        writer.put_span(event, span, Kind::Text, false);
+    }
+}
+
+fn fill(writer: &mut EventWriter<'_>, span: Span, vendor: FieldId, schema: FieldId) {
+    if writer.first(vendor).is_none() {
+        writer.put_span(vendor, span, Kind::Text, true);
+    }
+    if writer.first(schema).is_none() {
+        writer.put_span(schema, span, Kind::Text, false);
+    }
+}
+
+fn system_part(writer: &mut EventWriter<'_>, ids: &Ids) {
+    for from in [ids.computer, ids.computer_name, ids.hostname] {
+        copy(writer, from, ecs::WINLOG_COMPUTER_NAME);
+    }
+    copy_vendor(writer, ecs::WINLOG_COMPUTER_NAME, ids.computer);
+    copy(writer, ecs::WINLOG_COMPUTER_NAME, ecs::HOST_NAME);
+    for (from, to) in [
+        (ids.provider_guid, ecs::WINLOG_PROVIDER_GUID),
+        (ids.nxlog_provider_guid, ecs::WINLOG_PROVIDER_GUID),
+        (ids.event_record_id, ecs::WINLOG_RECORD_ID),
+        (ids.record_number, ecs::WINLOG_RECORD_ID),
+        (ids.record_id, ecs::WINLOG_RECORD_ID),
+        (ids.execution_process_id, ecs::WINLOG_PROCESS_PID),
+        (ids.nxlog_execution_process_id, ecs::WINLOG_PROCESS_PID),
+        (ids.execution_thread_id, ecs::WINLOG_PROCESS_THREAD_ID),
+        (ids.nxlog_thread_id, ecs::WINLOG_PROCESS_THREAD_ID),
+        (ids.security_user_id, ecs::WINLOG_USER_IDENTIFIER),
+        (ids.user_id, ecs::WINLOG_USER_IDENTIFIER),
+        (ids.correlation_activity_id, ecs::WINLOG_ACTIVITY_ID),
+        (ids.activity_id, ecs::WINLOG_ACTIVITY_ID),
+        (ids.task, ecs::WINLOG_TASK),
+        (ids.opcode, ecs::WINLOG_OPCODE),
+        (ids.keywords, ecs::WINLOG_KEYWORDS),
+    ] {
+        copy(writer, from, to);
+    }
+    if writer.first(ecs::WINLOG_USER_IDENTIFIER).is_some() && present(writer, ids.user_id).is_some() {
+        // NXLog resolves the user of the system part beside its SID.
+        copy(writer, ids.account_name, ecs::WINLOG_USER_NAME);
+        copy(writer, ids.account_type, ecs::WINLOG_USER_TYPE);
+    }
+    let level = match writer.first(ids.level).or_else(|| writer.first(ids.severity)) {
+        Some(b"1" | b"CRITICAL") => "critical",
+        Some(b"2" | b"ERROR") => "error",
+        Some(b"3" | b"WARNING") => "warning",
+        Some(b"0" | b"4" | b"INFO") => "information",
+        Some(b"5" | b"DEBUG") => "verbose",
+        _ => "",
+    };
+    if writer.first(ecs::WINLOG_LEVEL).is_none() && !level.is_empty() {
+        writer.put_str(ecs::WINLOG_LEVEL, level);
+    }
+    copy(writer, ecs::WINLOG_LEVEL, ecs::LOG_LEVEL);
+}
+
+/// The event's time: of Sysmon its own UTC stamp, else when the event log took it, else what the
+/// shipper wrote.
+fn set_time(writer: &mut EventWriter<'_>, context: &Context<'_>, ids: &Ids, of_sysmon: bool) {
+    let sysmon = if of_sysmon { present(writer, ids.utc_time) } else { None };
+    let utc = sysmon.or_else(|| present(writer, ids.system_time)).or_else(|| present(writer, ids.winlog_time_created));
+    if let Some((stamp, _)) = utc.and_then(|span| take_iso(writer.bytes(span))) {
+        // These are UTC by definition, whether they say so or not.
+        if let Some(time_ns) = stamp.civil.at_offset(stamp.offset_s.unwrap_or(0)) {
+            writer.set_time(time_ns, stamp.precision);
+            return;
+        }
+    }
+    for id in [ids.event_time, ids.time_created, ids.time_generated, ecs::TIMESTAMP] {
+        let Some(span) = present(writer, id) else { continue };
+        match read_time(writer.bytes(span)) {
+            Some(Time::Stamp(stamp)) => return context.set_stamp(writer, &stamp),
+            Some(Time::Epoch(time_ns, precision)) => return writer.set_time(time_ns, precision),
+            None => writer.defect(Defect::TimeUnreadable),
+        }
+    }
+}
+
+enum Time {
+    Stamp(Stamp),
+    Epoch(i64, TimePrecision),
+}
+
+fn read_time(text: &[u8]) -> Option<Time> {
+    if let Some((stamp, _)) = take_iso(text) {
+        return Some(Time::Stamp(stamp));
+    }
+    // PowerShell's ConvertTo-Json writes /Date(milliseconds)/.
+    let digits = text.strip_prefix(b"/Date(").and_then(|rest| rest.strip_suffix(b")/")).unwrap_or(text);
+    parse_epoch(digits).map(|(time_ns, precision)| Time::Epoch(time_ns, precision))
+}
+
+/// Writes the taxonomy of an event.
+fn put_meaning(writer: &mut EventWriter<'_>, meaning: &'static taxonomy::Meaning) {
+    writer.put_str(ecs::EVENT_ACTION, meaning.action);
+    for category in meaning.categories {
+        writer.put_str(ecs::EVENT_CATEGORY, category);
+    }
+    for kind in meaning.types {
+        writer.put_str(ecs::EVENT_TYPE, kind);
+    }
+}
+
+/// Events of other channels that detections lean on.
+fn others(writer: &mut EventWriter<'_>, ids: &Ids, log_source: logsource::LogSourceId, event_id: u32) {
+    let (category, kind) = match (log_source, event_id) {
+        (logsource::WINDOWS_POWERSHELL | logsource::WINDOWS_POWERSHELL_SCRIPT, 4104 | 4105)
+        | (logsource::WINDOWS_POWERSHELL_MODULE | logsource::WINDOWS_POWERSHELL_CLASSIC_START, _) => {
+            ("process", "start")
+        }
+        (logsource::WINDOWS_POWERSHELL, 4106) | (logsource::WINDOWS_POWERSHELL_CLASSIC, 403) => ("process", "end"),
+        (logsource::WINDOWS_POWERSHELL_CLASSIC | logsource::WINDOWS_POWERSHELL_CLASSIC_PROVIDER, 600 | 800) => {
+            ("process", "info")
+        }
+        (logsource::WINDOWS_SYSTEM, 7045) => {
+            copy(writer, ids.service_name, ecs::SERVICE_NAME);
+            writer.put_str(ecs::EVENT_ACTION, "service-installed");
+            ("configuration", "creation")
+        }
+        (logsource::WINDOWS_SYSTEM, 104) => {
+            writer.put_str(ecs::EVENT_ACTION, "audit-log-cleared");
+            ("iam", "admin")
+        }
+        _ => ("", ""),
+    };
+    if !category.is_empty() {
+        writer.put_str(ecs::EVENT_CATEGORY, category);
+        writer.put_str(ecs::EVENT_TYPE, kind);
+    }
+    if let Some(path) = present(writer, ids.path).filter(|_| event_id == 4104) {
+        writer.put_span(ecs::FILE_PATH, path, Kind::Text, false);
+        super::fields::put_path(writer, path, ecs::FILE_NAME, Some(ecs::FILE_DIRECTORY), Some(ecs::FILE_EXTENSION));
+    }
+    subject(writer, ids);
+    if outcome_of(writer).is_some() {
+        put_outcome(writer);
+    }
+}
+
+/// `user.*` from the account that acted.
+fn subject(writer: &mut EventWriter<'_>, ids: &Ids) {
+    copy(writer, ids.subject_user_sid, ecs::USER_ID);
+    if copy(writer, ids.subject_user_name, ecs::USER_NAME) {
+        copy(writer, ids.subject_domain_name, ecs::USER_DOMAIN);
+    }
+    copy(writer, ids.subject_logon_id, ecs::WINLOG_LOGON_ID);
+}
+
+/// The audit result that the keywords or the shipper tell.
+fn outcome_of(writer: &EventWriter<'_>) -> Option<&'static str> {
+    let ids = ids();
+    for text in [ids.winlog_outcome, ecs::WINLOG_KEYWORDS, ids.event_type].into_iter().filter_map(|id| writer.first(id))
+    {
+        match text {
+            b"success" | b"Audit Success" | b"AUDIT_SUCCESS" | b"0x8020000000000000" | b"-9214364837600034816" => {
+                return Some("success");
+            }
+            b"failure" | b"Audit Failure" | b"AUDIT_FAILURE" | b"0x8010000000000000" | b"-9218868437227405312" => {
+                return Some("failure");
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn put_outcome(writer: &mut EventWriter<'_>) {
+    if let Some(outcome) = outcome_of(writer) {
+        writer.put_str(ecs::EVENT_OUTCOME, outcome);
+    }
+}
+
+/// A process id as Windows writes it, decimal or hexadecimal, as a decimal.
+fn put_pid(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
+    let Some(span) = present(writer, from) else { return };
+    let text = writer.bytes(span);
+    let hex = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X"));
+    match hex {
+        None if parse_u64(text).is_some() => writer.put_span(to, span, Kind::Number, false),
+        Some(digits) if (1..=8).contains(&digits.len()) => {
+            let value = digits
+                .iter()
+                .try_fold(0i64, |value, &byte| Some(value << 4 | i64::from(char::from(byte).to_digit(16)?)));
+            match value {
+                Some(value) => writer.put_i64(to, value),
+                None => writer.defect(Defect::NumberInvalid),
+            }
+        }
+        _ => writer.defect(Defect::NumberInvalid),
+    }
+}
+
+/// An executable with its name.
+fn put_executable(writer: &mut EventWriter<'_>, from: FieldId, executable: FieldId, name: FieldId) {
+    if let Some(span) = present(writer, from) {
+        writer.put_span(executable, span, Kind::Text, false);
+        super::fields::put_path(writer, span, name, None, None);
+    }
+}
+
+/// Most arguments kept one by one. The command line itself is kept whole beside them.
+const ARGS_MAX: usize = 64;
+
+/// A command line and its arguments, split at blanks outside double quotes.
+fn put_command_line(writer: &mut EventWriter<'_>, from: FieldId, whole: FieldId, args: FieldId, count: FieldId) {
+    let Some(span) = present(writer, from) else { return };
+    writer.put_span(whole, span, Kind::Text, false);
+    let len = span.len();
+    let mut at = 0;
+    let mut n = 0;
+    while at < len && n < ARGS_MAX {
+        let text = writer.bytes(span);
+        if text[at] == b' ' || text[at] == b'\t' {
+            at += 1;
+            continue;
+        }
+        let quoted = text[at] == b'"';
+        let from = at + usize::from(quoted);
+        let rest = &text[from..];
+        let end = if quoted { memchr::memchr(b'"', rest) } else { memchr::memchr2(b' ', b'\t', rest) };
+        let end = from + end.unwrap_or(rest.len());
+        writer.put_span(args, span.part(from..end), Kind::Text, false);
+        n += 1;
+        at = end + 1;
+    }
+    writer.put_i64(count, n as i64);
+}
+
+#[cfg(test)]
+mod tests;

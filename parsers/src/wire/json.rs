@@ -1,12 +1,33 @@
-//! JSON records: every member kept as a field, by its dotted path.
+//! JSON records (RFC 8259): every member kept as a field, by its dotted path.
+//!
+//! Strings without escapes are spans in place; arrays of scalars repeat their name, arrays of
+//! objects repeat the flattened paths; an array within an array and an empty container are
+//! kept as raw text. Nothing is lost: what breaks off keeps what was read.
+
+pub(crate) mod dialect;
+mod escape;
+pub(crate) mod scan;
+mod walk;
 
 use crate::decode::Context;
+use crate::defect::Defect;
 use crate::event::EventWriter;
+use dialect::Dialect;
 
-/// Writes every member of the JSON object in `text`; `false` = it is no JSON object at all.
-pub(crate) fn decode<'a>(_writer: &mut EventWriter<'a>, _context: &Context<'_>, _text: &'a [u8]) -> bool {
-    false
+/// Writes every member of the JSON object in `text`; `None` = it is no JSON object at all,
+/// else whose document it is.
+pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) -> Option<Dialect> {
+    let first = scan::skip_space(text, 1);
+    if text.first() != Some(&b'{') || !matches!(text.get(first), Some(b'"' | b'}')) {
+        return None;
+    }
+    let dialect = Dialect::of(text);
+    let end = walk::Walker::new(writer, context, text, dialect).walk();
+    if end.is_none_or(|end| scan::skip_space(text, end) < text.len()) {
+        writer.defect(Defect::JsonMalformed);
+    }
+    Some(dialect)
 }
 
-/// Time and common names of a JSON record of no known product.
-pub(crate) fn normalise_generic(_writer: &mut EventWriter<'_>, _context: &Context<'_>) {}
+#[cfg(test)]
+mod tests;

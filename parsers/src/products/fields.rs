@@ -1,0 +1,178 @@
+//! Moving written values to other names: no copy, a second field over the same span.
+
+use crate::dictionary::FieldId;
+use crate::ecs;
+use crate::event::{EventWriter, Kind, Span};
+
+/// The first value of `id` that says something: not null, not empty, not the `-` by which
+/// Windows and web servers write "none".
+#[inline]
+pub(crate) fn present(writer: &EventWriter<'_>, id: FieldId) -> Option<Span> {
+    let (span, kind) = writer.first_span(id)?;
+    (!matches!(kind, Kind::Null | Kind::Json) && !matches!(writer.bytes(span), b"" | b"-")).then_some(span)
+}
+
+/// Writes the first value of `from` under `to` as well, unless `to` has one.
+#[inline]
+pub(crate) fn copy(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
+    match present(writer, from) {
+        Some(span) if writer.first(to).is_none() => {
+            writer.put_span(to, span, Kind::Text, false);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Writes the first value of `from` under the vendor's name `to` as well, unless `to` has one.
+#[inline]
+pub(crate) fn copy_vendor(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
+    if let Some(span) = present(writer, from) {
+        if writer.first(to).is_none() {
+            writer.put_span(to, span, Kind::Text, true);
+        }
+    }
+}
+
+/// Writes an address and its place among `related.ip`.
+pub(crate) fn copy_ip(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
+    let Some(span) = present(writer, from) else { return false };
+    if writer.first(to).is_some() || crate::ip::parse(writer.bytes(span)).is_none() {
+        return false;
+    }
+    writer.put_ip_span(to, span);
+    relate(writer, to, ecs::RELATED_IP);
+    true
+}
+
+/// Adds the first value of `from` to the set `related`.
+pub(crate) fn relate(writer: &mut EventWriter<'_>, from: FieldId, related: FieldId) {
+    if let Some(span) = present(writer, from) {
+        relate_span(writer, span, related);
+    }
+}
+
+/// Adds a value to the set `related`.
+pub(crate) fn relate_span(writer: &mut EventWriter<'_>, span: Span, related: FieldId) {
+    let value = writer.bytes(span);
+    if value.is_empty() || writer.view().values(related).any(|other| other == value) {
+        return;
+    }
+    writer.put_span(related, span, Kind::Text, false);
+}
+
+/// Writes the parts of a Windows or POSIX path: its last part under `name`, what stands before under
+/// `directory`, what follows the last dot under `extension`, each where an id is given.
+pub(crate) fn put_path(
+    writer: &mut EventWriter<'_>,
+    path: Span,
+    name: FieldId,
+    directory: Option<FieldId>,
+    extension: Option<FieldId>,
+) {
+    let text = writer.bytes(path);
+    let at = memchr::memrchr2(b'\\', b'/', text);
+    let start = at.map_or(0, |at| at + 1);
+    let dot = memchr::memrchr(b'.', &text[start..]).filter(|&dot| dot > 0).map(|dot| start + dot + 1);
+    let len = text.len();
+    if start < len && writer.first(name).is_none() {
+        writer.put_span(name, path.part(start..len), Kind::Text, false);
+    }
+    if let (Some(id), Some(at)) = (directory, at) {
+        writer.put_span(id, path.part(0..at), Kind::Text, false);
+    }
+    if let (Some(id), Some(dot)) = (extension, dot.filter(|&dot| dot < len)) {
+        writer.put_span(id, path.part(dot..len), Kind::Text, false);
+    }
+}
+
+/// Writes a hardware address in the schema's form, `AA-BB-CC-DD-EE-FF`.
+pub(crate) fn put_mac(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
+    let Some(span) = present(writer, from) else { return };
+    let mut digits = [0u8; 12];
+    let mut len = 0;
+    for &byte in writer.bytes(span) {
+        match byte {
+            b':' | b'-' | b'.' => {}
+            _ if byte.is_ascii_hexdigit() && len < digits.len() => {
+                digits[len] = byte.to_ascii_uppercase();
+                len += 1;
+            }
+            _ => return,
+        }
+    }
+    if len != digits.len() {
+        return;
+    }
+    let mut text = [b'-'; 17];
+    for (at, pair) in digits.chunks_exact(2).enumerate() {
+        text[at * 3..at * 3 + 2].copy_from_slice(pair);
+    }
+    writer.put_as(to, &text, Kind::Text, false);
+}
+
+/// Writes an instant as RFC 3339 UTC with nine digits of fraction where it has any.
+pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) {
+    let seconds = time_ns.div_euclid(crate::time::SECOND_NS);
+    let (year, month, day) = crate::time::civil_from_days(seconds.div_euclid(86_400));
+    let of_day = seconds.rem_euclid(86_400) as u32;
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    let mut digits = |from: usize, to: usize, mut value: u32| {
+        for at in (from..to).rev() {
+            text[at] = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    };
+    // An i64 of nanoseconds spans the years 1677 to 2262.
+    digits(0, 4, year as u32);
+    digits(5, 7, month);
+    digits(8, 10, day);
+    digits(11, 13, of_day / 3600);
+    digits(14, 16, of_day / 60 % 60);
+    digits(17, 19, of_day % 60);
+    let nano = time_ns.rem_euclid(crate::time::SECOND_NS) as u32;
+    digits(20, 29, nano);
+    let len = match nano {
+        0 => 19,
+        _ if nano % 1_000_000 == 0 => 23,
+        _ if nano % 1000 == 0 => 26,
+        _ => 29,
+    };
+    text[len] = b'Z';
+    writer.put_as(id, &text[..=len], Kind::Text, false);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn put_time_agrees_with_the_formatter(time_ns in any::<i64>()) {
+            let mut event = Event::new();
+            event.clear();
+            put_time(&mut event.writer(b""), ecs::EVENT_START, time_ns);
+            let written = event.view(b"").first(ecs::EVENT_START).map(|text| String::from_utf8_lossy(text).into_owned());
+            prop_assert_eq!(written, Some(crate::time::format_rfc3339(time_ns)));
+        }
+    }
+
+    #[test]
+    fn hardware_addresses() {
+        for (record, expected) in [
+            ("00:1b:17:00:01:18", Some("00-1B-17-00-01-18")),
+            ("001b.1700.0118", Some("00-1B-17-00-01-18")),
+            ("00:1b:17", None),
+            ("none", None),
+        ] {
+            let mut event = Event::new();
+            event.clear();
+            let mut writer = event.writer(record.as_bytes());
+            writer.put(ecs::MESSAGE, record.as_bytes());
+            put_mac(&mut writer, ecs::MESSAGE, ecs::SOURCE_MAC);
+            assert_eq!(event.view(record.as_bytes()).first(ecs::SOURCE_MAC), expected.map(str::as_bytes));
+        }
+    }
+}

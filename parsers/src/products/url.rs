@@ -1,0 +1,118 @@
+//! A URL's parts (RFC 3986 §3), each a span of it.
+
+use crate::ecs;
+use crate::event::{EventWriter, Kind, Span};
+
+/// Writes `url.original` and the parts that the URL has. A part written before stays alone.
+pub(crate) fn put(writer: &mut EventWriter<'_>, url: Span) {
+    writer.put_span(ecs::URL_ORIGINAL, url, Kind::Text, false);
+    let text = writer.bytes(url);
+    let len = text.len();
+    let mut path_from = 0;
+    let mut scheme = 0..0;
+    let mut user = 0..0;
+    let mut password = 0..0;
+    let mut host = 0..0;
+    let mut port = 0..0;
+    let colon = memchr::memchr(b':', &text[..len.min(SCHEME_BYTES_MAX)]);
+    let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let colon =
+        colon.filter(|&colon| colon > 0 && text[colon..].starts_with(b"://") && text[..colon].iter().all(is_scheme));
+    if let Some(colon) = colon {
+        scheme = 0..colon;
+        let from = colon + 3;
+        let authority = &text[from..];
+        let to = from + authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
+        path_from = to;
+        let mut at = from;
+        if let Some(sign) = memchr::memrchr(b'@', &text[from..to]) {
+            let end = from + sign;
+            let split = memchr::memchr(b':', &text[from..end]).map_or(end, |colon| from + colon);
+            user = from..split;
+            password = (split + 1).min(end)..end;
+            at = end + 1;
+        }
+        // A bracketed IPv6 address holds colons of its own.
+        let after_host = if text.get(at) == Some(&b'[') {
+            memchr::memchr(b']', &text[at..to]).map_or(to, |end| at + end + 1)
+        } else {
+            memchr::memrchr(b':', &text[at..to]).map_or(to, |colon| at + colon)
+        };
+        host = at..after_host;
+        port = (after_host + 1).min(to)..to;
+    }
+    let tail = &text[path_from..];
+    let fragment = memchr::memchr(b'#', tail).map(|at| path_from + at);
+    let before = fragment.unwrap_or(len);
+    let query = memchr::memchr(b'?', &text[path_from..before]).map(|at| path_from + at);
+    let path = path_from..query.unwrap_or(before);
+    let name = memchr::memrchr(b'/', &text[path.clone()]).map_or(path.start, |at| path.start + at + 1);
+    let dot = memchr::memrchr(b'.', &text[name..path.end]).filter(|&dot| dot > 0).map(|dot| name + dot + 1);
+    // What is not a path (`*`, an authority of CONNECT) has no parts.
+    let has_path = text.get(path.start) == Some(&b'/');
+    let port_is_number = crate::number::parse_u64(&text[port.clone()]).is_some();
+    for (id, range) in [
+        (ecs::URL_SCHEME, scheme),
+        (ecs::URL_USERNAME, user),
+        (ecs::URL_PASSWORD, password),
+        (ecs::URL_DOMAIN, host),
+        (ecs::URL_PORT, if port_is_number { port } else { 0..0 }),
+        (ecs::URL_PATH, if has_path { path.clone() } else { 0..0 }),
+        (ecs::URL_EXTENSION, dot.filter(|&dot| has_path && dot < path.end).map_or(0..0, |dot| dot..path.end)),
+        (ecs::URL_QUERY, query.map_or(0..0, |at| at + 1..before)),
+        (ecs::URL_FRAGMENT, fragment.map_or(0..0, |at| at + 1..len)),
+    ] {
+        if !range.is_empty() && writer.first(id).is_none() {
+            writer.put_span(id, url.part(range), Kind::Text, false);
+        }
+    }
+}
+
+/// Longest scheme looked for; the longest registered with IANA is under 40 bytes.
+const SCHEME_BYTES_MAX: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    #[track_caller]
+    fn check(url: &str, expected: &[(crate::dictionary::FieldId, &str)]) {
+        let mut event = Event::new();
+        event.clear();
+        let mut writer = event.writer(url.as_bytes());
+        let span = writer.span_of(url.as_bytes());
+        put(&mut writer, span);
+        let view = event.view(url.as_bytes());
+        let found: Vec<_> =
+            view.fields().iter().skip(1).map(|f| (f.id, std::str::from_utf8(view.value(f)).unwrap())).collect();
+        assert_eq!(found, expected, "{url}");
+    }
+
+    #[test]
+    fn parts() {
+        check(
+            "https://u:p@www.example.com:8443/a/b.tar.gz?q=1?2#top",
+            &[
+                (ecs::URL_SCHEME, "https"),
+                (ecs::URL_USERNAME, "u"),
+                (ecs::URL_PASSWORD, "p"),
+                (ecs::URL_DOMAIN, "www.example.com"),
+                (ecs::URL_PORT, "8443"),
+                (ecs::URL_PATH, "/a/b.tar.gz"),
+                (ecs::URL_EXTENSION, "gz"),
+                (ecs::URL_QUERY, "q=1?2"),
+                (ecs::URL_FRAGMENT, "top"),
+            ],
+        );
+        check("/x?", &[(ecs::URL_PATH, "/x")]);
+        check(
+            "http://[2001:db8::1]:80",
+            &[(ecs::URL_SCHEME, "http"), (ecs::URL_DOMAIN, "[2001:db8::1]"), (ecs::URL_PORT, "80")],
+        );
+        check("*", &[]);
+        check("www.example.com:443", &[]);
+        check("/?u=http://other/", &[(ecs::URL_PATH, "/"), (ecs::URL_QUERY, "u=http://other/")]);
+        check("http://h@", &[(ecs::URL_SCHEME, "http"), (ecs::URL_USERNAME, "h")]);
+    }
+}

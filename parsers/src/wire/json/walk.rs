@@ -1,0 +1,327 @@
+//! One pass over a JSON object: every member becomes a field, named by its dotted path.
+
+use super::dialect::{Dialect, Name};
+use super::{escape, scan};
+use crate::decode::Context;
+use crate::defect::Defect;
+use crate::dictionary::{FieldId, FieldType};
+use crate::ecs;
+use crate::event::{EventWriter, Kind, Span};
+
+/// Deepest nesting that is flattened. EVE and the Windows shapes stay under 8; a deeper value
+/// is kept as its raw text with [`Defect::JsonDepth`].
+pub(crate) const DEPTH_MAX: usize = 32;
+
+/// Longest path composed. The longest documented one (CloudTrail request parameters) stays under 160
+/// bytes; what lies below a longer one is kept as raw text with [`Defect::JsonDepth`].
+const PATH_BYTES_MAX: usize = 512;
+
+/// How many names without an id are watched for being repeated. Beyond, a repeated name is
+/// kept all the same, only not named a defect.
+const UNNAMED_WATCHED_MAX: usize = 64;
+
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    /// Bytes of the path that stand before a member's key, or that name an array's elements.
+    path_len: usize,
+    array: bool,
+    /// Whether an array lies here or above: names repeat by design.
+    repeats: bool,
+}
+
+pub(super) struct Walker<'w, 'a, 'c> {
+    writer: &'w mut EventWriter<'a>,
+    context: &'c Context<'c>,
+    text: &'a [u8],
+    dialect: Dialect,
+    path: [u8; PATH_BYTES_MAX],
+    /// Fields that the header wrote: a member of the same name is no duplicate.
+    fields_before: usize,
+    watched: [u32; UNNAMED_WATCHED_MAX],
+    watched_len: usize,
+}
+
+/// The name of the value being read.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    /// The key where it stands alone at the root; else the path buffer holds the name.
+    root_key: Option<&'a [u8]>,
+    path_len: usize,
+    repeats: bool,
+}
+
+impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
+    pub(super) fn new(
+        writer: &'w mut EventWriter<'a>,
+        context: &'c Context<'c>,
+        text: &'a [u8],
+        dialect: Dialect,
+    ) -> Self {
+        let fields_before = writer.fields_len();
+        Walker {
+            writer,
+            context,
+            text,
+            dialect,
+            path: [0; PATH_BYTES_MAX],
+            fields_before,
+            watched: [0; UNNAMED_WATCHED_MAX],
+            watched_len: 0,
+        }
+    }
+
+    /// Walks the object that opens at 0. `None` = it breaks off or is malformed; what was read stays.
+    pub(super) fn walk(&mut self) -> Option<usize> {
+        let text = self.text;
+        let mut frames = [Frame::default(); DEPTH_MAX];
+        let mut depth = 1;
+        let mut at = scan::skip_space(text, 1);
+        if *text.get(at)? == b'}' {
+            return Some(at + 1);
+        }
+        loop {
+            let frame = frames[depth - 1];
+            let member = if frame.array {
+                Member { root_key: None, path_len: frame.path_len, repeats: true }
+            } else {
+                let (member, after) = self.key(at, frame)?;
+                at = after;
+                member
+            };
+            match *text.get(at)? {
+                open @ (b'{' | b'[') => {
+                    let inside = scan::skip_space(text, at + 1);
+                    let empty = *text.get(inside)? == open + 2;
+                    let nested_array = open == b'[' && frame.array;
+                    // One byte more for the dot below an object.
+                    let deep = depth == DEPTH_MAX || member.path_len + 1 >= PATH_BYTES_MAX;
+                    if empty || nested_array || deep {
+                        if deep && !empty {
+                            self.writer.defect(Defect::JsonDepth);
+                        }
+                        let end = scan::container_end(text, at)?;
+                        self.put_slice(member, &text[at..end], Kind::Json);
+                        at = end;
+                    } else {
+                        let mut path_len = member.path_len;
+                        if let Some(key) = member.root_key {
+                            self.path[..path_len].copy_from_slice(key);
+                        }
+                        if open == b'{' {
+                            self.path[path_len] = b'.';
+                            path_len += 1;
+                        }
+                        let array = open == b'[';
+                        frames[depth] = Frame { path_len, array, repeats: array || frame.repeats };
+                        depth += 1;
+                        at = inside;
+                        continue;
+                    }
+                }
+                _ => at = self.scalar(at, member)?,
+            }
+            // After a value: the next one, or the end of this and perhaps of outer containers.
+            loop {
+                at = scan::skip_space(text, at);
+                let close = if frames[depth - 1].array { b']' } else { b'}' };
+                match *text.get(at)? {
+                    b',' => {
+                        at = scan::skip_space(text, at + 1);
+                        break;
+                    }
+                    byte if byte == close => {
+                        at += 1;
+                        depth -= 1;
+                        if depth == 0 {
+                            return Some(at);
+                        }
+                    }
+                    _ => return None,
+                }
+            }
+        }
+    }
+
+    /// The key at `at` and its colon; the place of the value.
+    #[inline]
+    fn key(&mut self, at: usize, frame: Frame) -> Option<(Member<'a>, usize)> {
+        let text = self.text;
+        if *text.get(at)? != b'"' {
+            return None;
+        }
+        let (end, plain) = scan::string_end(text, at + 1)?;
+        let key = &text[at + 1..end];
+        let mut at = end + 1;
+        if *text.get(at)? != b':' {
+            at = scan::skip_space(text, at);
+            if *text.get(at)? != b':' {
+                return None;
+            }
+        }
+        at += 1;
+        if matches!(*text.get(at)?, b' ' | b'\t' | b'\n' | b'\r') {
+            at = scan::skip_space(text, at);
+        }
+        let member = if frame.path_len == 0 && plain {
+            Member { root_key: Some(key), path_len: key.len(), repeats: frame.repeats }
+        } else {
+            let path_len = if plain {
+                append(&mut self.path, frame.path_len, key)
+            } else {
+                // Bounded by the path, so that a long key costs no more than its own length.
+                let span = self.unescape(key);
+                append(&mut self.path, frame.path_len, self.writer.bytes(span))
+            };
+            Member { root_key: None, path_len, repeats: frame.repeats }
+        };
+        Some((member, at))
+    }
+
+    #[inline]
+    fn scalar(&mut self, at: usize, member: Member<'a>) -> Option<usize> {
+        let text = self.text;
+        let (end, kind) = match text[at] {
+            b'"' => {
+                let (end, plain) = scan::string_end(text, at + 1)?;
+                let value = &text[at + 1..end];
+                if plain {
+                    self.put_slice(member, value, Kind::Text);
+                } else {
+                    let span = self.unescape(value);
+                    self.put(member, span, Kind::Text);
+                }
+                return Some(end + 1);
+            }
+            b'-' | b'0'..=b'9' => (scan::number_end(text, at)?, Kind::Number),
+            b't' if text[at..].starts_with(b"true") => (at + 4, Kind::Bool),
+            b'f' if text[at..].starts_with(b"false") => (at + 5, Kind::Bool),
+            b'n' if text[at..].starts_with(b"null") => (at + 4, Kind::Null),
+            _ => return None,
+        };
+        self.put_slice(member, &text[at..end], kind);
+        Some(end)
+    }
+
+    fn unescape(&mut self, raw: &[u8]) -> Span {
+        let from = self.writer.arena_start();
+        if !escape::unescape(raw, |bytes| self.writer.arena_push(bytes)) {
+            self.writer.defect(Defect::JsonMalformed);
+        }
+        self.writer.arena_end(from)
+    }
+
+    #[inline]
+    fn put_slice(&mut self, member: Member<'a>, value: &[u8], kind: Kind) {
+        let span = self.writer.span_of(value);
+        self.put(member, span, kind);
+    }
+
+    fn put(&mut self, member: Member<'a>, value: Span, kind: Kind) {
+        let path = match member.root_key {
+            Some(key) => key,
+            // Over-long paths keep their first bytes as the name.
+            None => &self.path[..member.path_len.min(PATH_BYTES_MAX)],
+        };
+        match self.dialect.name(path, self.context.dictionary) {
+            Name::Vendor(id) => {
+                if !member.repeats && self.written(id) {
+                    self.writer.defect(Defect::DuplicateKey);
+                }
+                self.writer.put_span(id, value, kind, true);
+            }
+            Name::Schema(id) => {
+                if !member.repeats && self.written(id) {
+                    self.writer.defect(Defect::DuplicateKey);
+                }
+                put_schema(self.writer, self.context, id, path, value, kind);
+            }
+            Name::Unnamed { name, vendor } => {
+                let span = if member.root_key.is_some() {
+                    self.writer.span_of(name)
+                } else {
+                    let from = self.writer.arena_start();
+                    self.writer.arena_push(name);
+                    self.writer.arena_end(from)
+                };
+                if !member.repeats {
+                    let hash = watch_hash(path);
+                    let watched = &self.watched[..self.watched_len];
+                    if watched.contains(&hash) && unnamed_written(self.writer, self.fields_before, span) {
+                        self.writer.defect(Defect::DuplicateKey);
+                    } else if self.watched_len < UNNAMED_WATCHED_MAX {
+                        self.watched[self.watched_len] = hash;
+                        self.watched_len += 1;
+                    }
+                }
+                if vendor {
+                    self.writer.put_unnamed(span, value, kind);
+                } else {
+                    self.writer.put_unnamed_at_root(span, value, kind);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn written(&self, id: FieldId) -> bool {
+        self.writer.view().first_index(id).is_some_and(|at| at >= self.fields_before)
+    }
+}
+
+/// A member that bears a schema name: written there if its value has the schema's type, else
+/// under the vendor's namespace, so that a typed name never holds what is not of its type.
+fn put_schema(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId, path: &[u8], value: Span, kind: Kind) {
+    let bytes = writer.bytes(value);
+    let fits = match (kind, context.dictionary.kind(id)) {
+        (Kind::Null | Kind::Json, _) => false,
+        (_, FieldType::Ip) => crate::ip::parse(bytes).is_some(),
+        (_, FieldType::Long) => crate::number::parse_i64(bytes).is_some(),
+        _ => true,
+    };
+    if !fits {
+        let from = writer.arena_start();
+        writer.arena_push(path);
+        let name = writer.arena_end(from);
+        writer.put_unnamed(name, value, kind);
+        return;
+    }
+    let core_port = match id {
+        ecs::SOURCE_PORT | ecs::DESTINATION_PORT => {
+            crate::number::parse_u64(bytes).and_then(|port| u16::try_from(port).ok())
+        }
+        _ => None,
+    };
+    let core_ip = match id {
+        ecs::SOURCE_IP | ecs::DESTINATION_IP => crate::ip::parse(bytes),
+        _ => None,
+    };
+    let core = writer.core();
+    match id {
+        ecs::SOURCE_PORT => core.source_port = core_port,
+        ecs::DESTINATION_PORT => core.destination_port = core_port,
+        ecs::SOURCE_IP => core.source_ip = core_ip,
+        ecs::DESTINATION_IP => core.destination_ip = core_ip,
+        _ => {}
+    }
+    writer.put_span(id, value, kind, false);
+}
+
+/// Appends as much as fits; the answer is the length that the whole would have.
+#[inline]
+fn append(path: &mut [u8; PATH_BYTES_MAX], at: usize, key: &[u8]) -> usize {
+    let fits = key.len().min(PATH_BYTES_MAX.saturating_sub(at));
+    path[at..at + fits].copy_from_slice(&key[..fits]);
+    at + key.len()
+}
+
+/// Mixes a name for the watch list; a clash costs a search, never a wrong answer.
+fn watch_hash(name: &[u8]) -> u32 {
+    name.iter().fold(name.len() as u32, |hash, &byte| (hash.rotate_left(5) ^ u32::from(byte)).wrapping_mul(0x9E37_79B9))
+}
+
+#[cold]
+fn unnamed_written(writer: &EventWriter<'_>, fields_before: usize, name: Span) -> bool {
+    let view = writer.view();
+    let name = writer.bytes(name);
+    view.fields()[fields_before..].iter().any(|field| field.id == FieldId::UNNAMED && view.own_name(field) == name)
+}
