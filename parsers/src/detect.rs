@@ -70,6 +70,8 @@ fn message<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
     if !by_mark(writer, context, header) {
         generic(writer, context, header);
     }
+    // A product's own level says more than the priority that a relay may have set.
+    syslog::put_level(writer);
 }
 
 fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {

@@ -373,10 +373,23 @@ impl<'a> EventWriter<'a> {
 
     /// Adds an integer that was computed.
     pub fn put_i64(&mut self, id: FieldId, value: i64) {
-        use std::io::Write as _;
-        let from = self.arena_start();
-        let _ = write!(self.event.arena, "{value}");
-        let span = self.arena_end(from);
+        // A sign and nineteen digits.
+        let mut text = [0u8; 20];
+        let mut at = text.len();
+        let mut rest = value.unsigned_abs();
+        loop {
+            at -= 1;
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if value < 0 {
+            at -= 1;
+            text[at] = b'-';
+        }
+        let span = self.span_of(&text[at..]);
         self.put_span(id, span, Kind::Number, false);
     }
 
