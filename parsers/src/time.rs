@@ -280,25 +280,43 @@ pub fn infer_year(civil: &mut Civil, offset_s: i32, reference_ns: i64) {
     }
 }
 
-/// Writes an instant as RFC 3339 UTC: no fraction, or 3, 6 or 9 digits.
-pub fn format_rfc3339(time_ns: i64) -> String {
-    let seconds = time_ns.div_euclid(SECOND_NS);
-    let nano = time_ns.rem_euclid(SECOND_NS);
-    let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
-    let of_day = seconds.rem_euclid(86_400);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    if nano % 1_000_000 == 0 {
-        if nano != 0 {
-            text += &format!(".{:03}", nano / 1_000_000);
+/// Writes an instant as RFC 3339 UTC: no fraction, or 3, 6 or 9 digits. Returns the length;
+/// the longest text takes 30 bytes (years 1677–2262).
+pub fn write_rfc3339(time_ns: i64, out: &mut [u8; 32]) -> usize {
+    fn digits(out: &mut [u8], mut value: u64) {
+        for byte in out.iter_mut().rev() {
+            *byte = b'0' + (value % 10) as u8;
+            value /= 10;
         }
-    } else if nano % 1000 == 0 {
-        text += &format!(".{:06}", nano / 1000);
-    } else {
-        text += &format!(".{nano:09}");
     }
-    text.push('Z');
-    text
+    let seconds = time_ns.div_euclid(SECOND_NS);
+    let nano = time_ns.rem_euclid(SECOND_NS) as u64;
+    let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+    let of_day = seconds.rem_euclid(86_400) as u64;
+    out[..20].copy_from_slice(b"0000-00-00T00:00:00Z");
+    digits(&mut out[..4], year as u64);
+    digits(&mut out[5..7], u64::from(month));
+    digits(&mut out[8..10], u64::from(day));
+    digits(&mut out[11..13], of_day / 3600);
+    digits(&mut out[14..16], of_day / 60 % 60);
+    digits(&mut out[17..19], of_day % 60);
+    let (count, fraction) = match nano {
+        0 => return 20,
+        _ if nano % 1_000_000 == 0 => (3, nano / 1_000_000),
+        _ if nano % 1000 == 0 => (6, nano / 1000),
+        _ => (9, nano),
+    };
+    out[19] = b'.';
+    digits(&mut out[20..20 + count], fraction);
+    out[20 + count] = b'Z';
+    21 + count
+}
+
+/// As [`write_rfc3339`], as a string.
+pub fn format_rfc3339(time_ns: i64) -> String {
+    let mut out = [0; 32];
+    let len = write_rfc3339(time_ns, &mut out);
+    String::from_utf8_lossy(&out[..len]).into_owned()
 }
 
 #[cfg(test)]

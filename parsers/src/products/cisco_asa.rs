@@ -1,8 +1,163 @@
+//! Cisco ASA (and FTD's LINA messages): `%ASA-level-id: text`.
+//!
+//! The texts are those of the Cisco Secure Firewall ASA Series Syslog Messages guide, one
+//! row a message id in [`messages`]. An id without a row still gives its severity, id and
+//! text; a row whose text differs gives [`Defect::MessageMalformed`] besides.
+
+mod endpoint;
+mod messages;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
 use crate::decode::Context;
+use crate::defect::Defect;
+use crate::dictionary::FieldId;
+use crate::ecs;
 use crate::event::EventWriter;
+use crate::logsource;
+use crate::products;
+use crate::products::names::id_of;
 use crate::wire::syslog::Header;
 
+/// The names below `cisco.asa`. Templates look theirs up when they compile.
+pub(crate) static NAMES: &[&str] = &[
+    "message_id",
+    "suffix",
+    "connection_id",
+    "icmp_type",
+    "icmp_code",
+    "tcp_flags",
+    "termination_initiator",
+    "hit_count",
+    "command_line_arguments",
+    "application",
+    "aaa_type",
+    "rejection_reason",
+    "group_policy",
+    "tunnel_group",
+    "tunnel_type",
+    "session_type",
+    "session_id",
+    "peer_type",
+    "assigned_ip",
+    "pool_name",
+    "pool_address",
+    "connections_in_use",
+    "connections_most_used",
+    "connection_type",
+    "device_type",
+    "filter_action",
+    "privilege.old",
+    "privilege.new",
+    "burst.object",
+    "burst.id",
+    "burst.current_rate",
+    "burst.configured_rate",
+    "burst.avg_rate",
+    "burst.configured_avg_rate",
+    "burst.cumulative_count",
+];
+
+/// The ids of the names that are written outside of templates.
+struct Ids {
+    message_id: FieldId,
+    suffix: FieldId,
+    connection_id: FieldId,
+    icmp_type: FieldId,
+    icmp_code: FieldId,
+    termination_initiator: FieldId,
+    rejection_reason: FieldId,
+}
+
+fn ids() -> &'static Ids {
+    static IDS: LazyLock<Ids> = LazyLock::new(|| Ids {
+        message_id: id_of("message_id"),
+        suffix: id_of("suffix"),
+        connection_id: id_of("connection_id"),
+        icmp_type: id_of("icmp_type"),
+        icmp_code: id_of("icmp_code"),
+        termination_initiator: id_of("termination_initiator"),
+        rejection_reason: id_of("rejection_reason"),
+    });
+    &IDS
+}
+
+/// The levels of the ASA's `logging` commands, by number, in the words of RFC 5424.
+static LEVELS: [&str; 8] =
+    ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug"];
+
+/// `%ASA-[suffix-]level-id: text`.
+struct Mark<'a> {
+    suffix: &'a [u8],
+    level: &'a [u8],
+    id: &'a [u8],
+    text: &'a [u8],
+}
+
+fn take_mark(message: &[u8]) -> Option<Mark<'_>> {
+    let mut from = 0;
+    let mark = loop {
+        let at = from + memchr::memchr(b'%', &message[from..])?;
+        let rest = &message[at + 1..];
+        if let Some(rest) = rest.strip_prefix(b"ASA-").or_else(|| rest.strip_prefix(b"FTD-")) {
+            break rest;
+        }
+        from = at + 1;
+    };
+    // `%ASA-session-3-106102:` carries the class of the message; some versions leave it empty.
+    let class = mark.iter().take(32).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let suffix = &mark[..class];
+    let mark = &mark[class..];
+    let mark = mark.strip_prefix(b"-").unwrap_or(mark);
+    let [level @ b'0'..=b'7', b'-', rest @ ..] = mark else { return None };
+    debug_assert!(level.is_ascii_digit());
+    let digits = rest.iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 {
+        return None;
+    }
+    let text = rest[digits..].strip_prefix(b":")?;
+    Some(Mark { suffix, level: &mark[..1], id: &rest[..digits], text: text.trim_ascii() })
+}
+
 /// Decodes a record of this product; `false` = it is none.
-pub(crate) fn decode<'a>(_writer: &mut EventWriter<'a>, _context: &Context<'_>, _header: &Header<'a>) -> bool {
-    false
+pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Header<'a>) -> bool {
+    let Some(mark) = take_mark(header.message) else { return false };
+    let core = writer.core();
+    core.product = products::CISCO_ASA;
+    core.log_source = logsource::CISCO_ASA;
+    writer.put(ecs::MESSAGE, mark.text);
+    writer.put_str(ecs::EVENT_KIND, "event");
+    writer.put(ecs::EVENT_CODE, mark.id);
+    writer.put_vendor(ids().message_id, mark.id);
+    writer.put(ecs::EVENT_SEVERITY, mark.level);
+    writer.put_str(ecs::LOG_LEVEL, LEVELS[usize::from(mark.level[0] - b'0')]);
+    if !mark.suffix.is_empty() {
+        writer.put_vendor(ids().suffix, mark.suffix);
+    }
+    if !header.hostname.is_empty() {
+        let name = writer.span_of(header.hostname);
+        for id in [ecs::OBSERVER_HOSTNAME, ecs::OBSERVER_NAME, ecs::RELATED_HOSTS] {
+            writer.put_span(id, name, crate::event::Kind::Text, false);
+        }
+    }
+    let id = crate::number::parse_u64(mark.id).map_or(0, |id| id as u32);
+    let Some(row) = messages::find(id) else {
+        writer.put_str(ecs::EVENT_CATEGORY, "network");
+        return true;
+    };
+    let matched = row.templates.iter().find_map(|template| template.matches(mark.text));
+    let verdict = match &matched {
+        Some(captures) => captures.write(writer),
+        None => {
+            if !row.templates.is_empty() {
+                writer.defect(Defect::MessageMalformed);
+            }
+            None
+        }
+    };
+    row.meaning.write(writer, verdict);
+    true
 }

@@ -108,11 +108,16 @@ fn put_severity(writer: &mut EventWriter<'_>, facility: usize, severity: usize) 
     writer.put_str(ecs::LOG_SYSLOG_FACILITY_CODE, DIGITS[facility]);
     writer.put_str(ecs::LOG_SYSLOG_FACILITY_NAME, FACILITIES[facility]);
     writer.put_str(ecs::LOG_SYSLOG_SEVERITY_CODE, DIGITS[severity]);
-    let from = writer.arena_start();
-    writer.arena_push(SEVERITIES[severity].as_bytes());
-    let name = writer.arena_end(from);
-    writer.put_span(ecs::LOG_SYSLOG_SEVERITY_NAME, name, Kind::Text, false);
-    writer.put_span(ecs::LOG_LEVEL, name, Kind::Text, false);
+    writer.put_str(ecs::LOG_SYSLOG_SEVERITY_NAME, SEVERITIES[severity]);
+}
+
+/// `log.level` from the severity, where no product gave one.
+pub(crate) fn put_level(writer: &mut EventWriter<'_>) {
+    if writer.core().syslog_severity < 8 && !writer.view().has(ecs::LOG_LEVEL) {
+        if let Some((name, kind)) = writer.first_span(ecs::LOG_SYSLOG_SEVERITY_NAME) {
+            writer.put_span(ecs::LOG_LEVEL, name, kind, false);
+        }
+    }
 }
 
 #[inline]
