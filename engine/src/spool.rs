@@ -228,6 +228,12 @@ impl Spool {
         Err(SpoolError { error, queued: status.queued, dropped: status.dropped_total() })
     }
 
+    /// How many of the records handed in first are all kept or dropped: what a checkpoint of the input
+    /// may rely on. Not `offered - queued`: beyond the bound it is the newest that are dropped.
+    pub fn settled(&self) -> u64 {
+        self.delivery.settled()
+    }
+
     /// The state of its queue; the counts are records.
     pub fn status(&self) -> DeliveryStatus {
         self.delivery.status()
@@ -363,6 +369,7 @@ mod tests {
         let error = spool.append(&entries).unwrap_err();
         assert_eq!(error.queued + error.dropped, 11);
         assert!(error.dropped >= 7, "{error}");
+        assert_eq!(spool.settled(), 0, "the oldest still wait");
         assert_eq!(input.balance().dropped["spool_full"], error.dropped);
         let minute = entries[0].receive_time_ns;
         assert!(ledger.lossy_between(minute, minute));

@@ -195,14 +195,22 @@ fn check_url(url: &str) -> Option<SpecError> {
     None
 }
 
-/// Every error of every config, and names given twice.
+/// Every error of every config, and names and files given twice.
 pub(super) fn check_all(configs: &[OutputConfig]) -> Vec<SinkError> {
     let mut errors = Vec::new();
-    let mut names = BTreeSet::new();
+    let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
     for config in configs {
         let output = config.name();
         for error in config.check() {
             errors.push(SinkError::Config { output: output.clone(), error });
+        }
+        if let Some(path) = &config.path
+            && !paths.insert(path)
+        {
+            // Each cuts what the other has not synced yet.
+            let what = format!("two outputs write to `{}`", path.display());
+            let help = "give each a `path` of its own".to_owned();
+            errors.push(SinkError::Config { output: output.clone(), error: SpecError { key: "path", what, help } });
         }
         if !names.insert(output.clone()) {
             let what = format!("two outputs are named `{output}`");

@@ -120,6 +120,17 @@ fn every_wrong_key_is_told_at_once() {
 }
 
 #[test]
+fn one_file_takes_one_output() {
+    let path = Path::new("/var/lib/noroshi/alerts.ndjson");
+    let second = OutputConfig { name: Some("second".to_owned()), ..file_config(path) };
+    let errors = Sinks::start(&[file_config(path), second], &real(), &options()).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "output `second`: two outputs write to `/var/lib/noroshi/alerts.ndjson`\n   = help: give each a `path` of its own"
+    );
+}
+
+#[test]
 fn an_alert_file_that_cannot_be_opened_stops_the_start() {
     let errors =
         Sinks::start(&[file_config(Path::new("/nonexistent/alerts.ndjson"))], &real(), &options()).unwrap_err();
