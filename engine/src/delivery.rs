@@ -154,6 +154,9 @@ struct State<T> {
     in_work: Option<InWork<T>>,
     weight: usize,
     counts: DeliveryStatus,
+    /// What [`State::settled`] stays at once a stop has dropped something: a restart must be able to
+    /// bring it again.
+    frozen: Option<u64>,
     /// Since when the queue stops, and until when it may still deliver.
     deadline: Option<Instant>,
     /// The thread has ended, or must not settle anything any more.
@@ -166,8 +169,11 @@ impl<T: Item> State<T> {
         (self.queue.len() + in_work) as u64
     }
 
-    /// Every item with a sequence number up to this one is settled.
+    /// Every item with a sequence number up to this one is settled, and none of them by a stop.
     fn settled(&self) -> u64 {
+        if let Some(frozen) = self.frozen {
+            return frozen;
+        }
         let in_work = self.in_work.as_ref().and_then(|w| w.sequences.get(w.settled));
         match in_work.or_else(|| self.queue.front().map(|(sequence, _)| sequence)) {
             Some(oldest) => oldest - 1,
@@ -198,6 +204,9 @@ impl<T: Item> State<T> {
     }
 
     fn drop_all(&mut self, reason: DropReason) {
+        if reason == DropReason::Stopped && self.queued() > 0 {
+            self.frozen = Some(self.settled());
+        }
         if let Some(work) = &self.in_work {
             let left = work.items.len() - work.settled;
             self.settle(left, Some(reason));
@@ -262,7 +271,15 @@ impl<T: Item> Delivery<T> {
             refused: None,
             closed: false,
         };
-        let state = State { queue: VecDeque::new(), in_work: None, weight: 0, counts, deadline: None, ended: false };
+        let state = State {
+            queue: VecDeque::new(),
+            in_work: None,
+            weight: 0,
+            counts,
+            frozen: None,
+            deadline: None,
+            ended: false,
+        };
         let shared =
             Arc::new(Shared { policy, state: Mutex::new(state), ready: Condvar::new(), settled: Condvar::new() });
         let thread = std::thread::Builder::new().name(format!("out-{}", shared.policy.name)).spawn({
@@ -310,6 +327,11 @@ impl<T: Item> Delivery<T> {
                     if state.counts.dropped[reason as usize] == 0 {
                         tracing::error!(output = %policy.name, reason = reason.as_str(), "output drops lines from now on");
                     }
+                    if reason == DropReason::Stopped && state.frozen.is_none() {
+                        state.counts.offered -= 1;
+                        state.frozen = Some(state.settled());
+                        state.counts.offered += 1;
+                    }
                     state.drop_item(&item, reason);
                 }
                 None => {
@@ -331,7 +353,7 @@ impl<T: Item> Delivery<T> {
         status
     }
 
-    /// Every item up to this sequence number is delivered or dropped.
+    /// Every item up to this sequence number is delivered or dropped, and none of them by a stop.
     pub(crate) fn settled(&self) -> u64 {
         self.shared.lock().settled()
     }
@@ -699,6 +721,7 @@ mod tests {
         assert_eq!((status.delivered, status.queued, status.dropped_total()), (6, 0, 0));
         bench.delivery.send(bench.numbers(6..7));
         assert_eq!(bench.delivery.status().dropped, [0, 0, 0, 1], "after the stop nothing is taken");
+        assert_eq!(bench.delivery.settled(), 6, "what comes after it is for the next run");
     }
 
     #[test]
@@ -719,6 +742,7 @@ mod tests {
         let status = bench.delivery.stop(Instant::now());
         assert_eq!((status.queued, status.dropped), (0, [0, 0, 0, 3]), "{hanging} of them hang in a write");
         assert!(status.is_balanced());
+        assert_eq!(bench.delivery.settled(), 0, "a checkpoint must let the next run bring them again");
         bench.answer(Ok(()));
         assert_eq!(bench.dropped.try_iter().count(), 3);
     }

@@ -208,7 +208,8 @@ impl Sinks {
     }
 
     /// Every line up to this sequence number is delivered or dropped in every sink: what a checkpoint of
-    /// the input may rely on. `u64::MAX` without sinks.
+    /// the input may rely on. What a stop drops never settles: the next run must bring it again.
+    /// `u64::MAX` without sinks.
     pub fn settled(&self) -> u64 {
         self.running.iter().map(|r| r.delivery.settled()).min().unwrap_or(u64::MAX)
     }
@@ -220,6 +221,12 @@ impl Sinks {
             let left = deadline.saturating_duration_since(Instant::now());
             running.delivery.wait_settled(sequence, left)
         })
+    }
+
+    /// Waits until everything handed in so far is delivered or dropped; false when the time ran out.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let offered = self.running.first().map_or(0, |running| running.delivery.status().offered);
+        self.wait_settled(offered, timeout)
     }
 
     /// The state of each sink.

@@ -57,7 +57,7 @@ fn a_full_disk_loses_no_alert_and_says_the_way_out() {
     let ailment = sinks.ailments().pop().unwrap();
     assert!(ailment.starts_with("output file: alerts wait: ") && ailment.ends_with("(4 alerts wait)"), "{ailment}");
     faulty.heal();
-    assert!(sinks.wait_settled(last, WAIT));
+    assert!(sinks.flush(WAIT) && sinks.settled() == last);
     assert_eq!(sinks.ailments(), Vec::<String>::new());
     let expected: String = (1..=4).map(|n| line(n, true).json + "\n").collect();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
