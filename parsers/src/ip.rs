@@ -50,6 +50,14 @@ pub fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(octets))
 }
 
+/// Whether an address is of a private network (RFC 1918, RFC 4193).
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_private(),
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
+}
+
 fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
     // The longest: eight groups with an embedded IPv4, brackets and an interface name.
     if text.len() < 2 || text.len() > 64 || memchr::memchr(b':', text).is_none() {

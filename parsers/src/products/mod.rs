@@ -63,9 +63,9 @@ products! {
     CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] &[];
     LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
     NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] netfilter::NAMES;
-    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] &[];
+    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] auditd::NAMES;
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] cisco_asa::NAMES;
-    FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] &[];
+    FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] fortigate::NAMES;
     SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] suricata::NAMES;
     NGINX = "nginx" "nginx.access" "nginx" "nginx.access" ["" "" ""] &[];
     APACHE = "apache" "apache.access" "apache" "apache.access" ["" "" ""] &[];
