@@ -217,7 +217,6 @@ impl<E: Evidence> Many<E> {
         let start = self.window.after(from.saturating_sub(1));
         let dropped: Vec<Episode<E>> = self.episodes.drain(kept..).collect();
         if let Some(running) = self.episodes.last_mut() {
-            running.cut = false;
             if running.last >= from {
                 // The matching hit before `from` is within W of one that is not settled, so it is still in the window.
                 let before = (0..start).rev().map(|at| self.window.get(at));

@@ -214,9 +214,10 @@ impl<E: Evidence> RuleState<E> {
         let timer = Reverse((entry.timer_at, place, slot));
         let left = entry.bytes();
         partition.bytes = partition.bytes + left - bytes;
-        match spent {
-            true => drop(partition.remove(slot)),
-            false => self.timers.push(timer),
+        if spent {
+            partition.remove(slot);
+        } else if timer.0.0 > self.watermark {
+            self.timers.push(timer);
         }
     }
 
@@ -296,10 +297,10 @@ impl<E: Evidence> RuleState<E> {
         RuleCheckpoint {
             definition_digest: self.rule.spec.definition_digest,
             settled_ns: self.watermark,
-            // The hits up to W before decide which of those before the trigger match.
+            // Windows are judged from the first trigger on, and reach back W.
             complete_after_ns: match self.watermark {
                 i64::MIN => i64::MIN,
-                _ => earliest.saturating_sub(self.rule.spec.window().saturating_mul(2)),
+                _ => earliest.saturating_sub(self.rule.spec.window()),
             },
         }
     }

@@ -12,12 +12,16 @@ use crate::rule_state::RuleState;
 use crate::watermark::SourceTable;
 use crate::{
     Ended, Evidence, Finding, Hit, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, ShardCounters,
-    ShardMessage, WatermarkPolicy, shard_of,
+    ShardMessage, SourceAdvance, WatermarkPolicy, shard_of,
 };
 
 /// Late and future hits listed between two drains; further ones are counted only. A source with a wrong clock must not
 /// fill memory with a list of its own making.
 pub const REFUSED_MAX: usize = 65_536;
+
+/// Event times are taken within these bounds (1823 to 2226), so that adding a window never runs off the clock.
+const TIME_MIN: i64 = i64::MIN / 2;
+const TIME_MAX: i64 = i64::MAX - (1 << 60);
 
 /// What a shard is told at its start.
 #[derive(Clone, Debug)]
@@ -108,8 +112,9 @@ impl<E: Evidence> Shard<E> {
         for hit in message.hits {
             self.observe(hit, out);
         }
-        for advance in &message.sources {
-            self.sources.advance(advance);
+        for &advance in &message.sources {
+            let max_event_time_ns = advance.max_event_time_ns.clamp(TIME_MIN, TIME_MAX);
+            self.sources.advance(&SourceAdvance { max_event_time_ns, ..advance });
         }
         self.follow_watermarks(out);
     }
@@ -120,8 +125,7 @@ impl<E: Evidence> Shard<E> {
             self.counters.misrouted += 1;
             return;
         };
-        // Room for window arithmetic at the ends of time.
-        hit.time_ns = hit.time_ns.max(i64::MIN / 2);
+        hit.time_ns = hit.time_ns.clamp(TIME_MIN, TIME_MAX);
         if !hit.future && hit.time_ns >= rule.watermark {
             rule.observe(hit, self.sources.now_ns(), out);
             return;

@@ -107,12 +107,12 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Each hit arrives up to `lateness_s` after its time.
+    /// Each hit arrives up to `lateness_s` after its time; whole seconds, so that some stand at the watermark itself.
     pub fn shuffled(mut hits: Vec<Hit<()>>, lateness_s: i64, random: &mut Random) -> Feed {
         random.shuffle(&mut hits);
         let mut arriving: Vec<_> = hits
             .into_iter()
-            .map(|hit| (hit.time_ns + random.below((lateness_s * SECOND) as u64 + 1) as i64, hit))
+            .map(|hit| (hit.time_ns + random.below(lateness_s as u64 + 1) as i64 * SECOND, hit))
             .collect();
         arriving.sort_by_key(|(arrival, _)| *arrival);
         Feed { hits: arriving.into_iter().map(|(_, hit)| hit).collect() }

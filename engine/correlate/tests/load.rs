@@ -1,0 +1,196 @@
+//! Floods: of keys, and of hits on one key. Memory stays in the budget, other rules see nothing of it, and the work
+//! per hit does not grow with the window.
+
+mod common;
+
+use common::{EPOCH, Random, SECOND, finals, hit_ns, message_with, rule, source_rows};
+use noroshi_correlate::{Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State};
+
+/// A flooded rule and one beside it, whose hits come every hundredth.
+fn flood(keys: u32, budget: usize, flooded: bool) -> (Vec<Finding<()>>, Shard<()>) {
+    let rules = [
+        RuleSpec { state_bytes_max: budget, ..rule(Kind::EventCount, Condition::new(vec![(Op::Gte, 5)]), 3600) },
+        RuleSpec {
+            id: "beside".into(),
+            state_bytes_max: budget,
+            ..rule(Kind::EventCount, Condition::new(vec![(Op::Gte, 4)]), 60)
+        },
+    ];
+    let mut shard = Shard::new(ShardConfig::default(), &rules);
+    let mut found = Vec::new();
+    let mut random = Random::new(1);
+    let mut sequence = 0;
+    for from in (0..keys).step_by(1000) {
+        let time_ns = EPOCH + i64::from(from / 100) * SECOND;
+        let mut hits: Vec<Hit<()>> = Vec::new();
+        for n in from..from + 1000 {
+            if flooded {
+                hits.push(hit_ns(time_ns, &n.to_le_bytes(), 1, 0));
+            }
+            if n % 100 == 0 {
+                let key = [b'k', random.below(30) as u8];
+                hits.push(Hit { rule: 1, ..hit_ns(time_ns, &key, 1, 0) });
+            }
+        }
+        let sources = source_rows(&[(0, i64::from(from / 100))], 10);
+        shard.accept(message_with(sequence, hits, sources), &mut found);
+        sequence += 1;
+        let counters = shard.rule_counters();
+        assert!(counters[0].state_bytes <= 256 * budget as u64, "{counters:?}");
+    }
+    (found, shard)
+}
+
+fn beside(found: &[Finding<()>]) -> Vec<Vec<u8>> {
+    finals(&found.iter().filter(|finding| finding.spec.id == "beside").cloned().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_flood_of_keys_is_charged_to_its_rule_alone() {
+    let (mut quiet, mut quiet_shard) = flood(300_000, 32 << 10, false);
+    let (mut loud, mut loud_shard) = flood(300_000, 32 << 10, true);
+    let counters = loud_shard.rule_counters();
+    assert!(counters[0].evicted_keys > 100_000 && counters[0].completeness_percent() < 99, "{counters:?}");
+    assert_eq!((counters[1].evicted_keys, counters[1].completeness_percent()), (0, 100));
+    quiet_shard.finish(&mut quiet);
+    loud_shard.finish(&mut loud);
+    assert!(beside(&quiet).len() > 50);
+    assert_eq!(beside(&loud), beside(&quiet));
+}
+
+#[test]
+#[ignore = "ten million keys take half a minute"]
+fn a_flood_of_ten_million_keys() {
+    let budget = 1 << 20;
+    let before = resident_bytes();
+    let (mut loud, mut shard) = flood(10_000_000, budget, true);
+    let (grown, charged) = (resident_bytes().saturating_sub(before), shard.rule_counters()[0].state_bytes);
+    println!("resident {} MiB, charged {} MiB, budget {} MiB", grown >> 20, charged >> 20, (256 * budget) >> 20);
+    assert!(grown < 256 * budget + (64 << 20));
+    let (mut quiet, mut quiet_shard) = flood(10_000_000, budget, false);
+    shard.finish(&mut loud);
+    quiet_shard.finish(&mut quiet);
+    assert_eq!(beside(&loud), beside(&quiet));
+}
+
+/// A key that completes in spite of evictions says that it may be incomplete; one after the flood does not.
+#[test]
+fn findings_of_a_partition_that_evicted_say_so() {
+    let flooded = RuleSpec { state_bytes_max: 4096, ..rule(Kind::EventCount, Condition::new(vec![(Op::Gte, 3)]), 60) };
+    let mut shard = Shard::new(ShardConfig::default(), &[flooded]);
+    let mut found = Vec::new();
+    let mut hits: Vec<_> = (0..30_000u32).map(|n| hit_ns(EPOCH, &n.to_le_bytes(), 1, 0)).collect();
+    hits.extend((1..4).map(|n| hit_ns(EPOCH + n * SECOND, b"during", 1, 0)));
+    shard.accept(message_with(0, hits, source_rows(&[(0, 3)], 10)), &mut found);
+    let after = (0..3).map(|n| hit_ns(EPOCH + (1000 + n) * SECOND, b"after", 1, 0)).collect();
+    shard.accept(message_with(1, after, source_rows(&[(0, 1003)], 10)), &mut found);
+    shard.finish(&mut found);
+    let told: Vec<_> = found.iter().filter(|finding| finding.state == State::Final).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told[0].incomplete.is_some_and(|percent| percent < 60), "{:?}", told[0].incomplete);
+    assert_eq!(told[1].incomplete, None);
+}
+
+/// One key, one window, many hits, a little out of order: what is quadratic does not end here.
+#[test]
+fn a_flood_on_one_key_stays_linear() {
+    for kind in [Kind::EventCount, Kind::ValueCount] {
+        let mut random = Random::new(3);
+        let rule = rule(kind, Condition::new(vec![(Op::Gte, 50)]), 3600);
+        let mut shard = Shard::new(ShardConfig::default(), &[rule]);
+        let mut found = Vec::new();
+        let number = 200_000u64;
+        for sequence in 0..number / 1000 {
+            let hits = (0..1000).map(|n| {
+                let at = sequence * 1000 + n;
+                let mut hit = hit_ns(EPOCH + (at * 1_000_000 + random.below(20_000_000)) as i64, b"k", 1, 0);
+                hit.digest[..8].copy_from_slice(&at.to_le_bytes());
+                let mut value = [0; 16];
+                value[..8].copy_from_slice(&random.below(50_000).to_le_bytes());
+                hit.value = Some(value);
+                hit
+            });
+            let message = message_with(sequence as usize, hits.collect(), source_rows(&[(0, (sequence) as i64)], 60));
+            shard.accept(message, &mut found);
+        }
+        shard.finish(&mut found);
+        let last = found.last().unwrap();
+        assert_eq!((last.state, last.count), (State::Final, number));
+        if let Some(values) = last.value_count {
+            assert!(values.approximate && (47_000..51_000).contains(&values.number), "{values:?}");
+        }
+    }
+}
+
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
+}
+
+/// Run by hand: `cargo test --release -p noroshi-correlate --test load -- --ignored --nocapture speed`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn speed_with_a_million_keys() {
+    for kind in [Kind::EventCount, Kind::ValueCount] {
+        let rule = RuleSpec { state_bytes_max: 1 << 30, ..rule(kind, Condition::new(vec![(Op::Gte, 20)]), 3600) };
+        let before = resident_bytes();
+        let mut shard = Shard::new(ShardConfig::default(), &[rule]);
+        let mut found = Vec::new();
+        let mut sequence = 0;
+        let mut random = Random::new(9);
+        let keys = 1_000_000u64;
+        for (round, label) in [(0, "1 M new keys"), (1, "second hits"), (2, "third hits"), (3, "fourth hits")] {
+            let mut spent = std::time::Duration::ZERO;
+            for from in (0..keys).step_by(1000) {
+                let hits: Vec<_> = (0..1000)
+                    .map(|n| {
+                        let key = if round == 0 { from + n } else { random.below(keys) };
+                        let time_ns = EPOCH + ((round * keys + from + n) * 200_000) as i64;
+                        let mut hit = hit_ns(time_ns, format!("10.{key:010}").as_bytes(), 1 + (n % 7) as u8, 0);
+                        hit.digest[..8].copy_from_slice(&(from + n).to_le_bytes());
+                        hit
+                    })
+                    .collect();
+                let message = message_with(sequence, hits, source_rows(&[(0, (round * 200) as i64)], 60));
+                sequence += 1;
+                let start = std::time::Instant::now();
+                shard.accept(message, &mut found);
+                spent += start.elapsed();
+            }
+            let counters = shard.rule_counters()[0];
+            println!(
+                "{kind:?} {label}: {:.2} M hits/s, {} keys, charged {} MiB, resident {} MiB",
+                keys as f64 / spent.as_secs_f64() / 1e6,
+                counters.keys_live,
+                counters.state_bytes >> 20,
+                resident_bytes().saturating_sub(before) >> 20
+            );
+        }
+        // The window passes: every key is given back.
+        let start = std::time::Instant::now();
+        shard.accept(message_with(sequence, Vec::new(), source_rows(&[(0, 100_000)], 60)), &mut found);
+        println!("{kind:?} expiry of all keys: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+        assert_eq!(shard.rule_counters()[0].keys_live, 0);
+    }
+    for kind in [Kind::EventCount, Kind::ValueCount] {
+        let rule = RuleSpec { state_bytes_max: 1 << 30, ..rule(kind, Condition::new(vec![(Op::Gte, 100)]), 3600) };
+        let mut shard = Shard::new(ShardConfig::default(), &[rule]);
+        let mut found = Vec::new();
+        let mut random = Random::new(9);
+        let mut spent = std::time::Duration::ZERO;
+        for sequence in 0..1000u64 {
+            let hits = (0..1000).map(|n| {
+                let at = sequence * 1000 + n;
+                let mut hit = hit_ns(EPOCH + (at * 1_000_000) as i64, b"k", (random.next() % 200) as u8 + 1, 0);
+                hit.digest[..8].copy_from_slice(&at.to_le_bytes());
+                hit
+            });
+            let message = message_with(sequence as usize, hits.collect(), source_rows(&[(0, (sequence) as i64)], 60));
+            let start = std::time::Instant::now();
+            shard.accept(message, &mut found);
+            spent += start.elapsed();
+        }
+        println!("{kind:?} 1 M hits on one key: {:.2} M hits/s", 1.0 / spent.as_secs_f64());
+        assert!(!found.is_empty());
+    }
+}
