@@ -1,1 +1,26 @@
 //! Noroshi: log monitoring and correlation engine, the core of a SIEM.
+//!
+//! The way of a record: inputs frame it ([`noroshi_input`]), a [`worker`] decodes and matches it,
+//! shards correlate its hits ([`noroshi_correlate`]), the collector writes what came of it.
+//! [`pipeline`] wires the threads; [`cli`] is what can be typed. See `docs/ARCHITECTURE.md`.
+
+pub mod alert;
+pub mod cli;
+mod collector;
+pub mod config;
+mod delivery;
+pub mod detection;
+mod durable;
+pub mod evidence;
+pub mod ledger;
+pub mod metrics;
+pub mod ordered;
+pub mod pipeline;
+mod resume;
+pub mod sent;
+pub mod severity;
+pub mod sink;
+pub mod sources;
+pub mod spool;
+pub mod terminal;
+pub mod worker;

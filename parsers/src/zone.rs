@@ -1,6 +1,6 @@
 //! The declared zone of a source.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -11,9 +11,12 @@ use crate::time::{Civil, DAY_NS, SECOND_NS};
 pub struct Zone {
     name: String,
     kind: ZoneKind,
-    /// The last UTC day looked up in a named zone, with its offset where the whole day has one.
-    last: Cell<(i64, i32)>,
+    /// The last day looked up in a named zone that has one offset throughout: day and offset, 32 bits each.
+    last: AtomicU64,
 }
+
+/// No day is cached: the day before the epoch with an offset that no zone has.
+const NO_DAY: u64 = u64::MAX;
 
 enum ZoneKind {
     Fixed(i32),
@@ -26,7 +29,7 @@ impl Clone for Zone {
             ZoneKind::Fixed(offset) => ZoneKind::Fixed(*offset),
             ZoneKind::Named(zone) => ZoneKind::Named(zone.clone()),
         };
-        Zone { name: self.name.clone(), kind, last: Cell::new((i64::MIN, 0)) }
+        Zone { name: self.name.clone(), kind, last: AtomicU64::new(NO_DAY) }
     }
 }
 
@@ -45,7 +48,7 @@ impl Default for Zone {
 impl Zone {
     /// Coordinated Universal Time.
     pub fn utc() -> Self {
-        Zone { name: "UTC".into(), kind: ZoneKind::Fixed(0), last: Cell::new((i64::MIN, 0)) }
+        Zone { name: "UTC".into(), kind: ZoneKind::Fixed(0), last: AtomicU64::new(NO_DAY) }
     }
 
     /// A zone by IANA name (`Asia/Tokyo`), `UTC`, `Z`, or offset (`+09:00`, `-0330`).
@@ -60,7 +63,7 @@ impl Zone {
                 format!("unknown time zone `{text}`: use an IANA name such as Asia/Tokyo, or an offset such as +09:00")
             })?),
         };
-        Ok(Zone { name: text.to_owned(), kind, last: Cell::new((i64::MIN, 0)) })
+        Ok(Zone { name: text.to_owned(), kind, last: AtomicU64::new(NO_DAY) })
     }
 
     /// The name it was declared by.
@@ -74,9 +77,9 @@ impl Zone {
             ZoneKind::Fixed(offset) => *offset,
             ZoneKind::Named(zone) => {
                 let day = civil.seconds().div_euclid(86_400);
-                let (cached_day, cached) = self.last.get();
-                if cached_day == day {
-                    return cached;
+                let cached = self.last.load(Ordering::Relaxed);
+                if cached >> 32 == u64::from(day as u32) && cached != NO_DAY {
+                    return cached as u32 as i32;
                 }
                 let at = |seconds: i64| {
                     let (year, month, date) = crate::time::civil_from_days(seconds.div_euclid(86_400));
@@ -99,7 +102,7 @@ impl Zone {
                 // A day that begins and ends in the same offset has no change inside that we could miss:
                 // no zone changes twice in one day.
                 if at(day * 86_400) == offset && at(day * 86_400 + 86_399) == offset {
-                    self.last.set((day, offset));
+                    self.last.store(u64::from(day as u32) << 32 | u64::from(offset as u32), Ordering::Relaxed);
                 }
                 offset
             }

@@ -1,0 +1,58 @@
+# Noroshi. `make demo` shows it at work; `make test` proves it. Both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+# A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
+FUZZ_SECONDS ?= 3
+
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit fuzz doc bench bench-gate screenshot clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
+
+toolchain:
+	@scripts/toolchain
+
+packages:
+	@scripts/packages
+
+setup: toolchain packages
+
+build: setup ## build the release binary
+	$(CARGO) build --release --locked -p noroshi
+
+demo: build ## build, start, feed a bundled scenario over real sockets, show the alerts
+	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen
+	scripts/demo
+
+test: check doc fuzz bench-gate unit ## everything that .ci/run holds us to
+
+check: setup fmt clippy
+
+fmt:
+	$(CARGO) fmt --all -- --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+unit: setup ## unit, property, differential, golden and end-to-end tests
+	scripts/unit
+
+fuzz: setup ## a short fuzz run of every target; FUZZ_SECONDS=600 for a longer one
+	scripts/fuzz $(FUZZ_SECONDS)
+
+bench: setup ## all benches, measured against target
+	scripts/bench full
+
+bench-gate: setup ## the ratios of benches/targets.toml, in a short form with a wide margin
+	scripts/bench gate
+
+screenshot: build ## the picture in the README, made from the demo's own output
+	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen
+	scripts/demo --svg docs/demo.svg
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,365 @@
+//! What an analyst works on, as one JSON object.
+//!
+//! Everything but `noroshi.provenance` is canonical: a function of the events and the
+//! detection, whatever the order of arrival. Emission time, sequence numbers and the place of a record
+//! in a socket's stream are provenance.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use noroshi_correlate::{Ended, Finding, State};
+use noroshi_input::Origin;
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::time::format_rfc3339;
+use noroshi_rules::{IndicatorIndex, RuleIndex};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::detection::{Correlation, Detection};
+use crate::evidence::{Evidence, Shared, first_16, hex};
+use crate::severity::Severity;
+
+/// An alert before it is given its provenance.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    /// Derived from rule, definition, key and time: the same on every run over the same events.
+    pub id: [u8; 16],
+    /// Whether no later event can change it.
+    pub is_final: bool,
+    /// How bad.
+    pub severity: Severity,
+    /// Event time of the first member.
+    pub first_ns: i64,
+    /// Event time of the last member.
+    pub last_ns: i64,
+    /// Updates told between open and final.
+    pub updates: u32,
+    /// Receive time of the earliest record it shows; 0 = not known.
+    pub received_from_ns: i64,
+    /// The canonical object.
+    body: Map<String, Value>,
+    /// Where the members' records stood in their streams, for `noroshi.provenance`.
+    offsets: Vec<u64>,
+}
+
+/// What is true of this emission only.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// When it was emitted, nanoseconds since the epoch.
+    pub emitted_ns: i64,
+    /// Number of the emission on this node.
+    pub sequence: u64,
+    /// This node.
+    pub node: Arc<str>,
+    /// Whether records were lost in the minutes it spans.
+    pub lossy: bool,
+}
+
+impl Alert {
+    /// The canonical form, for comparison and verification.
+    pub fn canonical(&self) -> String {
+        serde_json::to_string(&self.body).expect("JSON values write")
+    }
+
+    /// The order alerts are told in by `replay`: time, then rule, then id.
+    pub fn order(&self) -> (i64, i64, [u8; 16]) {
+        (self.first_ns, self.last_ns, self.id)
+    }
+
+    /// The object as emitted.
+    pub fn emit(&self, provenance: Option<&Provenance>) -> Value {
+        let mut body = self.body.clone();
+        if let Some(provenance) = provenance {
+            let mut told = json!({
+                "emitted_at": format_rfc3339(provenance.emitted_ns),
+                "sequence": provenance.sequence,
+                "node": &*provenance.node,
+                "lossy": provenance.lossy,
+                "updates": self.updates,
+            });
+            if self.offsets.iter().any(|&offset| offset != 0) {
+                told["offsets"] = self.offsets.clone().into();
+            }
+            body["noroshi"]["provenance"] = told;
+        }
+        Value::Object(body)
+    }
+
+    /// An alert of a single-event rule.
+    pub fn of_rule(detection: &Detection, rule: RuleIndex, explain: Vec<Value>, evidence: &Arc<Evidence>) -> Self {
+        let meta = detection.rules.rule(rule);
+        let id = alert_id(&meta.id, &meta.digest, evidence);
+        let severity = Severity::of_level(meta.level.as_str());
+        Builder::new(detection, id, severity, evidence.time_ns)
+            .rule(&meta.id, &meta.title, &meta.tags, &meta.techniques)
+            .explain(explain)
+            .evidence(std::slice::from_ref(evidence), &[], &detection.dictionary)
+            .finish("final", 1)
+    }
+
+    /// An alert of an indicator.
+    pub fn of_indicator(
+        detection: &Detection,
+        indicator: IndicatorIndex,
+        field: &str,
+        value: &[u8],
+        evidence: &Arc<Evidence>,
+    ) -> Self {
+        let described = detection.indicators.describe(indicator);
+        let rule_id = format!("noroshi.indicator.{}", described.kind.as_str());
+        let mut sha = Sha256::new();
+        sha.update(described.value.as_bytes());
+        let id = alert_id(&rule_id, &sha.finalize().into(), evidence);
+        let mut told = Map::new();
+        told.insert("name".into(), described.value.clone().into());
+        told.insert("type".into(), described.kind.as_str().into());
+        for (name, value) in &described.columns {
+            told.insert((*name).to_owned(), (*value).into());
+        }
+        let explain = json!({
+            "rule": rule_id, "field": field, "pattern": described.value, "value": String::from_utf8_lossy(value),
+            "source": format!("{}:{}", described.file.display(), described.line),
+        });
+        let title = format!("Contact with a known indicator ({})", described.kind.as_str());
+        let mut builder = Builder::new(detection, id, Severity::High, evidence.time_ns)
+            .rule(&rule_id, &title, &["ioc".to_owned()], &[])
+            .explain(vec![explain])
+            .evidence(std::slice::from_ref(evidence), &[], &detection.dictionary);
+        builder.body.entry("threat").or_insert_with(|| json!({}))["indicator"] = Value::Object(told);
+        builder.finish("final", 1)
+    }
+
+    /// An alert of a correlation.
+    pub fn of_finding(detection: &Detection, correlation: &Correlation, finding: &Finding<Shared>) -> Self {
+        let rule = &correlation.rule;
+        let severity = Severity::of_level(rule.level.as_str());
+        let key: Vec<&[u8]> = finding.key.values().collect();
+        let mut group = Map::new();
+        for (name, value) in rule.group_by.iter().zip(&key) {
+            group.insert(name.clone(), String::from_utf8_lossy(value).into());
+        }
+        let mut window = json!({
+            "rule": rule.id,
+            "kind": rule.counted.as_str(),
+            "condition": correlation.condition_text(),
+            "group": group,
+            "window_ns": correlation.spec.window_ns,
+            "trigger": format_rfc3339(finding.trigger_ns),
+            "members": finding.count,
+            "rules": correlation.rule_ids,
+        });
+        if let Some(values) = finding.value_count {
+            window["field"] = rule.field.clone().into();
+            window["distinct"] = values.number.into();
+            window["approximate"] = values.approximate.into();
+        }
+        let first: Vec<_> = finding.evidence_first.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
+        let last: Vec<_> = finding.evidence_last.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
+        let mut builder = Builder::new(detection, finding.id, severity, finding.trigger_ns)
+            .rule(&rule.id, &rule.title, &rule.tags, &rule.techniques)
+            .explain(vec![window])
+            .evidence(&first, &last, &detection.dictionary);
+        builder.group(&rule.group_by, &key);
+        builder.first_ns = finding.first_ns;
+        builder.last_ns = finding.last_ns;
+        builder.updates = finding.updates;
+        builder
+            .noroshi
+            .insert("supersedes".into(), finding.supersedes.iter().map(|id| hex(id)).collect::<Vec<_>>().into());
+        match finding.ended {
+            Some(Ended::Input) => drop(builder.noroshi.insert("ended".into(), "input".into())),
+            Some(Ended::MaxEpisode) => drop(builder.noroshi.insert("ended".into(), "max_episode".into())),
+            Some(Ended::Reload) => drop(builder.noroshi.insert("ended".into(), "reload".into())),
+            Some(Ended::Evicted) => drop(builder.noroshi.insert("ended".into(), "evicted".into())),
+            Some(Ended::Watermark) | None => {}
+        }
+        if let Some(percent) = finding.incomplete {
+            builder.noroshi.insert("incomplete".into(), json!({"completeness_percent": percent}));
+        }
+        builder.finish(if finding.state == State::Final { "final" } else { "open" }, finding.count)
+    }
+}
+
+fn alert_id(rule: &str, definition: &[u8; 32], evidence: &Evidence) -> [u8; 16] {
+    let mut sha = Sha256::new();
+    sha.update((rule.len() as u64).to_le_bytes());
+    sha.update(rule);
+    sha.update(definition);
+    sha.update(evidence.time_ns.to_le_bytes());
+    sha.update(evidence.digest);
+    first_16(&sha.finalize())
+}
+
+struct Builder<'a> {
+    detection: &'a Detection,
+    id: [u8; 16],
+    severity: Severity,
+    time_ns: i64,
+    first_ns: i64,
+    last_ns: i64,
+    updates: u32,
+    received_from_ns: i64,
+    body: Map<String, Value>,
+    noroshi: Map<String, Value>,
+    offsets: Vec<u64>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(detection: &'a Detection, id: [u8; 16], severity: Severity, time_ns: i64) -> Self {
+        Builder {
+            detection,
+            id,
+            severity,
+            time_ns,
+            first_ns: time_ns,
+            last_ns: time_ns,
+            updates: 0,
+            received_from_ns: i64::MAX,
+            body: Map::new(),
+            noroshi: Map::new(),
+            offsets: Vec::new(),
+        }
+    }
+
+    fn rule(mut self, id: &str, name: &str, tags: &[String], techniques: &[String]) -> Self {
+        self.body.insert("rule".into(), json!({"id": id, "name": name}));
+        self.body.insert("tags".into(), tags.into());
+        if !techniques.is_empty() {
+            self.body.insert("threat".into(), json!({"framework": "MITRE ATT&CK", "technique": {"id": techniques}}));
+        }
+        self
+    }
+
+    fn explain(mut self, explain: Vec<Value>) -> Self {
+        self.noroshi.insert("explain".into(), explain.into());
+        self
+    }
+
+    /// Entities, log sources and the records themselves. `last` repeats nothing of `first`.
+    fn evidence(mut self, first: &[Arc<Evidence>], last: &[Arc<Evidence>], dictionary: &Dictionary) -> Self {
+        let mut entities: BTreeMap<usize, (&str, Vec<&str>)> = BTreeMap::new();
+        let mut sources = std::collections::BTreeSet::new();
+        let mut told = Vec::new();
+        let repeated = |evidence: &Arc<Evidence>| first.iter().any(|other| Arc::ptr_eq(other, evidence));
+        for evidence in first.iter().chain(last.iter().filter(|evidence| !repeated(evidence))) {
+            for (id, value) in &evidence.entities {
+                let place = crate::evidence::ENTITY_FIELDS.iter().position(|field| field == id).unwrap_or(usize::MAX);
+                let (_, values) = entities.entry(place).or_insert_with(|| (dictionary.name(*id), Vec::new()));
+                if !values.contains(&&**value) {
+                    values.push(value);
+                }
+            }
+            sources.insert(evidence.product.get().name);
+            told.push(self.told(evidence));
+            self.received_from_ns = self.received_from_ns.min(evidence.receive_time_ns);
+        }
+        for (name, values) in entities.into_values() {
+            set(&mut self.body, name, one_or_many(&values));
+        }
+        self.body.insert("sources".into(), sources.into_iter().collect::<Vec<_>>().into());
+        self.body.insert("evidence".into(), told.into());
+        self
+    }
+
+    fn told(&mut self, evidence: &Evidence) -> Value {
+        let mut told = Map::new();
+        match &*evidence.origin {
+            Origin::File { path, .. } => {
+                told.insert("file".into(), path.to_string_lossy().into());
+                told.insert("line".into(), evidence.line.into());
+                told.insert("offset".into(), evidence.offset.into());
+                self.offsets.push(0);
+            }
+            Origin::Stdin => {
+                told.insert("file".into(), "-".into());
+                told.insert("line".into(), evidence.line.into());
+                told.insert("offset".into(), evidence.offset.into());
+                self.offsets.push(0);
+            }
+            Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
+                told.insert("input".into(), (&*evidence.input).into());
+                told.insert("peer".into(), peer.ip().to_string().into());
+                self.offsets.push(evidence.offset);
+            }
+        }
+        told.insert("time".into(), format_rfc3339(evidence.time_ns).into());
+        told.insert("raw".into(), String::from_utf8_lossy(&evidence.raw).into());
+        if evidence.raw.len() < evidence.raw_bytes {
+            told.insert("raw_capped_at".into(), evidence.raw.len().into());
+            told.insert("raw_bytes".into(), evidence.raw_bytes.into());
+        }
+        Value::Object(told)
+    }
+
+    /// The group's own values come first among the entities of their name.
+    fn group(&mut self, names: &[String], values: &[&[u8]]) {
+        for (name, value) in names.iter().zip(values) {
+            if crate::evidence::ENTITY_FIELDS.iter().any(|&id| self.detection.dictionary.name(id) == name) {
+                let value = String::from_utf8_lossy(value).into_owned();
+                set(&mut self.body, name, value.into());
+            }
+        }
+    }
+
+    fn finish(mut self, state: &str, count: u64) -> Alert {
+        let mut event = Map::new();
+        event.insert("kind".into(), "alert".into());
+        event.insert("start".into(), format_rfc3339(self.first_ns).into());
+        event.insert("end".into(), format_rfc3339(self.last_ns).into());
+        event.insert("severity".into(), self.severity.number().into());
+        if let Some(Value::Object(seen)) = self.body.remove("event") {
+            // What the members said of themselves: code, action, outcome, category.
+            event.extend(seen);
+        }
+        let mut noroshi = Map::new();
+        noroshi.insert("id".into(), hex(&self.id).into());
+        noroshi.insert("state".into(), state.into());
+        noroshi.insert("supersedes".into(), json!([]));
+        noroshi.insert("count".into(), count.into());
+        noroshi.extend(self.noroshi);
+        let shown = self.body.get("evidence").and_then(Value::as_array).map_or(0, Vec::len) as u64;
+        if shown < count {
+            noroshi.insert("evidence_capped_at".into(), shown.into());
+        }
+        noroshi.insert("digests".into(), self.detection.digests.clone());
+        let mut body = Map::new();
+        body.insert("@timestamp".into(), format_rfc3339(self.time_ns).into());
+        body.insert("event".into(), Value::Object(event));
+        body.extend(self.body);
+        body.insert("noroshi".into(), Value::Object(noroshi));
+        body.insert("first_seen".into(), format_rfc3339(self.first_ns).into());
+        body.insert("last_seen".into(), format_rfc3339(self.last_ns).into());
+        body.insert("severity".into(), self.severity.name().into());
+        Alert {
+            id: self.id,
+            is_final: state == "final",
+            severity: self.severity,
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+            updates: self.updates,
+            received_from_ns: if self.received_from_ns == i64::MAX { 0 } else { self.received_from_ns },
+            body,
+            offsets: self.offsets,
+        }
+    }
+}
+
+fn one_or_many(values: &[&str]) -> Value {
+    match values {
+        [one] => (*one).into(),
+        many => many.into(),
+    }
+}
+
+/// Sets a dotted name in nested objects.
+fn set(body: &mut Map<String, Value>, name: &str, value: Value) {
+    match name.split_once('.') {
+        None => drop(body.insert(name.to_owned(), value)),
+        Some((head, tail)) => {
+            let next = body.entry(head).or_insert_with(|| json!({}));
+            if let Value::Object(next) = next {
+                set(next, tail, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What the command line accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::terminal::{ColorChoice, OutputMode};
+
+/// Log monitoring and correlation engine, the core of a SIEM.
+#[derive(Parser, Debug)]
+#[command(name = "noroshi", version, about, propagate_version = true, max_term_width = 110)]
+#[command(
+    after_help = "Exit codes: 0 ok; 1 findings (--fail-on-hit) or warnings; 2 a rule was refused; 3 config or usage error."
+)]
+pub(crate) struct Arguments {
+    /// Colours in what is printed; NO_COLOR and pipes turn them off.
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true)]
+    pub color: ColorChoice,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Write a commented noroshi.toml to start from.
+    Init(InitArgs),
+    /// Read the configured inputs and raise alerts until stopped.
+    Run(RunArgs),
+    /// Turn log lines into ECS events: one JSON object a line, nothing skipped.
+    Parse(ParseArgs),
+    /// Match rules and indicators against files: one JSON object a hit.
+    Match(MatchArgs),
+    /// Run files through rules and correlations in event time: one JSON object an alert.
+    Replay(ReplayArgs),
+    /// Check config, rules and indicators; tell every error at once.
+    Check(CheckArgs),
+    /// Print a shell completion script.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff).
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// Where to write it.
+    #[arg(default_value = "noroshi.toml")]
+    pub path: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The configuration.
+    #[arg(long, short, env = "NOROSHI_CONFIG", default_value = "noroshi.toml")]
+    pub config: PathBuf,
+    /// Name of this node on alerts; over NOROSHI_NODE and the file.
+    #[arg(long, env = "NOROSHI_NODE")]
+    pub node: Option<String>,
+    /// Worker threads; over NOROSHI_WORKERS and the file.
+    #[arg(long, env = "NOROSHI_WORKERS")]
+    pub workers: Option<usize>,
+    /// Directory of state, spool and checkpoints; over NOROSHI_STATE_DIR and the file.
+    #[arg(long, env = "NOROSHI_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Where metrics are served; over NOROSHI_METRICS_LISTEN and the file.
+    #[arg(long, env = "NOROSHI_METRICS_LISTEN")]
+    pub metrics_listen: Option<std::net::SocketAddr>,
+    /// How alerts go to standard output where that is an output.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+    /// Load what is sound and leave refused rules out.
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+/// How the lines of files are to be read.
+#[derive(Args, Debug, Default, Clone)]
+pub(crate) struct ReadArgs {
+    /// Format of every file; otherwise detected per record.
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+    /// Zone of stamps that carry none: an IANA name or an offset [default: the host's].
+    #[arg(long, value_name = "TZ")]
+    pub timezone: Option<String>,
+    /// Character set of the files: auto or utf-8.
+    #[arg(long, value_name = "NAME")]
+    pub charset: Option<String>,
+    /// What year-less stamps are judged by, RFC 3339 [default: the newest full stamp of the inputs, else the newest file's modification time].
+    #[arg(long, value_name = "T")]
+    pub reference_time: Option<String>,
+    /// Format and zone of the files that match a glob: GLOB=format,zone; either may be empty.
+    #[arg(long, value_name = "GLOB=FORMAT,ZONE")]
+    pub source: Vec<String>,
+    /// Take formats and zones from the file inputs of this configuration instead.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "timezone", "charset", "source"])]
+    pub config: Option<PathBuf>,
+    /// Worker threads [default: one a core].
+    #[arg(long, env = "NOROSHI_WORKERS")]
+    pub workers: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ParseArgs {
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// How events are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+    /// Files (.gz and .zst too), or - for standard input.
+    #[arg(default_value = "-")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Which rules and indicators to load.
+#[derive(Args, Debug, Default, Clone)]
+pub(crate) struct RuleArgs {
+    /// Rule files, or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// Indicator lists (plain or CSV), or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub indicators: Vec<PathBuf>,
+    /// Let every rule see every event, whatever its logsource says.
+    #[arg(long)]
+    pub ignore_logsource: bool,
+    /// Load what is sound and leave refused rules out; refused rules then exit with 1.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Exit with 1 when there is a hit or an alert.
+    #[arg(long)]
+    pub fail_on_hit: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MatchArgs {
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// How hits are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+    /// Files (.gz and .zst too), or - for standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Directory of inventory tables (CSV, JSON). None of the rule kinds here reads one yet; files in it are told as such.
+    #[arg(long, value_name = "DIR")]
+    pub tables: Option<PathBuf>,
+    /// How alerts are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+    /// Files (.gz and .zst too), or - for standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The configuration, with the rules and indicators it names.
+    #[arg(long, short)]
+    pub config: Option<PathBuf>,
+    /// Rule files, or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// Indicator lists, or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub indicators: Vec<PathBuf>,
+    /// How diagnostics are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+}

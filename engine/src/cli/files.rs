@@ -1,0 +1,249 @@
+//! Reading the files that `parse`, `match` and `replay` are given.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use noroshi_input::{Batch, BatchPool, RecordReader};
+use noroshi_parsers::decode::{Decoder, SourceOptions};
+use noroshi_parsers::defect::Defect;
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::event::Event;
+use noroshi_parsers::logsource::ProductId;
+use noroshi_parsers::products::PRODUCTS;
+use noroshi_parsers::time::{DAY_NS, take_iso};
+use noroshi_parsers::zone::Zone;
+
+use super::args::ReadArgs;
+use crate::config::Config;
+
+/// Records of each file looked at to learn whether any stamp lacks its year. Where none of so many
+/// does, the second pass over the input that finds the newest full stamp is saved.
+const PROBE_RECORDS: usize = 10_000;
+
+/// The files of one run, in the order given, with how each is read.
+pub(crate) struct Inputs {
+    pub(crate) files: Vec<InputFile>,
+    pub(crate) workers: usize,
+}
+
+pub(crate) struct InputFile {
+    pub(crate) path: PathBuf,
+    pub(crate) options: Arc<SourceOptions>,
+}
+
+/// A batch with the number of its file.
+pub(crate) struct FileBatch {
+    pub(crate) file: usize,
+    pub(crate) batch: Batch,
+}
+
+/// The clock, read once at the edge.
+pub(crate) fn now_ns() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
+}
+
+/// The product of a format's name.
+pub(crate) fn format_of(name: &str) -> anyhow::Result<ProductId> {
+    ProductId::by_name(name).with_context(|| {
+        let known: Vec<_> = PRODUCTS.iter().skip(1).map(|product| product.name).collect();
+        format!("unknown format `{name}`; known are {}", known.join(", "))
+    })
+}
+
+/// The zone that a declaration names; the host's where there is none.
+pub(crate) fn zone_of(name: Option<&str>) -> anyhow::Result<Zone> {
+    match name {
+        Some(name) => Zone::parse(name).map_err(anyhow::Error::msg),
+        None => Ok(host_zone()),
+    }
+}
+
+/// The zone of this host, UTC where it has none.
+fn host_zone() -> Zone {
+    let zone = jiff::tz::TimeZone::try_system().ok();
+    zone.and_then(|zone| Zone::parse(zone.iana_name()?).ok()).unwrap_or_default()
+}
+
+/// Refuses character sets that are not read yet.
+pub(crate) fn check_charset(name: Option<&str>) -> anyhow::Result<()> {
+    match name {
+        None | Some("auto" | "utf-8") => Ok(()),
+        Some(other) => bail!(
+            "charset `{other}` is not read yet; use auto or utf-8 (bytes that are no UTF-8 are kept exactly either way)"
+        ),
+    }
+}
+
+impl Inputs {
+    /// Resolves the arguments. Files that cannot be opened are told when they are read.
+    pub(crate) fn new(read: &ReadArgs, files: &[PathBuf], dictionary: &Arc<Dictionary>) -> anyhow::Result<Self> {
+        let mut declared: Vec<(glob::Pattern, Option<ProductId>, Zone)> = Vec::new();
+        let mut format = None;
+        let mut zone = zone_of(read.timezone.as_deref())?;
+        check_charset(read.charset.as_deref())?;
+        if let Some(name) = &read.format {
+            format = Some(format_of(name)?);
+        }
+        for source in &read.source {
+            let (pattern, rest) =
+                source.rsplit_once('=').with_context(|| format!("--source `{source}`: write GLOB=format,zone"))?;
+            let (name, zone_name) = rest.split_once(',').unwrap_or((rest, ""));
+            let pattern = glob::Pattern::new(pattern).with_context(|| format!("--source `{source}`: bad glob"))?;
+            let format = if name.is_empty() { format } else { Some(format_of(name)?) };
+            let zone = if zone_name.is_empty() { zone.clone() } else { zone_of(Some(zone_name))? };
+            declared.push((pattern, format, zone));
+        }
+        if let Some(path) = &read.config {
+            let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
+            zone = zone_of(config.timezone.as_deref())?;
+            for input in &config.inputs {
+                check_charset(input.charset.as_deref())?;
+                let format = input.format.as_deref().map(format_of).transpose()?;
+                let zone = if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() };
+                for path in input.paths.iter().flatten() {
+                    let pattern = glob::Pattern::new(path)
+                        .with_context(|| format!("input `{}`: bad glob `{path}`", input.name))?;
+                    declared.push((pattern, format, zone.clone()));
+                }
+            }
+        }
+        let mut inputs = Vec::new();
+        for path in files {
+            let found = declared.iter().find(|(pattern, ..)| {
+                pattern.matches_path(path)
+                    || path.file_name().is_some_and(|name| pattern.matches(&name.to_string_lossy()))
+            });
+            let (format, zone) = found.map_or((format, zone.clone()), |(_, format, zone)| (*format, zone.clone()));
+            inputs.push((path.clone(), SourceOptions { format, zone, reference_time_ns: 0 }));
+        }
+        let workers =
+            read.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
+        let reference = match &read.reference_time {
+            Some(text) => {
+                let stamp = take_iso(text.as_bytes()).filter(|(_, rest)| rest.is_empty()).map(|(stamp, _)| stamp);
+                let stamp = stamp.with_context(|| {
+                    format!("--reference-time `{text}`: write RFC 3339, such as 2026-03-01T00:00:00Z")
+                })?;
+                stamp.civil.at_offset(stamp.offset_s.unwrap_or(0)).context("--reference-time is out of range")?
+            }
+            None => reference_time(&inputs, dictionary),
+        };
+        let files = inputs
+            .into_iter()
+            .map(|(path, mut options)| {
+                options.reference_time_ns = reference;
+                InputFile { path, options: Arc::new(options) }
+            })
+            .collect();
+        Ok(Inputs { files, workers })
+    }
+
+    /// A reader over all files in their order. Errors go to `errors` as they occur; what was readable is handed out.
+    pub(crate) fn reader<'a>(
+        &'a self,
+        progress: &'a ProgressBar,
+        errors: &'a std::sync::Mutex<Vec<String>>,
+    ) -> impl FnMut() -> Option<FileBatch> + Send + 'a {
+        let pool = BatchPool::default();
+        let mut file = 0;
+        let mut open: Option<RecordReader> = None;
+        let mut bytes_before = 0;
+        let tell = |error: String| errors.lock().expect("no reader panics").push(error);
+        move || loop {
+            let Some(reader) = &mut open else {
+                let input = self.files.get(file)?;
+                match open_file(&input.path, file, &pool) {
+                    Ok(reader) => open = Some(reader),
+                    Err(error) => {
+                        tell(error);
+                        file += 1;
+                    }
+                }
+                continue;
+            };
+            match reader.next_batch(0) {
+                Ok(Some(batch)) => {
+                    progress.set_position(bytes_before + reader.bytes_read());
+                    return Some(FileBatch { file, batch });
+                }
+                Ok(None) => {
+                    bytes_before += reader.bytes_read();
+                    open = None;
+                    file += 1;
+                }
+                Err(error) => tell(error.to_string()),
+            }
+        }
+    }
+
+    /// A progress bar on standard error, where that is a terminal and the files are worth one.
+    pub(crate) fn progress(&self) -> ProgressBar {
+        /// Below this a run is over before a bar could be read.
+        const WORTH_BYTES: u64 = 32 << 20;
+        let bytes: u64 = self
+            .files
+            .iter()
+            .filter_map(|file| std::fs::metadata(&file.path).ok())
+            .map(|metadata| metadata.len())
+            .sum();
+        if bytes < WORTH_BYTES {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}  {binary_bytes_per_sec}  {eta}")
+            .expect("a constant");
+        ProgressBar::new(bytes).with_style(style)
+    }
+}
+
+fn open_file(path: &Path, file: usize, pool: &BatchPool) -> Result<RecordReader, String> {
+    let input = u16::try_from(file).unwrap_or(u16::MAX);
+    if path == Path::new("-") {
+        return Ok(RecordReader::stdin(input, pool));
+    }
+    RecordReader::open(path, input, pool).map_err(|error| error.to_string())
+}
+
+/// The newest fully dated stamp among the inputs, else the newest modification time.
+///
+/// A stamp more than a day ahead of the clock is left out: one event dated 2106 must not move
+/// every year-less one.
+fn reference_time(inputs: &[(PathBuf, SourceOptions)], dictionary: &Arc<Dictionary>) -> i64 {
+    let now = now_ns();
+    let mut newest = None;
+    let mut lacking = false;
+    let mut decoder = Decoder::new(Arc::clone(dictionary));
+    let mut event = Event::new();
+    let mut scan = |limit: usize, newest: &mut Option<i64>, lacking: &mut bool| {
+        let pool = BatchPool::default();
+        for (at, (path, options)) in inputs.iter().enumerate().filter(|(_, (path, _))| path != Path::new("-")) {
+            let Ok(mut reader) = open_file(path, at, &pool) else { continue };
+            let mut seen = 0;
+            while let Ok(Some(batch)) = reader.next_batch(0) {
+                for record in &batch.records {
+                    decoder.decode(batch.record(record), 0, options, &mut event);
+                    *lacking |= event.defects.has(Defect::YearInferred);
+                    let full = event.core.time_from_record && !event.defects.has(Defect::YearInferred);
+                    if full && event.core.time_ns <= now.saturating_add(DAY_NS) {
+                        *newest = (*newest).max(Some(event.core.time_ns));
+                    }
+                }
+                seen += batch.records.len();
+                if seen >= limit {
+                    break;
+                }
+            }
+        }
+    };
+    scan(PROBE_RECORDS, &mut newest, &mut lacking);
+    if lacking {
+        scan(usize::MAX, &mut newest, &mut lacking);
+    }
+    let modified = || {
+        let times = inputs.iter().filter_map(|(path, _)| std::fs::metadata(path).ok()?.modified().ok());
+        times.filter_map(|time| time.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_nanos() as i64).max()
+    };
+    newest.or_else(modified).unwrap_or(now)
+}

@@ -1,0 +1,84 @@
+//! The command line: arguments in, exit codes out.
+
+mod args;
+mod check;
+mod files;
+mod init;
+mod matching;
+mod output;
+mod parse;
+mod replay;
+mod rules;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Arguments, Command};
+
+/// How a command ended, as the exit code says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// 0: done.
+    Done,
+    /// 1: hits or alerts with `--fail-on-hit`, warnings of `check`, or refused rules under `--keep-going`.
+    Findings,
+    /// 2: a rule was refused.
+    RuleRefused,
+    /// 3: config or usage.
+    Usage,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        ExitCode::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Findings => 1,
+            Outcome::RuleRefused => 2,
+            Outcome::Usage => 3,
+        })
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::Usage.into() } else { Outcome::Done.into() };
+        }
+    };
+    let result = match arguments.command {
+        Command::Init(args) => init::init(&args),
+        Command::Run(args) => run::run(&args, arguments.color),
+        Command::Parse(args) => parse::parse(&args, arguments.color),
+        Command::Match(args) => matching::matching(&args, arguments.color),
+        Command::Replay(args) => replay::replay(&args, arguments.color),
+        Command::Check(args) => check::check(&args, arguments.color),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "noroshi", &mut std::io::stdout());
+            Ok(Outcome::Done)
+        }
+        Command::Man => clap_mangen::Man::new(Arguments::command())
+            .render(&mut std::io::stdout())
+            .map(|()| Outcome::Done)
+            .map_err(anyhow::Error::from),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        // A reader that went away (`| head`) is no fault of ours.
+        Err(error) if is_broken_pipe(&error) => Outcome::Done.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Outcome::Usage.into()
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,52 @@
+//! `noroshi parse`: one nested ECS JSON object for each line, in order, nothing skipped.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use noroshi_input::RecordFlags;
+use noroshi_parsers::decode::Decoder;
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::document::to_json;
+use noroshi_parsers::event::Event;
+
+use super::Outcome;
+use super::args::ParseArgs;
+use super::files::{FileBatch, Inputs};
+use super::output::{Printer, report};
+use crate::ordered::ordered;
+use crate::terminal::{ColorChoice, OutputMode};
+
+pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
+    let dictionary = Arc::new(Dictionary::new());
+    let inputs = Inputs::new(&args.read, &args.files, &dictionary)?;
+    let mut printer = Printer::new(args.output.unwrap_or(OutputMode::Ndjson), color);
+    let progress = inputs.progress();
+    let errors = std::sync::Mutex::new(Vec::new());
+    ordered(
+        inputs.workers,
+        inputs.reader(&progress, &errors),
+        || (Decoder::new(Arc::clone(&dictionary)), Event::new()),
+        |(decoder, event), FileBatch { file, batch }| {
+            let options = &inputs.files[file].options;
+            let mut lines = Vec::new();
+            for record in &batch.records {
+                // The later parts of a record over the limit belong to the line told at its first.
+                if record.flags.contains(RecordFlags::PART) && record.part > 0 {
+                    continue;
+                }
+                let bytes = batch.record(record);
+                decoder.decode(bytes, 0, options, event);
+                if record.flags.contains(RecordFlags::PART) {
+                    event.defects.add(noroshi_parsers::defect::Defect::Oversize);
+                }
+                serde_json::to_writer(&mut lines, &to_json(event.view(bytes), &dictionary)).expect("JSON values write");
+                lines.push(b'\n');
+            }
+            lines
+        },
+        |lines| printer.lines(&lines),
+    )?;
+    progress.finish_and_clear();
+    printer.finish()?.flush()?;
+    Ok(report(errors, Outcome::Done))
+}

@@ -1,0 +1,93 @@
+//! `noroshi replay`: files through rules and correlations in event time.
+//!
+//! Every hit of the input is known before the watermark moves, so nothing is late and the
+//! alerts are a function of the lines alone. Finals only, in the order of their times.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::bounded;
+use noroshi_correlate::WatermarkPolicy;
+use noroshi_parsers::dictionary::Dictionary;
+
+use super::Outcome;
+use super::args::ReplayArgs;
+use super::files::Inputs;
+use super::output::{Printer, report};
+use super::rules::load;
+use crate::alert::Alert;
+use crate::pipeline::{self, InputSettings, Pipeline, Settings};
+use crate::sources::Declared;
+use crate::terminal::{ColorChoice, OutputMode};
+
+/// Batches waiting for the workers: enough to keep them busy, little enough to stay in the cache.
+const QUEUE_BATCHES: usize = 16;
+
+pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
+    let Some((detection, refused)) = load(&args.rules)? else { return Ok(Outcome::RuleRefused) };
+    if let Some(dir) = &args.tables {
+        anyhow::ensure!(dir.is_dir(), "--tables {}: no such directory", dir.display());
+        eprintln!("note: no rule kind of this version reads tables; {} is not used", dir.display());
+    }
+    let inputs = Inputs::new(&args.read, &args.files, &Arc::new(Dictionary::new()))?;
+    let progress = inputs.progress();
+    let errors = Mutex::new(Vec::new());
+    let mut alerts = alerts_of(&inputs, detection, &progress, &errors)?;
+    progress.finish_and_clear();
+    alerts.sort_by_cached_key(|alert| (alert.order(), alert.canonical()));
+    let mut printer = Printer::new(args.output.unwrap_or_else(OutputMode::for_stdout), color);
+    for alert in &alerts {
+        printer.object(&alert.emit(None))?;
+    }
+    printer.finish()?;
+    let outcome = match (args.rules.fail_on_hit && !alerts.is_empty()) || refused {
+        true => Outcome::Findings,
+        false => Outcome::Done,
+    };
+    Ok(report(errors, outcome))
+}
+
+/// The final alerts over the files, in no order.
+fn alerts_of(
+    inputs: &Inputs,
+    detection: crate::detection::Detection,
+    progress: &indicatif::ProgressBar,
+    errors: &Mutex<Vec<String>>,
+) -> anyhow::Result<Vec<Alert>> {
+    // Replay knows no receive time: lateness, skew and idleness are of no effect.
+    let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
+    let settings = Settings {
+        workers: inputs.workers,
+        shards: (inputs.workers / 2).max(1),
+        inputs: inputs
+            .files
+            .iter()
+            .map(|file| InputSettings { name: Arc::from(""), options: Arc::clone(&file.options), declared })
+            .collect(),
+        watermarks: WatermarkPolicy::EndOfInput,
+        clock: None,
+        resume: Vec::new(),
+    };
+    let detection = Arc::new(ArcSwap::from_pointee(detection));
+    let (queue, batches) = bounded(QUEUE_BATCHES);
+    let (pipeline, outcomes) = Pipeline::start(&settings, &detection, batches);
+    let alerts = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut read = inputs.reader(progress, errors);
+            pipeline::feed(|| read().map(|next| next.batch), &queue);
+        });
+        let mut alerts = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                pipeline::Outcome::Batch(done) => alerts.extend(done.alerts),
+                pipeline::Outcome::Shard { alerts: found, .. } => {
+                    alerts.extend(found.into_iter().filter(|alert| alert.is_final))
+                }
+            }
+        }
+        alerts
+    });
+    pipeline.join().map_err(anyhow::Error::msg)?;
+    Ok(alerts)
+}

@@ -1,0 +1,413 @@
+//! `noroshi run`: the engine, from its start to its clean stop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use crossbeam_channel::bounded;
+use noroshi_correlate::WatermarkPolicy;
+use noroshi_input::files::{Files, RealFiles};
+use noroshi_input::{CheckpointStore, Clock, Inputs, Running, Shutdown, SystemClock};
+use noroshi_parsers::decode::SourceOptions;
+use noroshi_rules::diagnostic::Severity as Level;
+use tracing::{error, info, warn};
+
+use super::Outcome;
+use super::args::RunArgs;
+use super::files::{format_of, now_ns, zone_of};
+use super::rules::escape_lines;
+use crate::collector::{Collector, CollectorCounters, Outputs};
+use crate::config::{Config, join};
+use crate::detection::{Detection, LoadOptions, Watch};
+use crate::ledger::Ledger;
+use crate::metrics::{Exposition, Kind, Metrics};
+use crate::pipeline::{InputSettings, Pipeline, Settings};
+use crate::resume::ResumeStore;
+use crate::sent::Sent;
+use crate::sink::{SinkOptions, Sinks};
+use crate::sources::{Declared, Registry};
+use crate::spool::Spool;
+use crate::terminal::{self, ColorChoice, OutputMode};
+
+const SECOND_NS: i64 = 1_000_000_000;
+
+pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
+    let mut config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(errors) => {
+            eprintln!("error: {}", escape_lines(&join(&errors)));
+            return Ok(Outcome::Usage);
+        }
+    };
+    override_by(&mut config, args);
+    start_log(&config.log.level);
+    let options = LoadOptions::of(&config);
+    let loaded = Detection::load(&config.rules.paths, &config.indicators.paths, &options);
+    for diagnostic in &loaded.diagnostics {
+        eprintln!("{}", escape_lines(&diagnostic.to_string()));
+    }
+    if loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Level::Error) && !args.keep_going {
+        eprintln!(
+            "error: refused rules or indicators stop the start; mend them, or start without them by --keep-going"
+        );
+        return Ok(Outcome::RuleRefused);
+    }
+    if config.inputs.is_empty() {
+        anyhow::bail!("{}: no [[input]] is configured, so nothing would ever be read", args.config.display());
+    }
+    let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
+    Engine::start(config, loaded.detection, options, mode, color)?.serve(args.keep_going)
+}
+
+fn override_by(config: &mut Config, args: &RunArgs) {
+    if args.node.is_some() {
+        config.node.clone_from(&args.node);
+    }
+    if let Some(workers) = args.workers {
+        config.engine.workers = workers;
+    }
+    if let Some(state_dir) = &args.state_dir {
+        config.state_dir.clone_from(state_dir);
+    }
+    if args.metrics_listen.is_some() {
+        config.metrics.listen = args.metrics_listen;
+    }
+}
+
+fn start_log(level: &str) {
+    use std::io::IsTerminal as _;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NOROSHI_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    // A second start in one process (tests) keeps the first.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+}
+
+/// Everything that runs.
+struct Engine {
+    config: Config,
+    options: LoadOptions,
+    detection: Arc<ArcSwap<Detection>>,
+    inputs: Running,
+    shutdown: Shutdown,
+    pipeline: Pipeline,
+    collector: std::thread::JoinHandle<()>,
+    sinks: Arc<Sinks>,
+    spool: Arc<Spool>,
+    ledger: Arc<Ledger>,
+    reloads: Arc<Reloads>,
+    runtime: tokio::runtime::Runtime,
+    started: Instant,
+    color: bool,
+}
+
+/// Counts of reloads, for metrics.
+#[derive(Default)]
+struct Reloads {
+    done: std::sync::atomic::AtomicU64,
+    refused: std::sync::atomic::AtomicU64,
+}
+
+impl Engine {
+    fn start(
+        config: Config,
+        detection: Detection,
+        options: LoadOptions,
+        mode: OutputMode,
+        color: ColorChoice,
+    ) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let files: Arc<dyn Files> = Arc::new(RealFiles);
+        let state_dir = &config.state_dir;
+        std::fs::create_dir_all(state_dir).with_context(|| {
+            format!(
+                "cannot create the state directory {}; name another with state_dir or --state-dir",
+                state_dir.display()
+            )
+        })?;
+        info!(
+            rules = detection.rules.len(), correlations = detection.correlations.len(),
+            indicators = detection.indicators.len(), digest = %detection.digest_text(), "detection loaded"
+        );
+        let checkpoints = CheckpointStore::new(Arc::clone(&files), state_dir.join("checkpoints.json"));
+        let positions = checkpoints.load().with_context(|| {
+            format!("{} is damaged; move it away to read all files from their begin", checkpoints.path().display())
+        })?;
+        let resume = ResumeStore::new(Arc::clone(&files), state_dir.join("correlations.json"));
+        let resumed = if positions.is_empty() { Vec::new() } else { resume.load() };
+        let (sent, load) = Sent::open(state_dir.join("sent"), Arc::clone(&files)).map_err(anyhow::Error::msg)?;
+        if load.damaged > 0 {
+            warn!(damaged = load.damaged, "the record of sent alerts was torn; some alerts may be sent again");
+        }
+        let color = color.for_stdout();
+        let sink_options = SinkOptions {
+            stdout_mode: mode,
+            color,
+            width: Some(terminal::width()),
+            sent: Some(Arc::new(sent)),
+            ..SinkOptions::default()
+        };
+        let sinks = Sinks::start(&config.outputs, &files, &sink_options).map_err(|errors| {
+            anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
+        })?;
+        let sinks = Arc::new(sinks);
+        let spool_dir = config.spool.dir.clone().unwrap_or_else(|| state_dir.join("spool"));
+        let spool = Spool::open(&spool_dir, config.spool.rotate_bytes, config.spool.keep_files, Arc::clone(&files))
+            .map_err(anyhow::Error::msg)?;
+        let spool = Arc::new(spool);
+        let settings = Settings {
+            workers: config.workers(),
+            shards: config.shards(),
+            inputs: input_settings(&config)?,
+            watermarks: WatermarkPolicy::Live,
+            clock: Some(now_ns),
+            resume: resumed,
+        };
+        let detection = Arc::new(ArcSwap::from_pointee(detection));
+        let (queue, batches) = bounded(config.engine.queue_batches.max(1));
+        let (pipeline, outcomes) = Pipeline::start(&settings, &detection, batches);
+        let shutdown = Shutdown::default();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let inputs = Inputs::start(&config.inputs, &positions, &queue, &clock, &shutdown).map_err(|errors| {
+            anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
+        })?;
+        drop(queue);
+        let ledger = Arc::new(Ledger::default());
+        let input_ledgers =
+            inputs.counters().map(|(name, counters)| ledger.add_input(name, Arc::clone(counters))).collect();
+        let counters = Arc::new(CollectorCounters::default());
+        let outputs = Outputs {
+            sinks: Arc::clone(&sinks),
+            spool: Arc::clone(&spool),
+            ledger: Arc::clone(&ledger),
+            inputs: input_ledgers,
+            checkpoints,
+            resume,
+            counters: Arc::clone(&counters),
+            node: config.node().into(),
+            clock: now_ns,
+        };
+        let collector = Collector::new(outputs, settings.shards);
+        let collector = std::thread::Builder::new().name("collector".into()).spawn(move || collector.run(&outcomes))?;
+        let reloads = Arc::new(Reloads::default());
+        let metrics = Arc::new(Metrics::default());
+        expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        if let Some(listen) = config.metrics.listen {
+            let server =
+                metrics.serve(listen, config.metrics.allow_remote, runtime.handle()).map_err(anyhow::Error::msg)?;
+            info!(address = %server.local_address(), "metrics");
+            // Served until the runtime ends.
+            std::mem::forget(server);
+        }
+        Ok(Engine {
+            config,
+            options,
+            detection,
+            inputs,
+            shutdown,
+            pipeline,
+            collector,
+            sinks,
+            spool,
+            ledger,
+            reloads,
+            runtime,
+            started,
+            color,
+        })
+    }
+
+    /// Waits for the end of all inputs or a signal, reloads meanwhile, then stops cleanly.
+    fn serve(self, keep_going: bool) -> anyhow::Result<Outcome> {
+        let wait = async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut hangup = signal(SignalKind::hangup())?;
+            let mut watch = Watch::new(&self.config);
+            let every = match self.config.rules.reload_interval_s {
+                0 => Duration::from_secs(u64::from(u32::MAX)),
+                seconds => Duration::from_secs(seconds),
+            };
+            let mut look = tokio::time::interval(every);
+            look.tick().await;
+            // Inputs that end by themselves (standard input) are noticed so often.
+            let mut ended = tokio::time::interval(Duration::from_millis(200));
+            info!("running");
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = hangup.recv() => self.reload(keep_going, "SIGHUP"),
+                    _ = look.tick() => if watch.changed() { self.reload(keep_going, "changed files") },
+                    _ = ended.tick() => if self.inputs.is_finished() { break },
+                }
+            }
+            anyhow::Ok(())
+        };
+        self.runtime.block_on(wait)?;
+        self.stop()
+    }
+
+    /// All or nothing: an invalid set is refused whole and the old one stays.
+    fn reload(&self, keep_going: bool, why: &str) {
+        use std::sync::atomic::Ordering;
+        let loaded = Detection::load(&self.config.rules.paths, &self.config.indicators.paths, &self.options);
+        let before = self.detection.load();
+        let refused = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Level::Error).count();
+        if refused > 0 && !keep_going {
+            for diagnostic in &loaded.diagnostics {
+                eprintln!("{}", escape_lines(&diagnostic.to_string()));
+            }
+            self.reloads.refused.fetch_add(1, Ordering::Relaxed);
+            error!(why, refused, digest = %before.digest_text(), "reload refused; the set before stays");
+            return;
+        }
+        let after = loaded.detection;
+        info!(
+            why, rules = after.rules.len(), correlations = after.correlations.len(), indicators = after.indicators.len(),
+            before = %before.digest_text(), digest = %after.digest_text(), "reloaded"
+        );
+        self.reloads.done.fetch_add(1, Ordering::Relaxed);
+        self.detection.store(Arc::new(after));
+    }
+
+    /// What was read is finished, written and counted.
+    fn stop(self) -> anyhow::Result<Outcome> {
+        info!("stopping: no more is read");
+        let timeout = Duration::from_secs(self.config.engine.stop_timeout_s);
+        let deadline = Instant::now() + timeout;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        self.shutdown.request();
+        self.inputs.join();
+        self.pipeline.join().map_err(anyhow::Error::msg)?;
+        let spool = self.spool.flush(left());
+        self.sinks.flush(left());
+        self.collector.join().map_err(|_| anyhow::anyhow!("the collector panicked"))?;
+        let mut clean = spool.is_ok();
+        for status in self.sinks.stop(left()) {
+            let dropped = status.dropped_total();
+            if dropped > 0 {
+                clean = false;
+                error!(output = %status.name, dropped, "alerts could not be delivered");
+            }
+        }
+        self.spool.stop(left());
+        self.ledger.tick(now_ns());
+        let elapsed = self.started.elapsed();
+        eprint!("{}", self.ledger.summary(elapsed, terminal::width(), self.color));
+        let balance = self.ledger.balance();
+        if !balance.is_settled() {
+            clean = false;
+            error!(?balance, "the ledger does not balance");
+        }
+        Ok(if clean { Outcome::Done } else { Outcome::Findings })
+    }
+}
+
+fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
+    let ns = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_NS);
+    let zone = zone_of(config.timezone.as_deref())?;
+    config
+        .inputs
+        .iter()
+        .map(|input| {
+            let options = SourceOptions {
+                format: input.format.as_deref().map(format_of).transpose()?,
+                zone: if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() },
+                reference_time_ns: 0,
+            };
+            let declared = Declared {
+                lateness_ns: ns(input.lateness_s.unwrap_or(config.correlation.lateness_s)),
+                allowed_skew_ns: ns(input.allowed_skew_s.unwrap_or(config.correlation.allowed_skew_s)),
+                idle_timeout_ns: ns(input.source_idle_timeout_s.unwrap_or(config.correlation.source_idle_timeout_s)),
+            };
+            Ok(InputSettings { name: input.name.as_str().into(), options: Arc::new(options), declared })
+        })
+        .collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "one place wires every source of metrics")]
+fn expose(
+    metrics: &Metrics,
+    ledger: &Arc<Ledger>,
+    sinks: &Arc<Sinks>,
+    spool: &Arc<Spool>,
+    counters: &Arc<CollectorCounters>,
+    detection: &Arc<ArcSwap<Detection>>,
+    reloads: &Arc<Reloads>,
+    registry: &Arc<Registry>,
+) {
+    use std::sync::atomic::Ordering::Relaxed;
+    let one = Arc::clone(ledger);
+    metrics.add_source(move |text| one.append_metrics(text));
+    let (one, two) = (Arc::clone(sinks), Arc::clone(sinks));
+    metrics.add_source(move |text| one.append_metrics(text));
+    metrics.add_check(move || two.ailments());
+    let (one, two) = (Arc::clone(spool), Arc::clone(spool));
+    metrics.add_source(move |text| one.append_metrics(text));
+    metrics.add_check(move || two.ailment().into_iter().collect());
+    let (counters, detection, reloads) = (Arc::clone(counters), Arc::clone(detection), Arc::clone(reloads));
+    let registry = Arc::clone(registry);
+    metrics.add_source(move |text: &mut Exposition| {
+        let detection = detection.load();
+        let digest = detection.digest_text();
+        text.add("noroshi_detection_info", "The rule set in force.", Kind::Gauge, &[("digest", &digest)], 1.0);
+        let (sources, overflowed) = registry.counts();
+        for (name, help, kind, value) in [
+            ("noroshi_rules", "Detection rules loaded.", Kind::Gauge, detection.rules.len() as u64),
+            ("noroshi_correlations", "Correlations loaded.", Kind::Gauge, detection.correlations.len() as u64),
+            ("noroshi_indicators", "Indicators loaded.", Kind::Gauge, detection.indicators.len() as u64),
+            ("noroshi_reloads_total", "Reloads done.", Kind::Counter, reloads.done.load(Relaxed)),
+            ("noroshi_reloads_refused_total", "Reloads refused.", Kind::Counter, reloads.refused.load(Relaxed)),
+            ("noroshi_batches_total", "Batches done.", Kind::Counter, counters.batches.load(Relaxed)),
+            ("noroshi_late_hits_total", "Hits later than the lateness.", Kind::Counter, counters.late.load(Relaxed)),
+            (
+                "noroshi_future_hits_total",
+                "Hits ahead of their receive time.",
+                Kind::Counter,
+                counters.future.load(Relaxed),
+            ),
+            ("noroshi_keyless_hits_total", "Hits without a group key.", Kind::Counter, counters.keyless.load(Relaxed)),
+            ("noroshi_sources", "Sources known.", Kind::Gauge, sources as u64),
+            (
+                "noroshi_sources_overflowed_total",
+                "Look-ups of devices that share the overflow source.",
+                Kind::Counter,
+                overflowed,
+            ),
+        ] {
+            text.add(name, help, kind, &[], value as f64);
+        }
+        let rules = counters.rules.lock().expect("no holder panics");
+        for (correlation, counters) in detection.correlations.iter().zip(rules.iter()) {
+            let labels = &[("correlation", correlation.rule.id.as_str())];
+            for (name, help, kind, value) in [
+                ("noroshi_correlation_hits_total", "Hits taken into windows.", Kind::Counter, counters.hits as f64),
+                ("noroshi_correlation_late_total", "Hits that were late.", Kind::Counter, counters.late as f64),
+                ("noroshi_correlation_future_total", "Hits that were future.", Kind::Counter, counters.future as f64),
+                ("noroshi_correlation_keys", "Keys with state.", Kind::Gauge, counters.keys_live as f64),
+                ("noroshi_correlation_state_bytes", "State held.", Kind::Gauge, counters.state_bytes as f64),
+                (
+                    "noroshi_correlation_evicted_total",
+                    "Hits evicted over budget.",
+                    Kind::Counter,
+                    counters.evicted_hits as f64,
+                ),
+                (
+                    "noroshi_correlation_completeness_percent",
+                    "Hits not evicted.",
+                    Kind::Gauge,
+                    f64::from(counters.completeness_percent()),
+                ),
+            ] {
+                text.add(name, help, kind, labels, value);
+            }
+        }
+    });
+}

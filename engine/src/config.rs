@@ -1,0 +1,421 @@
+//! The configuration: TOML, unknown keys refused, units in names.
+//!
+//! An environment variable overrides the file and a flag overrides both, for the few keys
+//! that differ by host; everything else is the file's. Secrets are never in it, only paths of files
+//! that hold them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use noroshi_input::InputSpec;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::sink::OutputConfig;
+
+/// Everything `noroshi run` is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of this node on alerts; the host's name where it is not given.
+    pub node: Option<String>,
+    /// Where state lives: checkpoints, the spool, what was sent.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// Zone of stamps without one, where the input declares none.
+    pub timezone: Option<String>,
+    /// Threads and queues.
+    #[serde(default)]
+    pub engine: EngineConfig,
+    /// Which rules.
+    #[serde(default)]
+    pub rules: RulesConfig,
+    /// Which indicators.
+    #[serde(default)]
+    pub indicators: IndicatorsConfig,
+    /// Lateness and budgets.
+    #[serde(default)]
+    pub correlation: CorrelationConfig,
+    /// Where records come from.
+    #[serde(default, rename = "input")]
+    pub inputs: Vec<InputSpec>,
+    /// Where alerts go.
+    #[serde(default, rename = "output")]
+    pub outputs: Vec<OutputConfig>,
+    /// Metrics and health.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
+    /// The raw spool of what was not understood.
+    #[serde(default)]
+    pub spool: SpoolConfig,
+    /// The engine's own log, on standard error.
+    #[serde(default)]
+    pub log: LogConfig,
+    /// SHA-256 of the file's text.
+    #[serde(skip)]
+    pub digest: [u8; 32],
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Worker threads; 0 = one a core.
+    pub workers: usize,
+    /// Correlation shards; 0 = half the workers, at least one. Changes no result.
+    pub shards: usize,
+    /// Batches (up to 256 KiB each) between inputs and workers.
+    pub queue_batches: usize,
+    /// How long a clean stop may take.
+    pub stop_timeout_s: u64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        // 64 batches: 8 MiB at most, and at 400,000 events/s some 80 ms of slack.
+        EngineConfig { workers: 0, shards: 0, queue_batches: 64, stop_timeout_s: 30 }
+    }
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// Files and directories of Sigma rules.
+    pub paths: Vec<PathBuf>,
+    /// Let every rule see every event.
+    pub ignore_logsource: bool,
+    /// How often the files are looked at for changes; 0 = only on SIGHUP.
+    pub reload_interval_s: u64,
+}
+
+impl Default for RulesConfig {
+    fn default() -> Self {
+        RulesConfig { paths: Vec::new(), ignore_logsource: false, reload_interval_s: 2 }
+    }
+}
+
+/// `[indicators]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IndicatorsConfig {
+    /// Plain lists and CSV files, and directories of them.
+    pub paths: Vec<PathBuf>,
+}
+
+/// `[correlation]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorrelationConfig {
+    /// Declared lateness of sources whose input declares none.
+    pub lateness_s: u64,
+    /// How far ahead of its receive time an event may be; beyond, it is future.
+    pub allowed_skew_s: u64,
+    /// A source silent for so long holds the windows of others open no longer.
+    pub source_idle_timeout_s: u64,
+    /// State of one rule; over it the keys least likely to complete go.
+    pub state_bytes_max: usize,
+}
+
+impl Default for CorrelationConfig {
+    fn default() -> Self {
+        CorrelationConfig {
+            lateness_s: 60,
+            allowed_skew_s: 300,
+            source_idle_timeout_s: 300,
+            state_bytes_max: 256 << 20,
+        }
+    }
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Address of `/metrics` and `/healthz`; absent = not served.
+    pub listen: Option<SocketAddr>,
+    /// Allow an address that is not loopback.
+    pub allow_remote: bool,
+}
+
+/// `[spool]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpoolConfig {
+    /// Directory; absent = `spool` in the state directory.
+    pub dir: Option<PathBuf>,
+    /// Size at which a file is closed and the next begun.
+    pub rotate_bytes: u64,
+    /// Closed files kept; the oldest goes, counted.
+    pub keep_files: usize,
+}
+
+impl Default for SpoolConfig {
+    fn default() -> Self {
+        // 16 × 64 MiB: a bound of 1 GiB that an operator can find room for without asking.
+        SpoolConfig { dir: None, rotate_bytes: 64 << 20, keep_files: 16 }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// error, warn, info, debug or trace.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig { level: "info".into() }
+    }
+}
+
+fn default_state_dir() -> PathBuf {
+    "/var/lib/noroshi".into()
+}
+
+/// One thing wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// Line from 1; 0 where the file has none to blame.
+    pub line: usize,
+    /// Column from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// The way out.
+    pub help: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  --> {}", self.message, self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        if !self.help.is_empty() {
+            write!(f, "\n   = help: {}", self.help)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Errors, one after the other.
+pub fn join(errors: &[ConfigError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl Config {
+    /// Reads and checks a file; relative paths in it are taken from its directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(path: &Path) -> Result<Self, Vec<ConfigError>> {
+        let error = |message: String, help: &str| ConfigError {
+            file: path.to_owned(),
+            line: 0,
+            column: 0,
+            message,
+            help: help.into(),
+        };
+        let text = std::fs::read_to_string(path).map_err(|cause| {
+            vec![error(format!("cannot read the configuration: {cause}"), "noroshi init writes one to start from")]
+        })?;
+        let mut config = Self::parse(&text, path)?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    /// Parses and checks the text of a configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once; a syntax error or unknown key ends the reading.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<ConfigError>> {
+        let mut config: Config = toml::from_str(text).map_err(|cause| {
+            let at = cause.span().map_or(0, |span| span.start);
+            let before = text.get(..at).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+            let message = cause.message().trim_end().to_owned();
+            let help =
+                if message.contains("unknown field") { "noroshi init prints every key with its meaning" } else { "" };
+            vec![ConfigError {
+                file: path.to_owned(),
+                line: before.matches('\n').count() + 1,
+                column: before[line_start..].chars().count() + 1,
+                message,
+                help: help.into(),
+            }]
+        })?;
+        config.digest = Sha256::digest(text.as_bytes()).into();
+        let errors = config.errors(text, path);
+        if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    fn errors(&self, text: &str, path: &Path) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        // The place of a table is found by its value: good enough to jump to, and serde keeps no more.
+        let mut blame = |needle: &str, message: String, help: &str| {
+            let line = text.lines().position(|line| line.contains(needle)).map_or(0, |at| at + 1);
+            let file = path.to_owned();
+            errors.push(ConfigError { file, line, column: usize::from(line > 0), message, help: help.into() });
+        };
+        let mut names = std::collections::HashSet::new();
+        for input in &self.inputs {
+            let quoted = format!("\"{}\"", input.name);
+            if !names.insert(&input.name) {
+                blame(
+                    &quoted,
+                    format!("two inputs are named `{}`", input.name),
+                    "the name tells them apart in the ledger and on alerts",
+                );
+            }
+            for cause in input.kind().err().into_iter().flatten() {
+                blame(&quoted, format!("input `{}`: {}: {}", input.name, cause.key, cause.what), &cause.help);
+            }
+            if let Some(name) = &input.format {
+                if noroshi_parsers::logsource::ProductId::by_name(name).is_none() {
+                    blame(
+                        name,
+                        format!("input `{}`: unknown format `{name}`", input.name),
+                        "noroshi parse --format help-me lists the formats",
+                    );
+                }
+            }
+            if let Some(Err(cause)) = input.timezone.as_deref().map(noroshi_parsers::zone::Zone::parse) {
+                blame(input.timezone.as_deref().unwrap_or_default(), format!("input `{}`: {cause}", input.name), "");
+            }
+            if let Some(charset) = input.charset.as_deref().filter(|charset| !matches!(*charset, "auto" | "utf-8")) {
+                blame(
+                    charset,
+                    format!("input `{}`: charset `{charset}` is not read yet", input.name),
+                    "use auto or utf-8",
+                );
+            }
+        }
+        for output in &self.outputs {
+            for cause in output.check() {
+                blame("[[output]]", format!("output `{}`: {}: {}", output.name(), cause.key, cause.what), &cause.help);
+            }
+        }
+        if let Some(Err(cause)) = self.timezone.as_deref().map(noroshi_parsers::zone::Zone::parse) {
+            blame(self.timezone.as_deref().unwrap_or_default(), cause, "");
+        }
+        if let Some(listen) =
+            self.metrics.listen.filter(|listen| !listen.ip().is_loopback() && !self.metrics.allow_remote)
+        {
+            blame(
+                "listen",
+                format!("metrics on {listen} would be open to the network"),
+                "listen on 127.0.0.1, or set allow_remote = true",
+            );
+        }
+        if self.log.level.parse::<tracing::Level>().is_err() {
+            blame(
+                &self.log.level,
+                format!("unknown log level `{}`", self.log.level),
+                "error, warn, info, debug or trace",
+            );
+        }
+        if self.spool.rotate_bytes < 1 << 16 {
+            blame(
+                "rotate_bytes",
+                "spool.rotate_bytes is under 64 KiB".into(),
+                "one record alone may be 1 MiB; 64 MiB is the default",
+            );
+        }
+        errors
+    }
+
+    fn resolve_paths(&mut self, base: &Path) {
+        let absolute = |path: &mut PathBuf| {
+            if path.is_relative() {
+                *path = base.join(&*path);
+            }
+        };
+        absolute(&mut self.state_dir);
+        let outputs = self.outputs.iter_mut();
+        outputs
+            .flat_map(|output| [&mut output.path, &mut output.authorization_file, &mut output.ca_file])
+            .flatten()
+            .for_each(absolute);
+        self.rules.paths.iter_mut().chain(&mut self.indicators.paths).chain(&mut self.spool.dir).for_each(absolute);
+        for input in &mut self.inputs {
+            [&mut input.certificate_file, &mut input.key_file, &mut input.client_ca_file]
+                .into_iter()
+                .flatten()
+                .for_each(absolute);
+            for path in input.paths.iter_mut().flatten() {
+                if Path::new(path).is_relative() {
+                    *path = base.join(&*path).to_string_lossy().into_owned();
+                }
+            }
+        }
+    }
+
+    /// Name of this node.
+    pub fn node(&self) -> String {
+        self.node.clone().unwrap_or_else(|| {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+        })
+    }
+
+    /// Worker threads.
+    pub fn workers(&self) -> usize {
+        match self.engine.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        }
+    }
+
+    /// Correlation shards.
+    pub fn shards(&self) -> usize {
+        match self.engine.shards {
+            0 => (self.workers() / 2).max(1),
+            shards => shards.min(usize::from(noroshi_correlate::PARTITIONS)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let errors = Config::parse(text, Path::new("noroshi.toml")).expect_err("is refused");
+        assert_eq!(join(&errors), expected);
+    }
+
+    #[test]
+    fn the_template_is_valid_and_complete() {
+        let config = Config::parse(include_str!("cli/noroshi.toml"), Path::new("noroshi.toml"))
+            .unwrap_or_else(|errors| panic!("{}", join(&errors)));
+        assert!(config.inputs.len() >= 3 && !config.outputs.is_empty());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_their_place() {
+        check(
+            "[engine]\nworkerz = 2\n",
+            "unknown field `workerz`, expected one of `workers`, `shards`, `queue_batches`, `stop_timeout_s`\n  --> noroshi.toml:2:1\n   = help: noroshi init prints every key with its meaning",
+        );
+    }
+
+    #[test]
+    fn all_errors_come_at_once() {
+        let errors = Config::parse(
+            "timezone = \"Mars/Olympus\"\n[metrics]\nlisten = \"0.0.0.0:9464\"\n[[input]]\nname = \"a\"\ntype = \"tcp\"\nlisten = \"127.0.0.1:0\"\nformat = \"asa9\"\n",
+            Path::new("noroshi.toml"),
+        )
+        .expect_err("is refused");
+        let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
+        assert_eq!(lines, [8, 1, 3]);
+    }
+}

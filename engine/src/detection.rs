@@ -1,0 +1,366 @@
+//! What is looked for: rules, correlations and indicators under one dictionary, immutable.
+//!
+//! Loaded whole and swapped whole. A file that cannot be read is a diagnostic like a
+//! rule that cannot be understood, so that a broken set is refused before it runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use noroshi_correlate::{Condition, FeedSet, Key, Kind, Op, RuleSpec};
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::event::EventView;
+use noroshi_parsers::logsource::LOG_SOURCES;
+use noroshi_rules::correlated::{CorrelatedRule, CorrelationRule};
+use noroshi_rules::correlation::Counted;
+use noroshi_rules::diagnostic::{Diagnostic, Place};
+use noroshi_rules::indicators::Indicators;
+use noroshi_rules::key;
+use noroshi_rules::{Options, RuleIndex, RuleSet};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Config;
+use crate::evidence::{first_16, hex};
+
+/// Largest rule or indicator file read. A million indicators with their columns are about 100 MB.
+pub const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// How a detection is loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Every rule meets every event.
+    pub ignore_logsource: bool,
+    /// State of one correlation rule, all shards together.
+    pub state_bytes_max: usize,
+    /// SHA-256 of the configuration; zero where there is none.
+    pub config_digest: [u8; 32],
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        LoadOptions { ignore_logsource: false, state_bytes_max: 256 << 20, config_digest: [0; 32] }
+    }
+}
+
+impl LoadOptions {
+    /// As a configuration says.
+    pub fn of(config: &Config) -> Self {
+        LoadOptions {
+            ignore_logsource: config.rules.ignore_logsource,
+            state_bytes_max: config.correlation.state_bytes_max,
+            config_digest: config.digest,
+        }
+    }
+}
+
+/// What [`Detection::load`] made of the paths.
+pub struct Loaded {
+    /// The sound part.
+    pub detection: Detection,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A correlation as the engine runs it.
+#[derive(Debug)]
+pub struct Correlation {
+    /// As the rule file says.
+    pub rule: CorrelationRule,
+    /// As the shards run it.
+    pub spec: Arc<RuleSpec>,
+    /// Ids of the rules it counts.
+    pub rule_ids: Vec<String>,
+}
+
+impl Correlation {
+    /// The condition as the rule file says it: `gte 10`.
+    pub fn condition_text(&self) -> String {
+        let bounds = self.rule.condition.bounds.iter();
+        bounds.map(|(comparison, bound)| format!("{} {bound}", comparison.as_str())).collect::<Vec<_>>().join(" and ")
+    }
+}
+
+/// An immutable set of rules, correlations and indicators.
+pub struct Detection {
+    /// Names to ids, for decoders and rules alike.
+    pub dictionary: Arc<Dictionary>,
+    /// Single-event rules.
+    pub rules: RuleSet,
+    /// Indicators.
+    pub indicators: Indicators,
+    /// Correlations, by the number that hits carry.
+    pub correlations: Vec<Correlation>,
+    /// The same for the shards.
+    pub specs: Arc<Vec<RuleSpec>>,
+    /// `noroshi.digests` of its alerts.
+    pub digests: Value,
+    /// By rule: the correlations that count it, and its place among their rules.
+    referring: Vec<Vec<(u32, usize)>>,
+}
+
+/// Scratch for the keys of one hit.
+#[derive(Default)]
+pub struct KeyScratch {
+    /// The keys.
+    pub keys: Vec<Key>,
+    /// The counted values, as digests.
+    pub digests: Vec<Option<[u8; 16]>>,
+    raw: Vec<key::Key>,
+    values: Vec<Vec<u8>>,
+}
+
+impl Detection {
+    /// Loads every rule file (`.yml`, `.yaml`) and indicator list below the paths.
+    pub fn load(rule_paths: &[PathBuf], indicator_paths: &[PathBuf], options: &LoadOptions) -> Loaded {
+        let mut diagnostics = Vec::new();
+        let rule_files = read_files(rule_paths, &mut diagnostics, |path| matches!(extension(path), "yml" | "yaml"));
+        let indicator_files = read_files(indicator_paths, &mut diagnostics, |path| {
+            matches!(extension(path), "csv" | "txt" | "list" | "ioc")
+        });
+        let mut dictionary = Dictionary::new();
+        let rule_options = Options { ignore_logsource: options.ignore_logsource, ..Options::default() };
+        let loaded = RuleSet::load(rule_files, &mut dictionary, &rule_options);
+        diagnostics.extend(loaded.diagnostics);
+        let (indicators, found) = Indicators::load(indicator_files);
+        diagnostics.extend(found);
+        let detection = Self::new(dictionary, loaded.rules, indicators, options);
+        Loaded { detection, diagnostics }
+    }
+
+    fn new(dictionary: Dictionary, rules: RuleSet, indicators: Indicators, options: &LoadOptions) -> Self {
+        let mut referring = vec![Vec::new(); rules.len()];
+        let mut correlations = Vec::new();
+        for (at, rule) in rules.correlations().iter().enumerate() {
+            for (position, referenced) in rule.rules.iter().enumerate() {
+                referring[referenced.rule.index()].push((at as u32, position));
+            }
+            let rule_ids = rule.rules.iter().map(|referenced| rules.rule(referenced.rule).id.clone()).collect();
+            correlations.push(Correlation {
+                spec: Arc::new(spec_of(rule, &rules, options)),
+                rule: rule.clone(),
+                rule_ids,
+            });
+        }
+        let specs = Arc::new(correlations.iter().map(|correlation| (*correlation.spec).clone()).collect());
+        let mut digests = json!({ "rules": hex(&rules.digest()), "indicators": hex(&indicators.digest()) });
+        if options.config_digest != [0; 32] {
+            digests["config"] = hex(&options.config_digest).into();
+        }
+        Detection { dictionary: Arc::new(dictionary), rules, indicators, correlations, specs, digests, referring }
+    }
+
+    /// The correlations that count hits of `rule`, with its place among their rules.
+    #[inline]
+    pub fn referring(&self, rule: RuleIndex) -> &[(u32, usize)] {
+        &self.referring[rule.index()]
+    }
+
+    /// The keys of a hit of a correlation's rule, and the values it counts (one `None` where it counts hits).
+    /// No key or no value: the hit takes no part. The answer is how many keys and values did not come to be.
+    pub fn keys(&self, correlation: u32, position: usize, event: &EventView<'_>, scratch: &mut KeyScratch) -> u64 {
+        let KeyScratch { keys, raw, values, digests } = scratch;
+        keys.clear();
+        digests.clear();
+        let rule = &self.correlations[correlation as usize].rule;
+        let referenced = &rule.rules[position];
+        let outcome = key::extract(referenced, event, raw);
+        let mut left_out = outcome.excess as u64 + u64::from(outcome.missing.is_some());
+        if rule.counted == Counted::Events {
+            digests.push(None);
+        } else {
+            let outcome = key::extract_values(referenced, event, values);
+            left_out += outcome.excess as u64 + u64::from(outcome.missing.is_some());
+            digests.extend(values.iter().map(|value| Some(first_16(&Sha256::digest(value)))));
+        }
+        for key in raw.iter() {
+            let parts: Vec<&[u8]> = key::parts(key).collect();
+            keys.push(Key::new(&parts));
+        }
+        left_out
+    }
+
+    /// Why a rule hit an event: field, pattern and value of each part.
+    pub fn explain(&self, rule: RuleIndex, event: &EventView<'_>) -> Vec<Value> {
+        let meta = self.rules.rule(rule);
+        let parts = self.rules.explain(rule, event);
+        parts
+            .into_iter()
+            .map(|part| {
+                json!({
+                    "rule": meta.id, "selection": part.selection, "field": part.field,
+                    "operator": part.operator, "pattern": part.pattern, "value": part.value,
+                })
+            })
+            .collect()
+    }
+
+    /// The correlation that a finding is of, if this detection has it.
+    pub fn correlation_of(&self, spec: &RuleSpec) -> Option<&Correlation> {
+        self.correlations.iter().find(|correlation| {
+            correlation.spec.id == spec.id && correlation.spec.definition_digest == spec.definition_digest
+        })
+    }
+
+    /// Longest window of any correlation: what a checkpoint trails by, beside the lateness.
+    pub fn window_ns_max(&self) -> i64 {
+        self.specs.iter().map(|spec| spec.window_ns).max().unwrap_or(0)
+    }
+
+    /// The digest of the rule set, short, for logs.
+    pub fn digest_text(&self) -> String {
+        hex(&self.rules.digest()[..8])
+    }
+}
+
+fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> RuleSpec {
+    let mut feeds = FeedSet::default();
+    for (at, source) in LOG_SOURCES.iter().enumerate() {
+        let class = crate::sources::class_of(noroshi_parsers::logsource::LogSourceId(at as u16));
+        let feeding = |referenced: &CorrelatedRule| {
+            let wanted = &rules.rule(referenced.rule).source;
+            options.ignore_logsource
+                || source.answers(wanted.product.as_deref(), wanted.service.as_deref(), wanted.category.as_deref())
+        };
+        if rule.rules.iter().any(feeding) {
+            feeds.insert(class);
+        }
+    }
+    use noroshi_rules::modifier::Comparison;
+    let terms = rule.condition.bounds.iter().map(|&(comparison, bound)| {
+        let op = match comparison {
+            Comparison::Gt => Op::Gt,
+            Comparison::Gte => Op::Gte,
+            Comparison::Lt => Op::Lt,
+            Comparison::Lte => Op::Lte,
+            Comparison::Eq => Op::Eq,
+        };
+        (op, bound)
+    });
+    RuleSpec {
+        id: rule.id.clone(),
+        definition_digest: rule.definition_digest,
+        kind: match rule.counted {
+            Counted::Events => Kind::EventCount,
+            Counted::Values => Kind::ValueCount,
+        },
+        condition: Condition::new(terms.collect()),
+        window_ns: rule.window_ns,
+        max_episode_ns: rule.max_episode_ns.unwrap_or(noroshi_correlate::MAX_EPISODE_NS),
+        feeds,
+        state_bytes_max: options.state_bytes_max / noroshi_correlate::PARTITIONS,
+        evidence_max: noroshi_correlate::EVIDENCE_MAX,
+    }
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
+
+/// The files below the paths, sorted; a path that is a file itself is taken whatever its name.
+fn read_files(
+    paths: &[PathBuf],
+    diagnostics: &mut Vec<Diagnostic>,
+    wanted: impl Fn(&Path) -> bool + Copy,
+) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, true, wanted, &mut files, diagnostics, 0);
+    }
+    files.sort();
+    files.dedup();
+    files
+        .into_iter()
+        .filter_map(|path| match read(&path) {
+            Ok(text) => Some((path, text)),
+            Err(cause) => {
+                diagnostics.push(unreadable(&path, &cause));
+                None
+            }
+        })
+        .collect()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::metadata(path).map_err(|cause| cause.to_string())?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(format!("it is {bytes} bytes long, over the bound of {FILE_BYTES_MAX}"));
+    }
+    let bytes = std::fs::read(path).map_err(|cause| cause.to_string())?;
+    String::from_utf8(bytes).map_err(|cause| format!("not UTF-8 at byte {}", cause.utf8_error().valid_up_to()))
+}
+
+fn unreadable(path: &Path, cause: &str) -> Diagnostic {
+    Diagnostic::error(path, Place { line: 1, column: 1 }, format!("cannot read the file: {cause}"))
+        .help("check the path and who may read it")
+}
+
+/// Deepest directory below a named path. Rule trees are four deep; a loop of links has no end.
+const DEPTH_MAX: usize = 32;
+
+fn collect(
+    path: &Path,
+    named: bool,
+    wanted: impl Fn(&Path) -> bool + Copy,
+    files: &mut Vec<PathBuf>,
+    diagnostics: &mut Vec<Diagnostic>,
+    depth: usize,
+) {
+    if depth > DEPTH_MAX {
+        diagnostics.push(unreadable(path, "directories nest too deep"));
+        return;
+    }
+    if !path.is_dir() {
+        if named || wanted(path) {
+            files.push(path.to_owned());
+        }
+        return;
+    }
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(cause) => {
+            diagnostics.push(unreadable(path, &cause.to_string()));
+            return;
+        }
+    };
+    for entry in entries.flatten() {
+        // Editors' and version control's own files are no rules.
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            collect(&entry.path(), false, wanted, files, diagnostics, depth + 1);
+        }
+    }
+}
+
+/// Looks for changes of rule and indicator files by name, size and time of change.
+pub struct Watch {
+    paths: Vec<PathBuf>,
+    seen: Vec<(PathBuf, u64, std::time::SystemTime)>,
+}
+
+impl Watch {
+    /// Notes the files as they are now.
+    pub fn new(config: &Config) -> Self {
+        let paths = config.rules.paths.iter().chain(&config.indicators.paths).cloned().collect();
+        let mut watch = Watch { paths, seen: Vec::new() };
+        watch.changed();
+        watch
+    }
+
+    /// Whether anything changed since the last look.
+    pub fn changed(&mut self) -> bool {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            collect(path, true, |_| true, &mut files, &mut Vec::new(), 0);
+        }
+        files.sort();
+        let now = files
+            .into_iter()
+            .filter_map(|path| {
+                let metadata = std::fs::metadata(&path).ok()?;
+                Some((path, metadata.len(), metadata.modified().ok()?))
+            })
+            .collect();
+        let changed = self.seen != now;
+        self.seen = now;
+        changed
+    }
+}

@@ -1,0 +1,245 @@
+//! Who sends: the sources whose watermarks decide when a window is complete.
+//!
+//! A source is (input, sending device, family of formats); a family is what Sigma calls a product.
+//! The device is the host that the record names, else the peer. Each input has
+//! room for [`SOURCES_PER_INPUT_MAX`] of them, as the host name is the sender's to choose; the
+//! overflow shares one.
+
+use std::hash::BuildHasher as _;
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use noroshi_correlate::{SourceAdvance, SourceId};
+use noroshi_input::Origin;
+use noroshi_parsers::ecs;
+use noroshi_parsers::event::EventView;
+use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
+
+/// Sources of one input. A collector for a few thousand hosts; each costs under 200 bytes in every worker and shard.
+pub const SOURCES_PER_INPUT_MAX: usize = 4096;
+
+/// Entries of one worker's cache before it is begun anew: 4 inputs' worth.
+const CACHE_MAX: usize = 4 * SOURCES_PER_INPUT_MAX;
+
+/// The feed class of a log source: all log sources of one Sigma product share it.
+pub fn class_of(log_source: LogSourceId) -> u16 {
+    let products = log_source.get().products;
+    LOG_SOURCES.iter().position(|other| other.products == products).unwrap_or(0) as u16
+}
+
+/// Feed classes by log source, computed once.
+pub fn classes() -> Vec<u16> {
+    (0..LOG_SOURCES.len()).map(|at| class_of(LogSourceId(at as u16))).collect()
+}
+
+/// Numbers for sources, shared by the workers.
+#[derive(Debug, Default)]
+pub struct Registry {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    ids: HashMap<(u16, u16, Box<[u8]>), SourceId, FixedState>,
+    per_input: HashMap<u16, usize, FixedState>,
+    overflowed: u64,
+}
+
+impl Registry {
+    fn id(&self, input: u16, class: u16, device: &[u8]) -> SourceId {
+        let mut known = self.known.lock().expect("no holder panics");
+        if let Some(&id) = known.ids.get(&(input, class, Box::from(device)) as &(u16, u16, Box<[u8]>)) {
+            return id;
+        }
+        let next = SourceId(known.ids.len() as u32);
+        let count = known.per_input.entry(input).or_default();
+        let device: Box<[u8]> = if *count < SOURCES_PER_INPUT_MAX {
+            *count += 1;
+            device.into()
+        } else {
+            known.overflowed += 1;
+            Box::from(&b"\0overflow"[..])
+        };
+        *known.ids.entry((input, class, device)).or_insert(next)
+    }
+
+    /// How many sources there are, and how many devices had to share the overflow.
+    pub fn counts(&self) -> (usize, u64) {
+        let known = self.known.lock().expect("no holder panics");
+        (known.ids.len(), known.overflowed)
+    }
+}
+
+/// What an input declares of its sources.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared {
+    /// How far out of order.
+    pub lateness_ns: i64,
+    /// How far ahead of the receive time.
+    pub allowed_skew_ns: i64,
+    /// How long silence holds others back.
+    pub idle_timeout_ns: i64,
+}
+
+struct Slot {
+    id: SourceId,
+    input: u16,
+    class: u16,
+    max_ns: i64,
+    touched: bool,
+}
+
+/// One worker's view: who sent what in this batch.
+pub struct Tracker {
+    cache: HashMap<(u16, u16, u64), u32, FixedState>,
+    by_id: HashMap<u32, u32, FixedState>,
+    slots: Vec<Slot>,
+    touched: Vec<u32>,
+    hasher: FixedState,
+    classes: Vec<u16>,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Tracker {
+            cache: HashMap::default(),
+            by_id: HashMap::default(),
+            slots: Vec::new(),
+            touched: Vec::new(),
+            hasher: FixedState::default(),
+            classes: classes(),
+        }
+    }
+}
+
+impl Tracker {
+    /// Notes an event's source. Returns its number and whether the event is future.
+    #[inline]
+    pub fn note(
+        &mut self,
+        registry: &Registry,
+        event: EventView<'_>,
+        input: u16,
+        origin: &Origin,
+        declared: &Declared,
+    ) -> (SourceId, bool) {
+        let core = event.core();
+        let class = self.classes.get(usize::from(core.log_source.0)).copied().unwrap_or(0);
+        let host = event.first(ecs::HOST_NAME).filter(|host| !host.is_empty());
+        let mut address = [0u8; 16];
+        let device = match host {
+            Some(host) => host,
+            None => peer(origin, &mut address),
+        };
+        let key = (input, class, self.hasher.hash_one(device));
+        let at = match self.cache.get(&key) {
+            Some(&at) => at,
+            None => {
+                if self.cache.len() >= CACHE_MAX {
+                    // Slots of this batch stay; only the way to them is found anew.
+                    self.cache.clear();
+                }
+                let id = registry.id(input, class, device);
+                let slots = &mut self.slots;
+                let at = *self.by_id.entry(id.0).or_insert_with(|| {
+                    slots.push(Slot { id, input, class, max_ns: i64::MIN, touched: false });
+                    slots.len() as u32 - 1
+                });
+                self.cache.insert(key, at);
+                at
+            }
+        };
+        let slot = &mut self.slots[at as usize];
+        let future =
+            core.receive_time_ns != 0 && core.time_ns > core.receive_time_ns.saturating_add(declared.allowed_skew_ns);
+        if !future {
+            if !slot.touched {
+                slot.touched = true;
+                slot.max_ns = core.time_ns;
+                self.touched.push(at);
+            } else if core.time_ns > slot.max_ns {
+                slot.max_ns = core.time_ns;
+            }
+        }
+        (slot.id, future)
+    }
+
+    /// What the batch moved; forgets it.
+    pub fn advances(&mut self, declared: impl Fn(u16) -> Declared) -> Vec<SourceAdvance> {
+        let mut advances = Vec::with_capacity(self.touched.len());
+        for at in self.touched.drain(..) {
+            let slot = &mut self.slots[at as usize];
+            slot.touched = false;
+            let declared = declared(slot.input);
+            advances.push(SourceAdvance {
+                source: slot.id,
+                class: slot.class,
+                lateness_ns: declared.lateness_ns,
+                idle_timeout_ns: declared.idle_timeout_ns,
+                max_event_time_ns: slot.max_ns,
+            });
+        }
+        advances
+    }
+}
+
+fn peer<'a>(origin: &'a Origin, address: &'a mut [u8; 16]) -> &'a [u8] {
+    match origin {
+        Origin::File { path, .. } => path.as_os_str().as_encoded_bytes(),
+        Origin::Stdin => b"-",
+        Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
+            *address = match peer.ip() {
+                IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+                IpAddr::V6(ip) => ip.octets(),
+            };
+            address
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use noroshi_parsers::event::Event;
+
+    #[test]
+    fn a_flood_of_host_names_shares_the_overflow_and_bounds_memory() {
+        let registry = Registry::default();
+        let mut tracker = Tracker::default();
+        let declared = Declared { lateness_ns: 0, allowed_skew_ns: 5, idle_timeout_ns: 0 };
+        let mut event = Event::new();
+        let mut last = SourceId(0);
+        for n in 0..SOURCES_PER_INPUT_MAX + 100 {
+            event.clear();
+            let host = format!("host-{n}");
+            event.writer(b"").put(ecs::HOST_NAME, host.as_bytes());
+            event.core.time_ns = n as i64;
+            (last, _) = tracker.note(&registry, event.view(b""), 0, &Origin::Stdin, &declared);
+        }
+        assert_eq!(registry.counts(), (SOURCES_PER_INPUT_MAX + 1, 100));
+        let advances = tracker.advances(|_| declared);
+        assert_eq!(advances.len(), SOURCES_PER_INPUT_MAX + 1);
+        assert_eq!(
+            advances.iter().find(|advance| advance.source == last).map(|advance| advance.max_event_time_ns),
+            Some(SOURCES_PER_INPUT_MAX as i64 + 99)
+        );
+    }
+
+    #[test]
+    fn a_future_event_moves_no_watermark() {
+        let registry = Registry::default();
+        let mut tracker = Tracker::default();
+        let declared = Declared { lateness_ns: 0, allowed_skew_ns: 5, idle_timeout_ns: 0 };
+        let mut event = Event::new();
+        event.clear();
+        event.core.receive_time_ns = 100;
+        event.core.time_ns = 106;
+        let (_, future) = tracker.note(&registry, event.view(b""), 0, &Origin::Stdin, &declared);
+        assert!(future && tracker.advances(|_| declared).is_empty());
+        event.core.time_ns = 105;
+        let (_, future) = tracker.note(&registry, event.view(b""), 0, &Origin::Stdin, &declared);
+        assert!(!future && tracker.advances(|_| declared).len() == 1);
+    }
+}

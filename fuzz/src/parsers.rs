@@ -1,0 +1,76 @@
+//! Fuzzes framing and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, or a format's name.
+//!
+//! A decoder target reads any bytes as one record of a source that is told to speak the format. It must
+//! not panic, must keep the raw bytes, and must say the same when asked twice.
+#![no_main]
+
+use std::cell::RefCell;
+use std::sync::{Arc, LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use noroshi_parsers::decode::{Decoder, SourceOptions};
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::document::to_json;
+use noroshi_parsers::event::Event;
+use noroshi_parsers::frame::{Framer, Framing, Position};
+use noroshi_parsers::logsource::ProductId;
+
+enum Target {
+    Frame,
+    Format(ProductId),
+}
+
+static TARGET: LazyLock<Target> = LazyLock::new(|| {
+    let name = std::env::var("NOROSHI_FUZZ_TARGET").unwrap_or_else(|_| "syslog".to_owned());
+    match name.as_str() {
+        "frame" => Target::Frame,
+        format => Target::Format(ProductId::by_name(format).expect("NOROSHI_FUZZ_TARGET names frame or a format")),
+    }
+});
+
+thread_local! {
+    static DECODER: RefCell<(Arc<Dictionary>, Decoder, Event)> = RefCell::new({
+        let dictionary = Arc::new(Dictionary::new());
+        (Arc::clone(&dictionary), Decoder::new(dictionary), Event::new())
+    });
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    match &*TARGET {
+        Target::Frame => frame(bytes),
+        Target::Format(product) => decode(bytes, *product),
+    }
+});
+
+fn decode(record: &[u8], product: ProductId) {
+    const RECEIVED_NS: i64 = 1_790_000_000_000_000_000;
+    DECODER.with_borrow_mut(|(dictionary, decoder, event)| {
+        let options = SourceOptions { format: Some(product), ..SourceOptions::default() };
+        decoder.decode(record, RECEIVED_NS, &options, event);
+        let first = to_json(event.view(record), dictionary);
+        assert_eq!(event.view(record).original(), record);
+        decoder.decode(record, RECEIVED_NS, &options, event);
+        assert_eq!(first, to_json(event.view(record), dictionary));
+    });
+}
+
+/// Frames the bytes in one piece and in two; both must give the same records.
+fn frame(bytes: &[u8]) {
+    const RECORD_BYTES_MAX: usize = 64;
+    let whole = records(&[bytes], RECORD_BYTES_MAX);
+    let cut = bytes.first().map_or(0, |&byte| usize::from(byte) % (bytes.len() + 1));
+    assert_eq!(whole, records(&[&bytes[..cut], &bytes[cut..]], RECORD_BYTES_MAX));
+}
+
+fn records(pieces: &[&[u8]], record_bytes_max: usize) -> Vec<Vec<u8>> {
+    let mut framer = Framer::resume(Framing::MIXED, record_bytes_max, Position { offset: 0, line: 1 });
+    let mut buffer = Vec::new();
+    let mut found = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        buffer.extend_from_slice(piece);
+        let end = at + 1 == pieces.len();
+        let consumed = framer.frame(&buffer, end, |frame| found.push(buffer[frame.start..frame.end].to_vec()));
+        buffer.drain(..consumed);
+    }
+    found
+}
