@@ -67,9 +67,12 @@ products! {
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] cisco_asa::NAMES;
     FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] fortigate::NAMES;
     SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] suricata::NAMES;
-    NGINX = "nginx" "nginx.access" "nginx" "nginx.access" ["" "" ""] &[];
+    NGINX = "nginx" "nginx.access" "nginx" "nginx.access" ["" "" ""] access_log::NAMES;
+    NGINX_ERROR = "nginx_error" "nginx.error" "nginx" "nginx.error" ["" "" ""] &[];
     APACHE = "apache" "apache.access" "apache" "apache.access" ["" "" ""] &[];
-    SQUID = "squid" "squid.log" "squid" "squid.log" ["Squid" "Squid" "proxy"] &[];
+    APACHE_ERROR = "apache_error" "apache.error" "apache" "apache.error" ["" "" ""] &[];
+    ACCESS_LOG = "access_log" "access_log" "" "" ["" "" ""] &[];
+    SQUID = "squid" "squid.log" "squid" "squid.log" ["Squid" "Squid" "proxy"] squid::NAMES;
     WINDOWS = "windows" "winlog.event_data" "windows" "windows.forwarded" ["" "" ""] windows::NAMES;
     SYSMON = "sysmon" "winlog.event_data" "windows" "windows.sysmon_operational" ["" "" ""] &[];
 }

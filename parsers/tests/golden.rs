@@ -1,0 +1,243 @@
+//! Golden pairs: every `testdata/<format>/N.in` decodes to its `N.out`.
+//!
+//! A file holds one record a line; its `.out` holds the documents, pretty JSON, one after
+//! another. `NOROSHI_BLESS=1` writes the `.out` files anew: read the difference before committing it.
+//! The same records seed the properties below.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use noroshi_parsers::decode::{Decoder, SourceOptions};
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::document::to_json;
+use noroshi_parsers::event::Event;
+use noroshi_parsers::time::take_iso;
+use proptest::prelude::*;
+
+/// Year-less stamps are judged as of this instant; zone-less ones are UTC.
+const REFERENCE: &[u8] = b"2026-03-15T12:00:00Z";
+
+struct Harness {
+    dictionary: Arc<Dictionary>,
+    decoder: Decoder,
+    options: SourceOptions,
+    event: Event,
+}
+
+impl Harness {
+    fn new() -> Harness {
+        let dictionary = Arc::new(Dictionary::new());
+        let (reference, _) = take_iso(REFERENCE).expect("the reference is a stamp");
+        let options = SourceOptions {
+            reference_time_ns: reference.civil.at_offset(0).expect("the reference is in range"),
+            ..SourceOptions::default()
+        };
+        Harness { decoder: Decoder::new(Arc::clone(&dictionary)), dictionary, options, event: Event::new() }
+    }
+
+    fn document(&mut self, record: &[u8]) -> serde_json::Value {
+        self.decoder.decode(record, 0, &self.options, &mut self.event);
+        to_json(self.event.view(record), &self.dictionary)
+    }
+}
+
+fn inputs() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut found = Vec::new();
+    for format in fs::read_dir(root).expect("testdata is there") {
+        let format = format.expect("testdata can be listed").path();
+        if format.is_dir() {
+            for file in fs::read_dir(&format).expect("a format's folder can be listed") {
+                let file = file.expect("a format's folder can be listed").path();
+                if file.extension().is_some_and(|extension| extension == "in") {
+                    found.push(file);
+                }
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no golden inputs");
+    found
+}
+
+fn records(input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    input.split(|&byte| byte == b'\n').filter(|record| !record.is_empty())
+}
+
+#[test]
+fn golden_pairs_hold() {
+    let bless = std::env::var_os("NOROSHI_BLESS").is_some();
+    let mut harness = Harness::new();
+    let mut broken = Vec::new();
+    for path in inputs() {
+        let input = fs::read(&path).expect("an input can be read");
+        let mut got = String::new();
+        for record in records(&input) {
+            got += &serde_json::to_string_pretty(&harness.document(record)).expect("a document is JSON");
+            got.push('\n');
+        }
+        let expected_path = path.with_extension("out");
+        if bless {
+            fs::write(&expected_path, &got).expect("an output can be written");
+            continue;
+        }
+        let expected = fs::read_to_string(&expected_path).unwrap_or_default();
+        if got != expected {
+            let line = got.lines().zip(expected.lines()).position(|(got, expected)| got != expected);
+            let line = line.unwrap_or_else(|| got.lines().count().min(expected.lines().count()));
+            broken.push(format!(
+                "{}:{}\n  expected {}\n  got      {}",
+                expected_path.display(),
+                line + 1,
+                expected.lines().nth(line).unwrap_or("<end>"),
+                got.lines().nth(line).unwrap_or("<end>"),
+            ));
+        }
+    }
+    assert!(broken.is_empty(), "{} of the golden pairs differ:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// Every record of the golden inputs.
+fn seeds() -> Vec<Vec<u8>> {
+    inputs()
+        .iter()
+        .flat_map(|path| {
+            let input = fs::read(path).expect("an input can be read");
+            records(&input).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The raw record survives whatever was understood of it.
+fn assert_original_survives(harness: &mut Harness, record: &[u8]) {
+    let document = harness.document(record);
+    assert_eq!(harness.event.view(record).original(), record);
+    let original = document["event"]["original"].as_str().expect("event.original is text");
+    match std::str::from_utf8(record) {
+        Ok(text) => assert_eq!(original, text),
+        Err(_) => {
+            use base64::Engine as _;
+            let kept = document["noroshi"]["original_base64"].as_str().expect("odd bytes are kept in base64");
+            let kept = base64::engine::general_purpose::STANDARD.decode(kept).expect("it is base64");
+            assert_eq!(kept, record);
+        }
+    }
+}
+
+#[test]
+fn every_prefix_and_suffix_is_survived() {
+    let mut harness = Harness::new();
+    for seed in seeds() {
+        // Steps keep the longest records affordable; odd ones meet every alignment.
+        let step = seed.len() / 200 * 2 + 1;
+        for cut in (0..seed.len()).step_by(step) {
+            assert_original_survives(&mut harness, &seed[..cut]);
+            assert_original_survives(&mut harness, &seed[cut..]);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_records_are_survived(
+        pick in any::<prop::sample::Index>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<prop::sample::Index>(),
+        doubled: bool,
+    ) {
+        thread_local! {
+            static SEEDS: Vec<Vec<u8>> = seeds();
+            static HARNESS: std::cell::RefCell<Harness> = std::cell::RefCell::new(Harness::new());
+        }
+        let mut record = SEEDS.with(|seeds| pick.get(seeds).clone());
+        for (at, byte) in flips {
+            let at = at.index(record.len());
+            record[at] = byte;
+        }
+        if doubled {
+            let from = cut.index(record.len());
+            record.extend_from_within(from..);
+        }
+        HARNESS.with(|harness| assert_original_survives(&mut harness.borrow_mut(), &record));
+    }
+
+    #[test]
+    fn any_bytes_are_survived(record in prop::collection::vec(any::<u8>(), 0..200)) {
+        thread_local! {
+            static HARNESS: std::cell::RefCell<Harness> = std::cell::RefCell::new(Harness::new());
+        }
+        HARNESS.with(|harness| assert_original_survives(&mut harness.borrow_mut(), &record));
+    }
+}
+
+/// What hostile senders would repeat to make a decoder walk back and forth.
+const REPEATED: &[&str] = &[
+    "<",
+    "[",
+    "[a b=\"",
+    "\\",
+    "a=",
+    "a=\"",
+    "IN=",
+    " ",
+    "\"",
+    "(",
+    "{",
+    "%ASA-6-302013: Built inbound TCP connection ",
+    "type=EXECVE msg=audit(1:1): a0=1 ",
+    " from ",
+    " for ",
+    "COMMAND",
+    " ; ",
+    "{\"a\":",
+    "[[",
+    ",",
+    "%",
+    "=",
+    ": ",
+    "a b ",
+    "CEF:0|",
+    "\\\"",
+];
+
+#[test]
+fn time_grows_with_length_alone() {
+    const HEADS: &[&str] = &[
+        "",
+        "<34>1 2026-01-01T00:00:00Z h app 1 id ",
+        "<34>Jan 01 2026 10:00:00 h sshd[1]: Failed password for ",
+        "<34>Jan 01 2026 10:00:00 h sudo: ",
+        "<34>Jan 01 2026 10:00:00 h kernel: IN=a OUT=b SRC=1.1.1.1 ",
+        "<34>Jan 01 2026 10:00:00 h : %ASA-6-302013: ",
+        "<34>Jan 01 2026 10:00:00 h : %ASA-6-113005: AAA user authentication Rejected : ",
+        "type=EXECVE msg=audit(1:1): ",
+        "type=USER_CMD msg=audit(1:1): msg='cmd=",
+    ];
+    let mut harness = Harness::new();
+    let mut timed = |record: &[u8]| {
+        // The quickest of three: a neighbour's noise only ever adds.
+        (0..3)
+            .map(|_| {
+                let from = Instant::now();
+                harness.decoder.decode(record, 0, &harness.options, &mut harness.event);
+                from.elapsed()
+            })
+            .min()
+            .unwrap_or_default()
+    };
+    for head in HEADS {
+        for part in REPEATED {
+            let record = |bytes: usize| [head.as_bytes(), &part.as_bytes().repeat(bytes / part.len())].concat();
+            let short = timed(&record(8 << 10));
+            let long = timed(&record(256 << 10));
+            // 32 times the bytes; a quadratic walk would take 1,024 times as long. The floor
+            // keeps clock resolution out of it.
+            let bound = short.max(Duration::from_micros(100)) * 160;
+            assert!(long < bound, "head {head:?}, part {part:?}: {short:?} for 8 KiB, {long:?} for 256 KiB");
+        }
+    }
+}
