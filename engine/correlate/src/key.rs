@@ -67,10 +67,11 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// The partition of a key: the top byte of its hash (the table uses the lower bits).
+/// The partition of a key: a middle byte of its hash, because hash tables use the lowest bits for the place and the
+/// highest for the tag, and both must differ within a partition.
 #[must_use]
 pub fn partition_of(key: &Key) -> u8 {
-    (key.hash >> 56) as u8
+    (key.hash >> 40) as u8
 }
 
 /// The shard that owns a partition among `shards` (0 counts as 1).
