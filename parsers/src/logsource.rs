@@ -85,6 +85,8 @@ log_sources! {
     SURICATA = "suricata" ["suricata"] [] [];
     APACHE = "apache" ["apache"] ["access"] ["webserver"];
     NGINX = "nginx" ["nginx"] ["access"] ["webserver"];
+    APACHE_ERROR = "apache_error" ["apache"] ["error"] [];
+    NGINX_ERROR = "nginx_error" ["nginx"] ["error"] [];
     ACCESS_LOG = "access_log" ["apache" "nginx"] ["access"] ["webserver"];
     SQUID = "squid" ["squid"] ["access"] ["proxy"];
     DNS = "dns" [] ["dns"] ["dns"];

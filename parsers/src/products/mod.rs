@@ -63,7 +63,7 @@ products! {
     CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] &[];
     LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
     NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] netfilter::NAMES;
-    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] auditd::NAMES;
+    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] &[];
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] cisco_asa::NAMES;
     FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] fortigate::NAMES;
     SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] suricata::NAMES;
