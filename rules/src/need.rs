@@ -17,6 +17,8 @@ pub(crate) enum Where {
     Prefix,
     Suffix,
     Contains,
+    /// The field must have a value with a character outside ASCII; no literal.
+    Beyond,
     /// The field must have a value; no literal.
     Present,
 }
@@ -37,11 +39,15 @@ pub(crate) type Need = Option<Vec<Literal>>;
 /// Longest literal that counts for more than a shorter one.
 const WEIGHT_BYTES_MAX: usize = 24;
 
+/// Commands and paths with letters beyond ASCII are as rare as a word of this length.
+const WEIGHT_BEYOND: usize = 4 + 8 * 10;
+
 /// How rare it is, roughly: the length of its least literal, less for many of them.
 fn weight(need: &Need) -> usize {
     let Some(literals) = need else { return 0 };
     let least = literals.iter().map(|literal| match literal.at {
         Where::Present => 1,
+        Where::Beyond => WEIGHT_BEYOND,
         Where::Contains => 4 + 8 * literal.bytes.len().min(WEIGHT_BYTES_MAX),
         Where::Equals | Where::Prefix | Where::Suffix => 16 + 8 * literal.bytes.len().min(WEIGHT_BYTES_MAX),
     });
@@ -123,15 +129,16 @@ fn of_test(test: &Test, compiled: &CompiledTest, item: &CompiledItem) -> Need {
         _ => None,
     };
     match found {
-        Some((at, bytes)) => literal(at, bytes),
         // A keyword without a literal may stand anywhere: nothing to ask for.
-        None if item.keyword => None,
+        None | Some((Where::Beyond, _)) if item.keyword => None,
+        Some((at, bytes)) => literal(at, bytes),
         None => literal(Where::Present, b""),
     }
 }
 
 /// The longest literal of a pattern and where it stands. Runs of ASCII only: other letters
-/// have more than one lower case form in bytes.
+/// have more than one lower case form in bytes. They fold among themselves, so a pattern with one
+/// needs a value with one.
 fn of_pattern(pattern: &Pattern) -> Option<(Where, &[u8])> {
     let last = pattern.pieces.len().checked_sub(1);
     if last.is_none() {
@@ -157,5 +164,9 @@ fn of_pattern(pattern: &Pattern) -> Option<(Where, &[u8])> {
             from += len.max(1);
         }
     }
-    best
+    match best {
+        Some((_, bytes)) if bytes.len() * 8 > WEIGHT_BEYOND => best,
+        _ if pattern.is_unicode() => Some((Where::Beyond, b"")),
+        _ => best,
+    }
 }

@@ -5,7 +5,7 @@
 //! fields, whatever the number of rules.
 
 use aho_corasick::automaton::OverlappingState;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, StartKind};
+use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
 use hashbrown::HashMap;
 use noroshi_parsers::dictionary::FieldId;
 use noroshi_parsers::event::{EventView, Kind};
@@ -35,7 +35,7 @@ impl Finder {
         }
         let kind = if anchored { StartKind::Anchored } else { StartKind::Unanchored };
         let (bytes, rules): (Vec<_>, Vec<_>) = literals.into_iter().unzip();
-        let built = AhoCorasick::builder().start_kind(kind).kind(Some(AhoCorasickKind::ContiguousNFA)).build(&bytes);
+        let built = AhoCorasick::builder().start_kind(kind).build(&bytes);
         match built {
             Ok(automaton) => {
                 Ok(Some(Finder { automaton, rules: rules.into_iter().map(Into::into).collect(), anchored }))
@@ -66,6 +66,8 @@ impl Finder {
 struct Slot {
     candidates: Box<[FieldId]>,
     present: Vec<u32>,
+    /// Rules that need a character outside ASCII.
+    beyond: Vec<u32>,
     equals: HashMap<Box<[u8]>, Vec<u32>, foldhash::fast::RandomState>,
     prefix: Option<Finder>,
     /// Over reversed values.
@@ -89,6 +91,7 @@ pub(crate) struct Route {
 #[derive(Default)]
 struct Gathered {
     present: Vec<u32>,
+    beyond: Vec<u32>,
     equals: HashMap<Box<[u8]>, Vec<u32>>,
     prefix: HashMap<Box<[u8]>, Vec<u32>>,
     suffix: HashMap<Box<[u8]>, Vec<u32>>,
@@ -116,6 +119,7 @@ impl Route {
                 let slot = gathered.entry(candidates.clone()).or_default();
                 match at {
                     Where::Present => slot.present.push(rule),
+                    Where::Beyond => slot.beyond.push(rule),
                     Where::Equals => slot.equals.entry(bytes.clone()).or_default().push(rule),
                     Where::Prefix => slot.prefix.entry(bytes.clone()).or_default().push(rule),
                     Where::Suffix => slot.suffix.entry(bytes.iter().rev().copied().collect()).or_default().push(rule),
@@ -145,9 +149,11 @@ impl Route {
                 by_field[id.index()].push((slots.len() as u32, rank as u32));
             }
             found.present.dedup();
+            found.beyond.dedup();
             slots.push(Slot {
                 candidates,
                 present: found.present,
+                beyond: found.beyond,
                 equals: found.equals.into_iter().collect(),
                 prefix: finder(found.prefix, true),
                 suffix_bytes_max: found.suffix.keys().map(|bytes| bytes.len()).max().unwrap_or(0),
@@ -193,6 +199,9 @@ impl Route {
                     lower.clear();
                     lower.extend(event.value(field).iter().map(u8::to_ascii_lowercase));
                     lowered = true;
+                }
+                if !slot.beyond.is_empty() && !lower.is_ascii() {
+                    marks.add(&slot.beyond);
                 }
                 if let Some(rules) = slot.equals.get(lower.as_slice()) {
                     marks.add(rules);

@@ -121,6 +121,18 @@ fn the_first_candidate_that_is_there_is_the_one_compared() {
 }
 
 #[test]
+fn rules_of_letters_beyond_ascii_cost_nothing_on_plain_text() {
+    let (loaded, dictionary) = load(&rule("  s: {A|contains: ['\u{2010}', \u{e9}t\u{e9}]}\n  condition: s"));
+    let mut scratch = Scratch::new();
+    for (record, expected) in [("A=plain", 0), ("A=\u{c9}T\u{c9}", 1)] {
+        let event = event(&dictionary, "windows_security", record);
+        loaded.rules.evaluate(&event.view(record.as_bytes()), &mut scratch, &mut Vec::new());
+        assert_eq!(RuleSet::candidates_len(&scratch), expected, "{record}");
+        assert_eq!(hits(&loaded.rules, &event, record, &dictionary).len(), expected);
+    }
+}
+
+#[test]
 fn log_sources_route_and_can_be_ignored() {
     let text = "title: t\nid: i\nlogsource: {product: linux, service: sshd}\ndetection: {s: [Failed], condition: s}";
     for (ignore, source, expected) in

@@ -187,6 +187,10 @@ pub fn candidates(field: &str, source: &RuleSource) -> Vec<String> {
     let windows = source.product.as_deref().is_none_or(|product| product == "windows");
     if windows && !field.contains('.') {
         add(format!("winlog.event_data.{field}"));
+        // Defender's data have spaces in their names, which Sigma leaves out.
+        if source.service.as_deref() == Some("windefend") {
+            add(spaced(field));
+        }
     }
     if let Some((_, _, equivalents)) = EQUIVALENTS.iter().find(|(name, scope, _)| *name == field && scope.holds(source))
     {
@@ -195,6 +199,20 @@ pub fn candidates(field: &str, source: &RuleSource) -> Vec<String> {
         }
     }
     names
+}
+
+/// `ThreatName` as `Threat Name`.
+fn spaced(field: &str) -> String {
+    let mut made = String::with_capacity(field.len() + 4);
+    let mut lower = false;
+    for letter in field.chars() {
+        if lower && letter.is_uppercase() {
+            made.push(' ');
+        }
+        lower = letter.is_lowercase();
+        made.push(letter);
+    }
+    made
 }
 
 #[cfg(test)]
@@ -221,6 +239,13 @@ mod tests {
             ["sc-status", "winlog.event_data.sc-status", "http.response.status_code"]
         );
         assert_eq!(candidates("source.ip", &source("linux", "")), ["source.ip"]);
+    }
+
+    #[test]
+    fn names_with_spaces_are_found_for_defender() {
+        let defender = RuleSource { service: Some("windefend".into()), ..source("windows", "") };
+        assert_eq!(candidates("ThreatName", &defender), ["ThreatName", "winlog.event_data.ThreatName", "Threat Name"]);
+        assert_eq!(spaced("EventID"), "Event ID");
     }
 
     #[test]

@@ -112,6 +112,10 @@ pub(crate) fn contains(value: &[u8], literal: &[u8], cased: bool) -> bool {
 
 impl Wild {
     fn matches(&self, value: &[u8]) -> bool {
+        // Letters beyond ASCII fold among themselves.
+        if self.case == Case::Unicode && value.is_ascii() {
+            return false;
+        }
         // Each segment takes a fixed number of characters, so the leftmost place of one leaves
         // the most room for the rest; only the ends are anchored.
         let mut at = 0;
