@@ -61,7 +61,10 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>) ->
                 put_priority(writer, priority, text);
                 rest = after;
             }
-            None => writer.defect(Defect::HeaderMalformed),
+            None => {
+                writer.defect(Defect::HeaderMalformed);
+                rest = after_broken_priority(record);
+            }
         }
     }
     if rest.first().is_some_and(u8::is_ascii_digit) && read_5424(writer, context, rest, &mut header) {
@@ -90,6 +93,15 @@ fn take_priority(record: &[u8]) -> Option<(u64, &[u8], &[u8])> {
         }
     }
     None
+}
+
+/// What follows `<…>` where that was meant for a priority: empty, or digits without bound.
+fn after_broken_priority(record: &[u8]) -> &[u8] {
+    let digits = record[1..].iter().take(32).take_while(|byte| byte.is_ascii_digit()).count();
+    match &record[1 + digits..] {
+        [b'>', rest @ ..] => rest,
+        _ => record,
+    }
 }
 
 fn put_priority(writer: &mut EventWriter<'_>, priority: u64, text: &[u8]) {
@@ -437,7 +449,9 @@ fn host_of<'a>(first: &'a [u8], behind: &[u8], may_be_level: bool) -> Option<&'a
 }
 
 fn set_tag<'a>(writer: &mut EventWriter<'a>, header: &mut Header<'a>, text: &'a [u8]) {
-    match take_tag(text) {
+    // A tag of two words may be a facility and the tag proper.
+    let tag = take_tag(text).filter(|(tag, ..)| !tag.contains(&b' ') || facility_word(text).is_none());
+    match tag {
         Some((tag, procid, message)) => (header.appname, header.procid, header.message) = (tag, procid, message),
         None => match facility_word(text) {
             Some((facility, severity, rest)) => {

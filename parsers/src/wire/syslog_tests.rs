@@ -93,6 +93,7 @@ fn tags_of_odd_shape() {
         ("postfix/smtpd[7]: x", "log.syslog.appname=postfix/smtpd; log.syslog.procid=7; message=x"),
         ("kernel:[12.5] x", "log.syslog.appname=kernel; message=[12.5] x"),
         ("user.info kernel: x", "log.syslog.appname=kernel; message=x"),
+        ("daemon.err app[3]: x", "log.syslog.appname=app; log.syslog.procid=3; message=x"),
         ("[chain-1-D]IN=eth0 x: y", "message=[chain-1-D]IN=eth0 x: y"),
         ("key=value a: b", "message=key=value a: b"),
         ("link down: eth0", "message=link down: eth0"),
@@ -132,7 +133,8 @@ fn priorities() {
         ),
         ("<192>app: x", "log.syslog.priority=192; defects=time_missing,priority_invalid"),
         ("<99999999999999>app: x", "defects=time_missing,unknown_format,header_malformed"),
-        ("<>app: x", "defects=time_missing,unknown_format,header_malformed"),
+        ("<>Jan 01 2026 10:00:00 h app: x", "defects=zone_assumed,header_malformed"),
+        ("<x>app: x", "defects=time_missing,unknown_format,header_malformed"),
         ("<13 app: x", "defects=time_missing,unknown_format,header_malformed"),
     ] {
         let mut wanted: Vec<_> = fields(input.as_bytes(), "UTC", wanted).split("; ").map(str::to_owned).collect();
