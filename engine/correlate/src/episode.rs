@@ -68,10 +68,10 @@ pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, rule: &Compil
 pub(crate) struct Summary<E> {
     pub(crate) count: u64,
     pub(crate) first_ns: i64,
-    first: Vec<Member<E>>,
-    last: VecDeque<Member<E>>,
-    sources: Vec<SourceId>,
-    sources_more: bool,
+    pub(crate) first: Vec<Member<E>>,
+    pub(crate) last: VecDeque<Member<E>>,
+    pub(crate) sources: Vec<SourceId>,
+    pub(crate) sources_more: bool,
     values: Option<Distinct>,
     evidence_bytes: usize,
 }
@@ -127,10 +127,6 @@ impl<E: Evidence> Summary<E> {
 
     pub(crate) fn value_count(&self) -> Option<ValueCount> {
         self.values.as_ref().map(Distinct::count)
-    }
-
-    pub(crate) fn into_parts(self) -> (Vec<Member<E>>, Vec<Member<E>>, Vec<SourceId>, bool) {
-        (self.first, self.last.into(), self.sources, self.sources_more)
     }
 
     /// Bytes on the heap, the summary itself included.

@@ -60,6 +60,14 @@ impl<E: Evidence> KeyState<E> {
         }
     }
 
+    /// Reads what an insertion will read, so that it is in the cache by then.
+    pub(crate) fn touch(&self) -> i64 {
+        match self {
+            KeyState::One(_) => 0,
+            KeyState::Many(many) => many.last_time().wrapping_add(many.window.first_time().unwrap_or(0)),
+        }
+    }
+
     /// Bytes beyond the table entry.
     pub(crate) fn bytes(&self) -> usize {
         match self {
@@ -385,8 +393,6 @@ impl<E: Evidence> Many<E> {
         let replaced = replaced.filter(|open| (episode.trigger + 1..=episode.last).contains(open));
         // What was given up after trigger − W of the run may have moved the trigger or been a member.
         let touched = frame.evicted.filter(|(to, _)| *to > episode.chain.saturating_sub(rule.spec.window()));
-        let (count, first_ns, value_count) = (summary.count, summary.first_ns, summary.value_count());
-        let (evidence_first, evidence_last, sources, sources_more) = summary.into_parts();
         Finding {
             rule: frame.rule_index,
             spec: Arc::clone(&rule.spec),
@@ -394,15 +400,15 @@ impl<E: Evidence> Many<E> {
             state: State::Open,
             id: id_at(episode.trigger),
             supersedes: replaced.map(id_at).collect(),
-            first_ns,
+            first_ns: summary.first_ns,
             trigger_ns: episode.trigger,
             last_ns: episode.last,
-            count,
-            value_count,
-            evidence_first,
-            evidence_last,
-            sources,
-            sources_more,
+            count: summary.count,
+            value_count: summary.value_count(),
+            evidence_first: summary.first,
+            evidence_last: summary.last.into(),
+            sources: summary.sources,
+            sources_more: summary.sources_more,
             ended: None,
             incomplete: touched.map(|(_, percent)| percent),
             updates: episode.updates,

@@ -67,6 +67,10 @@ impl<E: Evidence> Partition<E> {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
+    pub(crate) fn get(&self, slot: u32) -> Option<&Entry<E>> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry<E>> {
         self.slots.iter().flatten()
     }

@@ -117,7 +117,7 @@ fn finding<E: Evidence>(
         last_ns,
         count: members.len() as u64,
         value_count: (spec.kind == Kind::ValueCount)
-            .then(|| ValueCount { number: distinct as u64, approximate: distinct > VALUES_EXACT_MAX }),
+            .then_some(ValueCount { number: distinct as u64, approximate: distinct > VALUES_EXACT_MAX }),
         evidence_first: members[..first].iter().map(show).collect(),
         evidence_last: members[last..].iter().map(show).collect(),
         sources_more: sources.len() > SOURCES_MAX,

@@ -8,7 +8,7 @@ use crate::counters::completeness;
 use crate::key_state::{Frame, KeyState};
 use crate::partition::{Entry, Partition};
 use crate::window::Record;
-use crate::{Ended, Evidence, Finding, Hit, Kind, Op, PARTITIONS, RuleCheckpoint, RuleCounters, RuleSpec};
+use crate::{Ended, Evidence, Finding, Hit, Key, Kind, Op, PARTITIONS, RuleCheckpoint, RuleCounters, RuleSpec};
 
 /// An open finding is told anew at most this often per key.
 const UPDATE_INTERVAL_NS: i64 = 1_000_000_000;
@@ -22,7 +22,9 @@ pub(crate) struct Compiled {
     pub(crate) need: u64,
     /// Windows that end before this time are not judged: after a restart they may lack hits.
     pub(crate) judge_from: i64,
-    /// Episodes that were final before the restart.
+    /// Event time after which the input is read again.
+    read_from: i64,
+    /// Episodes with last + W before this were told as final before the restart.
     settled: i64,
 }
 
@@ -37,6 +39,7 @@ impl Compiled {
             monotone: spec.condition.is_monotone(),
             need: needs.max().unwrap_or(1).max(1),
             judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.window()) },
+            read_from: from,
             settled: resume.map_or(i64::MIN, |resume| resume.settled_ns),
             spec,
         }
@@ -98,6 +101,12 @@ impl<E: Evidence> RuleState<E> {
             true => self.counters.future += 1,
             false => self.counters.late += 1,
         }
+    }
+
+    /// The key's state, if it is there.
+    pub(crate) fn find(&self, key: &Key) -> Option<&KeyState<E>> {
+        let partition = self.partitions[usize::from(key.partition())].as_ref()?;
+        partition.get(partition.find(key)?).map(|entry| &entry.state)
     }
 
     /// Takes in a hit that is neither late nor future.
@@ -296,10 +305,11 @@ impl<E: Evidence> RuleState<E> {
         let earliest = chains.min().unwrap_or(i64::MAX).min(self.watermark);
         RuleCheckpoint {
             definition_digest: self.rule.spec.definition_digest,
-            settled_ns: self.watermark,
+            // Until the input read again is caught up with, the earlier checkpoint knows more.
+            settled_ns: self.watermark.max(self.rule.settled),
             // Windows are judged from the first trigger on, and reach back W.
             complete_after_ns: match self.watermark {
-                i64::MIN => i64::MIN,
+                i64::MIN => self.rule.read_from,
                 _ => earliest.saturating_sub(self.rule.spec.window()),
             },
         }

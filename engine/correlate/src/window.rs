@@ -45,7 +45,7 @@ impl<E> Record<E> {
 #[derive(Debug)]
 enum Times {
     One(i64),
-    Many(Box<VecDeque<i64>>),
+    Many(VecDeque<i64>),
 }
 
 type ValueTimes = HashMap<[u8; 16], Times, FixedState>;
@@ -282,7 +282,7 @@ impl<E: Evidence> Window<E> {
             hashbrown::hash_map::Entry::Occupied(mut occupied) => match occupied.get_mut() {
                 Times::One(known) => {
                     let pair = [(*known).min(time), (*known).max(time)];
-                    *occupied.get_mut() = Times::Many(Box::new(VecDeque::from(pair)));
+                    *occupied.get_mut() = Times::Many(VecDeque::from(pair));
                     self.times_listed += 2;
                 }
                 Times::Many(times) => {

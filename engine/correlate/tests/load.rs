@@ -19,8 +19,7 @@ fn flood(keys: u32, budget: usize, flooded: bool) -> (Vec<Finding<()>>, Shard<()
     let mut shard = Shard::new(ShardConfig::default(), &rules);
     let mut found = Vec::new();
     let mut random = Random::new(1);
-    let mut sequence = 0;
-    for from in (0..keys).step_by(1000) {
+    for (sequence, from) in (0..keys).step_by(1000).enumerate() {
         let time_ns = EPOCH + i64::from(from / 100) * SECOND;
         let mut hits: Vec<Hit<()>> = Vec::new();
         for n in from..from + 1000 {
@@ -34,7 +33,6 @@ fn flood(keys: u32, budget: usize, flooded: bool) -> (Vec<Finding<()>>, Shard<()
         }
         let sources = source_rows(&[(0, i64::from(from / 100))], 10);
         shard.accept(message_with(sequence, hits, sources), &mut found);
-        sequence += 1;
         let counters = shard.rule_counters();
         assert!(counters[0].state_bytes <= 256 * budget as u64, "{counters:?}");
     }

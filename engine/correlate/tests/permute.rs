@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::HashSet;
+
 use common::{Delivery, Feed, Random, SECOND, finals, hit, rule, source_rows};
 use noroshi_correlate::{
     Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, reference,
@@ -108,25 +110,38 @@ proptest! {
                 checkpoint = before.checkpoint();
             }
         }
-        // What was told after the checkpoint is told again or, if it was sent, dropped by (id, state).
-        let sent: std::collections::HashSet<_> = found.iter().map(|finding| (finding.id, finding.state)).collect();
-
+        // The process may stop again while it still reads what it had read before.
         let from = checkpoint[0].complete_after_ns;
-        let whole = random.below(3) == 0;
-        let resume = if whole { Vec::new() } else { checkpoint };
-        // The input is read again from a place before which nothing later than `from` stands.
-        let again = if whole { 0 } else {
+        let place = |from: i64| {
             batches.iter().position(|batch| batch.iter().any(|hit| hit.time_ns > from)).unwrap_or(batches.len())
         };
+        let mut between = Shard::new(ShardConfig { resume: checkpoint.clone(), ..ShardConfig::default() }, &rules);
+        let mut repeated = Vec::new();
+        let again = batches[place(from)..].iter().take(random.below(6) as usize);
+        for (at, batch) in again.enumerate() {
+            between.accept(common::message(at, batch, lateness_s), &mut repeated);
+        }
+        let twice = random.below(2) == 0;
+        if twice {
+            checkpoint = between.checkpoint();
+            found.append(&mut repeated);
+        }
+        let sent: HashSet<_> = found.iter().map(|finding| (finding.id, finding.state)).collect();
+        let whole = random.below(3) == 0;
+        let from = checkpoint[0].complete_after_ns;
+        let resume = if whole { Vec::new() } else { checkpoint };
+        // The input is read again from a place before which nothing later than `from` stands.
+        let again = if whole { 0 } else { place(from) };
         let mut after = Shard::new(ShardConfig { resume, ..ShardConfig::default() }, &rules);
         let mut repeated = Vec::new();
         for (at, batch) in batches[again..].iter().enumerate() {
             after.accept(common::message(at, batch, lateness_s), &mut repeated);
         }
         after.finish(&mut repeated);
-        found.extend(repeated.into_iter().filter(|finding| {
-            finding.state == State::Open || !sent.contains(&(finding.id, State::Final))
-        }));
+        // What was sent before is dropped by (id, state).
+        found.extend(repeated.into_iter().filter(|finding| !sent.contains(&(finding.id, finding.state))));
+        let mut ids = HashSet::new();
+        found.retain(|finding| finding.state == State::Open || ids.insert(finding.id));
         prop_assert_eq!(finals(&found), expected);
     }
 }

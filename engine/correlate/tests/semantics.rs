@@ -89,6 +89,24 @@ fn an_alert_is_open_at_once_and_final_after_last_and_window() {
     assert_eq!((more[0].id, more[0].updates, more[0].supersedes.len()), (found[0].id, 1, 0));
 }
 
+/// The worked example of docs/CORRELATION.md.
+#[test]
+fn the_worked_example() {
+    let three = count(Op::Gte, 3, 60);
+    let times = [0, 20, 50, 55, 100, 170, 260];
+    let (found, shard) = run(&three, &times.map(|time_s| hit(time_s, 0, 1, 0)));
+    let told: Vec<_> = found.iter().map(|f| f.state).collect();
+    assert_eq!(told, [State::Open, State::Final]);
+    let found = finish(found, shard);
+    assert_eq!(spans(&found), [(0, 50, 100, 5)]);
+    assert_eq!(found[0].ended, Some(Ended::Watermark));
+    let (other, shard) = run(&three, &[0, 20, 55, 50, 100, 170, 260].map(|time_s| hit(time_s, 0, 1, 0)));
+    let first = other[0].id;
+    let other = finish(other, shard);
+    assert_eq!(common::finals(&other), common::finals(&found));
+    assert_eq!(other[0].supersedes, [first]);
+}
+
 #[test]
 fn updates_come_once_a_second() {
     let mut shard = Shard::new(ShardConfig::default(), &[count(Op::Gte, 1, 1000)]);
