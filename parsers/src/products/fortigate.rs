@@ -5,10 +5,10 @@ mod names;
 mod tests;
 
 pub(crate) use names::NAMES;
-use names::{Ids, To, ids, targets};
+use names::{Ids, ids};
 
-use super::fields::{put_mac, put_path, put_time, relate, relate_span};
-use super::url;
+use super::fields::{copy, put_path, put_time, relate, relate_span};
+use super::{targets, url};
 use crate::decode::Context;
 use crate::defect::Defect;
 use crate::dictionary::FieldId;
@@ -41,7 +41,7 @@ const MARK_WITHIN_BYTES: usize = 512;
 
 /// Writes every pair under its own name and, where the table says so, under the schema's.
 fn read<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) {
-    let targets = targets();
+    let by_id = names::targets();
     let mut pairs = Pairs::by_space(text);
     for pair in pairs.by_ref() {
         let value = value_span(writer, pair);
@@ -54,40 +54,14 @@ fn read<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8])
             writer.defect(Defect::DuplicateKey);
         }
         writer.put_span(id, value, Kind::Text, true);
-        let Some(&Some((to, how))) = targets.get(id.index()) else { continue };
+        let Some(&Some((to, how))) = by_id.get(id.index()) else { continue };
         if matches!(pair.value, b"" | b"N/A" | b"n/a" | b"-" | b"(null)") {
             continue;
         }
-        put(writer, id, to, how, value);
+        targets::put(writer, id, to, how, value);
     }
     if pairs.unbalanced {
         writer.defect(Defect::UnbalancedQuote);
-    }
-}
-
-#[inline]
-fn put(writer: &mut EventWriter<'_>, id: FieldId, to: FieldId, how: To, value: Span) {
-    if how != To::Set && writer.first(to).is_some() {
-        return;
-    }
-    match how {
-        To::Text | To::Set => writer.put_span(to, value, Kind::Text, false),
-        To::Ip => {
-            if crate::ip::parse(writer.bytes(value)).is_some() {
-                writer.put_ip_span(to, value);
-            }
-        }
-        To::Port => {
-            writer.put_port_span(to, value);
-        }
-        To::Number => {
-            if parse_i64(writer.bytes(value)).is_some() {
-                writer.put_span(to, value, Kind::Number, false);
-            } else {
-                writer.defect(Defect::NumberInvalid);
-            }
-        }
-        To::Mac => put_mac(writer, id, to),
     }
 }
 
@@ -112,7 +86,6 @@ fn set_time(writer: &mut EventWriter<'_>, context: &Context<'_>, ids: &Ids) {
         return;
     };
     let offset_s = writer.first(ids.tz).and_then(take_offset).map(|(offset, _)| offset);
-    // Without tz the event time, which is UTC, tells the offset where both are of one moment.
     context.set_stamp(writer, &Stamp { civil, offset_s, precision: TimePrecision::Second });
 }
 
@@ -348,11 +321,16 @@ fn put_rest(writer: &mut EventWriter<'_>, ids: &Ids) {
             at += blank + len;
         }
     }
+    if writer.first(ids.kind) == Some(b"event") {
+        // Who acts on the device itself is the event's user.
+        copy(writer, ecs::SOURCE_USER_NAME, ecs::USER_NAME);
+    }
     for (from, to) in [
         (ecs::SOURCE_IP, ecs::RELATED_IP),
         (ecs::SOURCE_NAT_IP, ecs::RELATED_IP),
         (ecs::DESTINATION_IP, ecs::RELATED_IP),
         (ecs::DESTINATION_NAT_IP, ecs::RELATED_IP),
+        (ids.ip, ecs::RELATED_IP),
         (ecs::SOURCE_USER_NAME, ecs::RELATED_USER),
         (ecs::DESTINATION_DOMAIN, ecs::RELATED_HOSTS),
         (ecs::DNS_QUESTION_NAME, ecs::RELATED_HOSTS),

@@ -11,6 +11,7 @@ pub(crate) mod names;
 pub(crate) mod netfilter;
 pub(crate) mod squid;
 pub(crate) mod suricata;
+pub(crate) mod targets;
 pub(crate) mod url;
 pub(crate) mod windows;
 
@@ -60,10 +61,10 @@ products! {
     SYSLOG = "syslog" "syslog" "system" "system.syslog" ["" "" ""] &[];
     JSON = "json" "json" "" "" ["" "" ""] generic::NAMES;
     KV = "kv" "kv" "" "" ["" "" ""] &[];
-    CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] &[];
+    CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] crate::wire::cef::NAMES;
     LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
     NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] netfilter::NAMES;
-    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] &[];
+    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] auditd::NAMES;
     CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] cisco_asa::NAMES;
     FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] fortigate::NAMES;
     SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] suricata::NAMES;

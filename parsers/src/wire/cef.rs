@@ -1,10 +1,308 @@
-//! ArcSight Common Event Format.
+//! ArcSight Common Event Format (CEF Implementation Standard, revision 25), versions 0 and 1.
+//!
+//! `CEF:version|vendor|product|version|class id|name|severity|key=value …`. In the header `\|` and `\\` are
+//! escapes; in the extension `\=`, `\\`, `\n`, `\r`. A value runs to the next ` key=`, blanks and all. Keys are kept
+//! under their full names (`src` is `sourceAddress`), those of no standard under their own.
+
+mod names;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use names::NAMES;
+use names::ids;
 
 use crate::decode::Context;
-use crate::event::EventWriter;
+use crate::defect::Defect;
+use crate::dictionary::FieldId;
+use crate::event::{EventWriter, Kind, Span};
+use crate::number::take_u64;
+use crate::products::fields::{put_path, put_time, relate, relate_span};
+use crate::products::{targets, url};
+use crate::time::{Civil, Stamp, infer_year, month, parse_epoch, take_clock, take_fraction, take_iso, take_offset};
 use crate::wire::syslog::Header;
+use crate::{ecs, logsource, products};
+
+/// Fields of the header after the version.
+const HEADER_FIELDS: usize = 6;
 
 /// Decodes a CEF record; `false` = it is none.
-pub(crate) fn decode<'a>(_writer: &mut EventWriter<'a>, _context: &Context<'_>, _header: &Header<'a>) -> bool {
-    false
+pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
+    let Some(text) = header.message.strip_prefix(b"CEF:") else { return false };
+    let text = text.trim_ascii_start();
+    let Some(bar) = memchr::memchr(b'|', text).filter(|&bar| (1..=3).contains(&bar)) else { return false };
+    let ids = ids();
+    writer.put_as(ids.version, &text[..bar], Kind::Text, false);
+    let core = writer.core();
+    core.product = products::CEF;
+    core.log_source = logsource::CEF;
+    let mut rest = &text[bar + 1..];
+    let fields: [FieldId; HEADER_FIELDS] =
+        [ids.vendor, ids.product, ids.device_version, ids.class_id, ids.name, ids.severity];
+    let mut complete = true;
+    for id in fields {
+        let (end, escaped) = field_end(rest);
+        let value = &rest[..end.unwrap_or(rest.len())];
+        let value = if escaped { unescape(writer, value, b"|") } else { writer.span_of(value) };
+        writer.put_span(id, value, Kind::Text, false);
+        match end {
+            Some(end) => rest = &rest[end + 1..],
+            None => {
+                // Only the severity may end the record: an event without an extension.
+                complete &= id == ids.severity;
+                rest = &[];
+            }
+        }
+        if !complete {
+            break;
+        }
+    }
+    if !complete {
+        writer.defect(Defect::MessageMalformed);
+    }
+    extension(writer, context, rest);
+    normalise(writer, context);
+    true
+}
+
+/// The end of a header field, and whether it holds an escape.
+fn field_end(text: &[u8]) -> (Option<usize>, bool) {
+    let mut at = 0;
+    let mut escaped = false;
+    while let Some(found) = memchr::memchr2(b'|', b'\\', text.get(at..).unwrap_or_default()) {
+        at += found;
+        if text[at] == b'|' {
+            return (Some(at), escaped);
+        }
+        escaped = true;
+        at += 2;
+    }
+    (None, escaped)
+}
+
+/// Undoes the escapes of a value: a backslash before itself or one of `special` goes; `\n` and `\r` are line ends
+/// in extensions. Any other is kept as written.
+fn unescape(writer: &mut EventWriter<'_>, value: &[u8], special: &[u8]) -> Span {
+    let from = writer.arena_start();
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        writer.arena_push(&rest[..at]);
+        let next = rest.get(at + 1).copied();
+        let taken: &[u8] = match next {
+            Some(b'\\') => b"\\",
+            Some(byte) if special.contains(&byte) => &rest[at + 1..at + 2],
+            Some(b'n') if special == b"=" => b"\n",
+            Some(b'r') if special == b"=" => b"\r",
+            Some(_) => &rest[at..at + 2],
+            None => &rest[at..],
+        };
+        writer.arena_push(taken);
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    writer.arena_push(rest);
+    writer.arena_end(from)
+}
+
+/// Longest key of an extension; the longest of the standard is `oldFileModificationTime`.
+const KEY_BYTES_MAX: usize = 64;
+
+fn is_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']')
+}
+
+/// The next `key=` at or after `at`: where the key begins and where its `=` stands.
+fn next_key(text: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let floor = at;
+    loop {
+        let equals = at + memchr::memchr(b'=', text.get(at..)?)?;
+        let len = text[floor..equals].iter().rev().take(KEY_BYTES_MAX + 1).take_while(|&&byte| is_key(byte)).count();
+        let key = equals - len;
+        let starts = key == 0 || matches!(text[key - 1], b' ' | b'\t' | b'|');
+        if (1..=KEY_BYTES_MAX).contains(&len) && starts && (key > floor || floor == 0 || text[floor - 1] == b' ') {
+            return Some((key, equals));
+        }
+        at = equals + 1;
+    }
+}
+
+fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) {
+    let text = text.trim_ascii();
+    let by_id = names::targets();
+    let before = writer.fields_len();
+    let Some(mut current) = next_key(text, 0) else {
+        if !text.is_empty() {
+            writer.defect(Defect::MessageMalformed);
+        }
+        return;
+    };
+    loop {
+        let (key_at, equals) = current;
+        let next = next_key(text, equals + 1);
+        let end = next.map_or(text.len(), |(key, _)| key);
+        let value = text[equals + 1..end].trim_ascii_end();
+        let escaped = memchr::memchr(b'\\', value).is_some();
+        let value = if escaped { unescape(writer, value, b"=") } else { writer.span_of(value) };
+        let key = &text[key_at..equals];
+        let name = names::full_name(key);
+        match context.dictionary.find(name) {
+            Some(ecs::MESSAGE) => writer.put_span(ecs::MESSAGE, value, Kind::Text, false),
+            // A key cannot speak for the schema.
+            Some(id) if id.index() >= ecs::COUNT => {
+                if writer.view().first_index(id).is_some_and(|at| at >= before) {
+                    writer.defect(Defect::DuplicateKey);
+                }
+                writer.put_span(id, value, Kind::Text, true);
+                if let Some(&Some((to, how))) = by_id.get(id.index()) {
+                    if !value.is_empty() {
+                        targets::put(writer, id, to, how, value);
+                    }
+                }
+            }
+            _ => {
+                let name = writer.span_of(name);
+                writer.put_unnamed(name, value, Kind::Text);
+            }
+        }
+        match next {
+            Some(next) => current = next,
+            None => return,
+        }
+    }
+}
+
+fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) {
+    let ids = ids();
+    writer.put_str(ecs::EVENT_KIND, "event");
+    for (from, to) in [
+        (ids.vendor, ecs::OBSERVER_VENDOR),
+        (ids.product, ecs::OBSERVER_PRODUCT),
+        (ids.device_version, ecs::OBSERVER_VERSION),
+        (ids.class_id, ecs::EVENT_CODE),
+        (ids.name, ecs::MESSAGE),
+    ] {
+        crate::products::fields::copy(writer, from, to);
+    }
+    // Elastic's reading of the severity words, which the standard gives as bands of 0 to 10.
+    let severity = match writer.first(ids.severity).unwrap_or_default() {
+        text if crate::number::parse_u64(text).is_some_and(|number| number <= 10) => {
+            crate::number::parse_i64(text).unwrap_or_default()
+        }
+        text if text.eq_ignore_ascii_case(b"low") => 0,
+        text if text.eq_ignore_ascii_case(b"medium") => 4,
+        text if text.eq_ignore_ascii_case(b"high") => 7,
+        text if text.eq_ignore_ascii_case(b"very-high") => 9,
+        _ => -1,
+    };
+    if severity >= 0 {
+        writer.put_i64(ecs::EVENT_SEVERITY, severity);
+    }
+    for (from, to) in [(ids.start, ecs::EVENT_START), (ids.end, ecs::EVENT_END)] {
+        if let Some(time_ns) = instant(writer, context, from) {
+            put_time(writer, to, time_ns);
+        }
+    }
+    for from in [ids.receipt, ids.end, ids.start] {
+        let Some(stamp) = writer.first(from) else { continue };
+        let epoch = parse_epoch(stamp);
+        if let Some((time_ns, precision)) = epoch {
+            writer.set_time(time_ns, precision);
+            break;
+        }
+        let Some(stamp) = read_stamp(stamp, context) else {
+            writer.defect(Defect::TimeUnreadable);
+            continue;
+        };
+        context.set_stamp(writer, &stamp);
+        break;
+    }
+    put_transport(writer, ids.transport);
+    match writer.first(ids.direction) {
+        Some(b"0") => writer.put_str(ecs::NETWORK_DIRECTION, "inbound"),
+        Some(b"1") => writer.put_str(ecs::NETWORK_DIRECTION, "outbound"),
+        _ => {}
+    }
+    if let Some((span, _)) = writer.first_span(ids.request) {
+        url::put(writer, span);
+    }
+    if let Some((span, _)) = writer.first_span(ids.file_path) {
+        put_path(writer, span, ecs::FILE_NAME, None, Some(ecs::FILE_EXTENSION));
+    }
+    put_hash(writer, ids.file_hash);
+    for (from, to) in [
+        (ecs::SOURCE_IP, ecs::RELATED_IP),
+        (ecs::DESTINATION_IP, ecs::RELATED_IP),
+        (ecs::SOURCE_NAT_IP, ecs::RELATED_IP),
+        (ecs::DESTINATION_NAT_IP, ecs::RELATED_IP),
+        (ecs::SOURCE_USER_NAME, ecs::RELATED_USER),
+        (ecs::DESTINATION_USER_NAME, ecs::RELATED_USER),
+        (ecs::SOURCE_DOMAIN, ecs::RELATED_HOSTS),
+        (ecs::DESTINATION_DOMAIN, ecs::RELATED_HOSTS),
+        (ecs::OBSERVER_HOSTNAME, ecs::RELATED_HOSTS),
+    ] {
+        relate(writer, from, to);
+    }
+}
+
+fn put_transport(writer: &mut EventWriter<'_>, from: FieldId) {
+    let Some((span, _)) = writer.first_span(from) else { return };
+    let transport = match writer.bytes(span) {
+        b"TCP" | b"tcp" | b"6" => "tcp",
+        b"UDP" | b"udp" | b"17" => "udp",
+        b"ICMP" | b"icmp" | b"1" => "icmp",
+        _ => "",
+    };
+    if transport.is_empty() {
+        writer.put_span(ecs::NETWORK_TRANSPORT, span, Kind::Text, false);
+    } else {
+        writer.put_str(ecs::NETWORK_TRANSPORT, transport);
+    }
+}
+
+/// A digest of a file, told by its length.
+fn put_hash(writer: &mut EventWriter<'_>, from: FieldId) {
+    let Some((span, _)) = writer.first_span(from) else { return };
+    let text = writer.bytes(span);
+    if !text.iter().all(u8::is_ascii_hexdigit) {
+        return;
+    }
+    let to = match text.len() {
+        32 => ecs::FILE_HASH_MD5,
+        40 => ecs::FILE_HASH_SHA1,
+        64 => ecs::FILE_HASH_SHA256,
+        128 => ecs::FILE_HASH_SHA512,
+        _ => return,
+    };
+    writer.put_span(to, span, Kind::Text, false);
+    relate_span(writer, span, ecs::RELATED_HASH);
+}
+
+fn instant(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId) -> Option<i64> {
+    let text = writer.first(id)?;
+    if let Some((time_ns, _)) = parse_epoch(text) {
+        return Some(time_ns);
+    }
+    let stamp = read_stamp(text, context)?;
+    context.resolve(writer, &stamp)
+}
+
+/// A stamp in one of the standard's forms: `MMM dd [yyyy] HH:mm:ss[.SSS] [zone]`, or ISO 8601.
+fn read_stamp(text: &[u8], context: &Context<'_>) -> Option<Stamp> {
+    if let Some((stamp, _)) = take_iso(text) {
+        return Some(stamp);
+    }
+    let month = month(text)?;
+    let (day, rest) = take_u64(text.get(3..)?.trim_ascii_start())?;
+    let rest = rest.strip_prefix(b" ")?;
+    let (year, rest) = match take_u64(rest) {
+        Some((year, after)) if after.first() == Some(&b' ') => (Some(year), &after[1..]),
+        _ => (None, rest),
+    };
+    let (hour, minute, second, rest) = take_clock(rest)?;
+    let (nano, precision, rest) = take_fraction(rest);
+    let offset_s = rest.strip_prefix(b" ").and_then(take_offset).map(|(offset, _)| offset);
+    let day = u32::try_from(day).ok()?;
+    let mut civil = Civil { year: i64::try_from(year.unwrap_or(2000)).ok()?, month, day, hour, minute, second, nano };
+    if year.is_none() && civil.is_valid() {
+        infer_year(&mut civil, offset_s.unwrap_or(0), context.reference_ns());
+    }
+    (civil.year <= 9999 && civil.is_valid()).then_some(Stamp { civil, offset_s, precision })
 }

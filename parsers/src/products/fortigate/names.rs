@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use crate::dictionary::FieldId;
 use crate::ecs;
-use crate::products::names::{id_of, vendor_names};
+use crate::products::names::vendor_names;
+use crate::products::targets::{Target, To, by_id};
 
 vendor_names! {
     date = "date";
@@ -33,6 +34,7 @@ vendor_names! {
     filename = "filename";
     tlsver = "tlsver";
     ipaddr = "ipaddr";
+    ip = "ip";
     @also
     "devname" "devid" "device_id" "vd" "logid" "log_id" "level" "pri" "eventtype" "msg" "srcip" "srcport" "srcintf"
     "srcintfrole" "src_int" "src" "src_port" "dstip" "dstport" "dstintf" "dstintfrole" "dst_int" "dst" "dst_port"
@@ -48,7 +50,7 @@ vendor_names! {
     "analyticscksum" "analyticssubmit" "from" "to" "subject" "sender" "recipient" "cc" "attachment" "qname" "qtype"
     "qtypeval" "qclass" "xid" "rcode" "remip" "remport" "locip" "locport" "outintf" "cookies" "xauthuser" "xauthgroup"
     "vpntunnel" "tunnelip" "tunnelid" "tunneltype" "dst_host" "stage" "role" "init" "mode" "reason" "error_num"
-    "adminprof" "sn" "cfgtid" "cfgpath" "cfgobj" "cfgattr" "ip" "name" "fctuid" "count" "interface" "authproto"
+    "adminprof" "sn" "cfgtid" "cfgpath" "cfgobj" "cfgattr" "name" "fctuid" "count" "interface" "authproto"
     "cpu" "mem" "totalsession" "disk" "bandwidth" "setuprate" "sni" "cipher" "scertcname" "scertissuer" "certhash"
     "kxproto" "kxcurve" "authalgo" "handshake" "forwardedfor" "eventsubtype" "eventid" "identifier" "radioband"
     "ap" "ssid" "stamac" "channel" "assigned" "mac" "lease" "dhcp_msg" "nextstat" "advpnsc" "srcregion" "dstregion"
@@ -57,26 +59,9 @@ vendor_names! {
     "ruleid" "rulename" "filtername" "filteridx" "filtertype" "ratemethod" "trueclntip" "hostname_dns" "keyword"
 }
 
-/// How a value goes to its schema name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum To {
-    /// As text, unless another key gave it before.
-    Text,
-    /// As one of several values.
-    Set,
-    /// If it is an address.
-    Ip,
-    /// If it is a port.
-    Port,
-    /// If it is a number.
-    Number,
-    /// As a hardware address.
-    Mac,
-}
-
 /// Names as Elastic's fortinet_fortigate integration maps them. Where
 /// several keys fill one name, the first in the record does.
-static TARGETS: &[(&str, FieldId, To)] = &[
+static TARGETS: &[Target] = &[
     ("logid", ecs::EVENT_CODE, To::Text),
     ("log_id", ecs::EVENT_CODE, To::Text),
     ("eventtype", ecs::EVENT_ACTION, To::Text),
@@ -158,16 +143,6 @@ static TARGETS: &[(&str, FieldId, To)] = &[
 /// The table by field id.
 #[inline]
 pub(super) fn targets() -> &'static [Option<(FieldId, To)>] {
-    static BY_ID: LazyLock<Vec<Option<(FieldId, To)>>> = LazyLock::new(|| {
-        let mut by_id = Vec::new();
-        for &(name, to, how) in TARGETS {
-            let at = id_of(name).index();
-            if by_id.len() <= at {
-                by_id.resize(at + 1, None);
-            }
-            by_id[at] = Some((to, how));
-        }
-        by_id
-    });
+    static BY_ID: LazyLock<Vec<Option<(FieldId, To)>>> = LazyLock::new(|| by_id(TARGETS));
     &BY_ID
 }
