@@ -156,6 +156,12 @@ fn conditions_that_can_be_undone_wait_for_the_watermark() {
     assert_eq!(more.iter().map(|f| (f.state, f.count)).collect::<Vec<_>>(), [(State::Open, 1)]);
     assert_eq!(spans(&finish(more, shard)).first(), Some(&(0, 0, 0, 1)));
 
+    // The watermark jumps past one hit and onto the next, which a twin then undoes.
+    let hits = [hit(5, 0, 1, 0), hit(10, 0, 1, 0), hit(20, 9, 1, 0), hit(10, 0, 1, 0), hit(21, 9, 1, 0)];
+    let (found, shard) = run(&count(Op::Lt, 2, 3), &hits);
+    let found: Vec<_> = finish(found, shard).into_iter().filter(|f| f.key == hits[0].key).collect();
+    assert_eq!(spans(&found), [(5, 5, 5, 1)]);
+
     assert_eq!(spans(&finals(&count(Op::Eq, 2, 10), &[0, 1, 2, 30, 31])), [(0, 1, 1, 2), (30, 31, 31, 2)]);
     let range = rule(Kind::EventCount, Condition::new(vec![(Op::Gte, 2), (Op::Lte, 3)]), 10);
     assert_eq!(spans(&finals(&range, &[0, 1, 2, 3, 4])), [(0, 1, 2, 3)]);
