@@ -264,19 +264,17 @@ pub fn parse_epoch(text: &[u8]) -> Option<(i64, TimePrecision)> {
 /// time; 29 February: the latest leap year that does.
 #[inline]
 pub fn infer_year(civil: &mut Civil, offset_s: i32, reference_ns: i64) {
-    let limit_s = (reference_ns.saturating_add(DAY_NS)).div_euclid(SECOND_NS);
-    let days = limit_s.saturating_add(i64::from(offset_s)).div_euclid(86_400);
-    // The year of the limit or the next, found by counting 365 days a year: the days
-    // that leap years add stay below a year over the whole 64-bit range of nanoseconds.
-    let mut year = 1971 + days.div_euclid(365) - i64::from(days >= 0);
-    // Two years too late at most, and eight between leap years around a century.
-    for _ in 0..11 {
-        civil.year = year;
-        let exists = civil.month != 2 || civil.day != 29 || is_leap(year);
-        if exists && civil.seconds() - i64::from(offset_s) <= limit_s {
-            return;
+    let limit_s = reference_ns.saturating_add(DAY_NS).div_euclid(SECOND_NS).saturating_add(i64::from(offset_s));
+    let (year, month, day) = civil_from_days(limit_s.div_euclid(86_400));
+    let of_day = limit_s.rem_euclid(86_400) as u32;
+    let second = civil.hour * 3600 + civil.minute * 60 + civil.second;
+    // Within a year, order by month, day and second is order in time.
+    civil.year = year - i64::from((civil.month, civil.day, second) > (month, day, of_day));
+    if civil.month == 2 && civil.day == 29 {
+        // Eight years lie between leap years around most centuries.
+        while !is_leap(civil.year) {
+            civil.year -= 1;
         }
-        year -= 1;
     }
 }
 
@@ -385,6 +383,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_year_inferred_is_the_latest_that_fits(
+            reference_s in 0i64..4_000_000_000,
+            day_of_leap_year in 0i64..366,
+            second in 0u32..86_400,
+            offset_s in -50_400i32..50_400,
+        ) {
+            let (_, month, day) = civil_from_days(days_from_civil(2000, 1, 1) + day_of_leap_year);
+            let mut civil =
+                Civil { year: 0, month, day, hour: second / 3600, minute: second / 60 % 60, second: second % 60, nano: 0 };
+            infer_year(&mut civil, offset_s, reference_s * SECOND_NS);
+            let limit_s = reference_s + 86_400;
+            let fits = |civil: &Civil| civil.is_valid() && civil.seconds() - i64::from(offset_s) <= limit_s;
+            prop_assert!(fits(&civil), "{:?}", civil);
+            for later in 1..=8 {
+                let next = Civil { year: civil.year + later, ..civil };
+                prop_assert!(!fits(&next), "{:?}", next);
+            }
+        }
+
         #[test]
         fn civil_round_trips(days in -200_000i64..200_000) {
             let (year, month, day) = civil_from_days(days);

@@ -148,15 +148,12 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
         writer.put_str(ecs::EVENT_CATEGORY, "network");
         return true;
     };
-    let matched = row.templates.iter().find_map(|template| template.matches(mark.text));
-    let verdict = match &matched {
-        Some(captures) => captures.write(writer),
-        None => {
-            if !row.templates.is_empty() {
-                writer.defect(Defect::MessageMalformed);
-            }
-            None
-        }
+    let mut captures = template::Captures::new();
+    let verdict = if row.templates.iter().any(|template| template.matches(mark.text, &mut captures)) {
+        captures.write(writer)
+    } else {
+        writer.defect(Defect::MessageMalformed);
+        None
     };
     row.meaning.write(writer, verdict);
     true

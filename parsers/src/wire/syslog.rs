@@ -470,6 +470,9 @@ fn set_tag<'a>(writer: &mut EventWriter<'a>, header: &mut Header<'a>, text: &'a 
 
 /// `user.info ` where the tag should be, as some collectors' templates write it.
 fn facility_word(text: &[u8]) -> Option<(usize, usize, &[u8])> {
+    if !text.first()?.is_ascii_lowercase() {
+        return None;
+    }
     // `authpriv.informational` is the longest.
     let (word, rest) = token(&text[..text.len().min(24)]).map(|(word, _)| (word, &text[word.len() + 1..]))?;
     let dot = word.iter().position(|&byte| byte == b'.')?;

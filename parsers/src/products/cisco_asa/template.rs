@@ -16,6 +16,9 @@ use super::ids;
 /// Most captures of one template; compilation asserts it.
 const CAPTURES_MAX: usize = 16;
 
+/// Most endpoints of one template; compilation asserts it.
+const ENDPOINTS_MAX: usize = 2;
+
 /// What a capture means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Capture {
@@ -91,12 +94,17 @@ impl Template {
         }
         let captures = steps.iter().filter(|step| matches!(step, Step::Capture(_))).count();
         assert!(captures <= CAPTURES_MAX, "more captures than CAPTURES_MAX in `{text}`");
+        let endpoints = steps.iter().filter(|step| {
+            matches!(step, Step::Capture(Capture::Endpoint(_) | Capture::AclEndpoint(_) | Capture::ColonEndpoint(_)))
+        });
+        assert!(endpoints.count() <= ENDPOINTS_MAX, "more endpoints than ENDPOINTS_MAX in `{text}`");
         Template(steps)
     }
 
-    /// The captures of `text`, if it is of this form. Nothing is written yet.
-    pub(super) fn matches<'t>(&self, text: &'t [u8]) -> Option<Captures<'t>> {
-        let mut captures = Captures { found: [Found::default(); CAPTURES_MAX], len: 0 };
+    /// Fills `captures` from `text`; whether it is of this form. Nothing is written yet.
+    pub(super) fn matches<'t>(&self, text: &'t [u8], captures: &mut Captures<'t>) -> bool {
+        captures.len = 0;
+        captures.ends = 0;
         let mut rest = text;
         let mut optional = false;
         let mut steps = self.0.iter().peekable();
@@ -105,7 +113,7 @@ impl Template {
                 Step::Optional => optional = true,
                 Step::Literal(literal) => match rest.strip_prefix(&**literal) {
                     Some(after) => rest = after,
-                    None => return optional.then_some(captures),
+                    None => return optional,
                 },
                 Step::Capture(capture) => {
                     let taken = match capture {
@@ -114,13 +122,17 @@ impl Template {
                         Capture::ColonEndpoint(_) => endpoint::take_colon(rest),
                         _ => None,
                     };
-                    let (value, endpoint, after) = match taken {
-                        Some((endpoint, after)) => (&rest[..rest.len() - after.len()], endpoint, after),
+                    let (value, after) = match taken {
+                        Some((endpoint, after)) => {
+                            captures.endpoints[captures.ends] = endpoint;
+                            captures.ends += 1;
+                            (&rest[..rest.len() - after.len()], after)
+                        }
                         None => {
                             let len = match steps.peek() {
                                 Some(Step::Literal(literal)) => match find(rest, literal) {
                                     Some(len) => len,
-                                    None => return optional.then_some(captures),
+                                    None => return optional,
                                 },
                                 // The optional tail begins with its literal, or there is none.
                                 Some(Step::Optional) => match self.literal_after_optional(capture) {
@@ -129,16 +141,17 @@ impl Template {
                                 },
                                 _ => rest.len(),
                             };
-                            (&rest[..len], Endpoint::default(), &rest[len..])
+                            (&rest[..len], &rest[len..])
                         }
                     };
+                    let endpoint = if taken.is_some() { captures.ends } else { 0 };
                     captures.found[captures.len] = Found { capture: *capture, value, endpoint };
                     captures.len += 1;
                     rest = after;
                 }
             }
         }
-        Some(captures)
+        true
     }
 
     fn literal_after_optional(&self, capture: &Capture) -> Option<&[u8]> {
@@ -203,19 +216,27 @@ fn capture_of(name: &str) -> Capture {
 struct Found<'t> {
     capture: Capture,
     value: &'t [u8],
-    endpoint: Endpoint<'t>,
-}
-
-impl Default for Found<'_> {
-    fn default() -> Self {
-        Found { capture: Capture::Ignored, value: b"", endpoint: Endpoint::default() }
-    }
+    /// One more than its place among the endpoints; 0 = none was read.
+    endpoint: usize,
 }
 
 /// What a text held.
 pub(super) struct Captures<'t> {
     found: [Found<'t>; CAPTURES_MAX],
     len: usize,
+    endpoints: [Endpoint<'t>; ENDPOINTS_MAX],
+    ends: usize,
+}
+
+impl Captures<'_> {
+    pub(super) fn new() -> Self {
+        Captures {
+            found: [Found { capture: Capture::Ignored, value: b"", endpoint: 0 }; CAPTURES_MAX],
+            len: 0,
+            endpoints: [Endpoint::default(); ENDPOINTS_MAX],
+            ends: 0,
+        }
+    }
 }
 
 impl Captures<'_> {
@@ -224,9 +245,11 @@ impl Captures<'_> {
         let found = &self.found[..self.len];
         let outbound = found.iter().any(|one| one.capture == Capture::Direction && one.value == b"outbound");
         let mut verdict = None;
-        for Found { capture, value, endpoint } in found {
+        for &Found { capture, value, endpoint } in found {
             let value = value.trim_ascii();
-            match *capture {
+            let none = Endpoint::default();
+            let endpoint = endpoint.checked_sub(1).map_or(&none, |at| &self.endpoints[at]);
+            match capture {
                 Capture::Ignored => {}
                 Capture::Endpoint(role) => {
                     let side = match role {
