@@ -300,8 +300,8 @@ pub fn write_rfc3339(time_ns: i64, out: &mut [u8; 32]) -> usize {
     digits(&mut out[17..19], of_day % 60);
     let (count, fraction) = match nano {
         0 => return 20,
-        _ if nano % 1_000_000 == 0 => (3, nano / 1_000_000),
-        _ if nano % 1000 == 0 => (6, nano / 1000),
+        _ if nano.is_multiple_of(1_000_000) => (3, nano / 1_000_000),
+        _ if nano.is_multiple_of(1000) => (6, nano / 1000),
         _ => (9, nano),
     };
     out[19] = b'.';

@@ -512,7 +512,10 @@ fn take_value<'t>(writer: &mut EventWriter<'_>, key: &[u8], text: &'t [u8]) -> (
 
 /// Hexadecimal of untrusted text: upper case, whole bytes, and of a text that needed it.
 fn decode_hex(writer: &mut EventWriter<'_>, value: &[u8], always: bool) -> Option<Span> {
-    if value.len() < 4 || value.len() % 2 != 0 || !value.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
+    if value.len() < 4
+        || !value.len().is_multiple_of(2)
+        || !value.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+    {
         return None;
     }
     let byte_at = |at: usize| {
@@ -564,18 +567,19 @@ fn put_address(writer: &mut EventWriter<'_>, address: FieldId, ip_id: FieldId, v
 
 fn put_address_span(writer: &mut EventWriter<'_>, address: FieldId, ip_id: FieldId, span: Span, ip: std::net::IpAddr) {
     writer.put_span(address, span, Kind::Text, false);
-    match ip_id {
-        ecs::SOURCE_IP => writer.core().source_ip = Some(ip),
-        _ => writer.core().destination_ip = Some(ip),
-    }
-    let (span, kind) = if ip.is_ipv4() {
-        (span, Kind::Text)
+    // An IPv6 address is written anew in its canonical form; IPv4 text is canonical as it stands.
+    if ip.is_ipv4() {
+        match ip_id {
+            ecs::SOURCE_IP => writer.core().source_ip = Some(ip),
+            _ => writer.core().destination_ip = Some(ip),
+        }
+        writer.put_span(ip_id, span, Kind::Text, false);
     } else {
-        let text = ip.to_string();
-        (writer.span_of(text.as_bytes()), Kind::Text)
-    };
-    writer.put_span(ip_id, span, kind, false);
-    writer.put_span(ecs::RELATED_IP, span, kind, false);
+        writer.put_addr(ip_id, ip, b":");
+    }
+    if let Some((span, kind)) = writer.first_span(ip_id) {
+        writer.put_span(ecs::RELATED_IP, span, kind, false);
+    }
 }
 
 /// `struct sockaddr` in hexadecimal: the peer of a connect or sendto (x86 and ARM write the
@@ -600,9 +604,11 @@ fn put_socket(writer: &mut EventWriter<'_>, value: &[u8]) {
         },
         _ => return,
     };
-    let text = ip.to_string();
-    let span = writer.span_of(text.as_bytes());
-    put_address_span(writer, ecs::DESTINATION_ADDRESS, ecs::DESTINATION_IP, span, ip);
+    writer.put_addr(ecs::DESTINATION_IP, ip, b":");
+    if let Some((span, kind)) = writer.first_span(ecs::DESTINATION_IP) {
+        writer.put_span(ecs::DESTINATION_ADDRESS, span, kind, false);
+        writer.put_span(ecs::RELATED_IP, span, kind, false);
+    }
     let port = u16::from_be_bytes([high, low]);
     writer.core().destination_port = Some(port);
     writer.put_i64(ecs::DESTINATION_PORT, i64::from(port));

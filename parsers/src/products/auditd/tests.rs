@@ -73,7 +73,7 @@ fn selinux_and_sockets() {
     check(
         "type=SOCKADDR msg=audit(1767261600.125:77): saddr=020001BBCB0071090000000000000000",
         "destination.*",
-        "destination.address=203.0.113.9; destination.ip=203.0.113.9; destination.port=443",
+        "destination.ip=203.0.113.9; destination.address=203.0.113.9; destination.port=443",
     );
 }
 

@@ -81,7 +81,7 @@ impl Template {
         while !rest.is_empty() {
             let at = rest.find(['{', '~']).unwrap_or(rest.len());
             if at > 0 {
-                steps.push(Step::Literal(rest[..at].as_bytes().into()));
+                steps.push(Step::Literal(rest.as_bytes()[..at].into()));
                 rest = &rest[at..];
             } else if let Some(after) = rest.strip_prefix('~') {
                 steps.push(Step::Optional);
@@ -273,7 +273,7 @@ impl Captures<'_> {
                     verdict = Some(if matches!(value, b"denied" | b"deny") { "denied" } else { "allowed" });
                 }
                 Capture::Interface => {
-                    writer.put(ecs::OBSERVER_INGRESS_INTERFACE_NAME, value.strip_suffix(b".").unwrap_or(value))
+                    writer.put(ecs::OBSERVER_INGRESS_INTERFACE_NAME, value.strip_suffix(b".").unwrap_or(value));
                 }
                 Capture::Duration => put_duration(writer, value),
                 Capture::Bytes => writer.put(ecs::NETWORK_BYTES, value),
