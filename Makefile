@@ -22,7 +22,7 @@ build: setup ## build the release binary
 	$(CARGO) build --release --locked -p noroshi
 
 demo: build ## build, start, feed a bundled scenario over real sockets, show the alerts
-	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen
+	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen --bin ansi-svg
 	scripts/demo
 
 test: check doc fuzz bench-gate unit ## everything that .ci/run holds us to
@@ -51,7 +51,7 @@ bench-gate: setup ## the ratios of benches/targets.toml, in a short form with a 
 	scripts/bench gate
 
 screenshot: build ## the picture in the README, made from the demo's own output
-	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen
+	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen --bin ansi-svg
 	scripts/demo --svg docs/demo.svg
 
 clean:

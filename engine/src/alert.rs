@@ -1,8 +1,8 @@
 //! What an analyst works on, as one JSON object.
 //!
 //! Everything but `noroshi.provenance` is canonical: a function of the events and the
-//! detection, whatever the order of arrival. Emission time, sequence numbers and the place of a record
-//! in a socket's stream are provenance.
+//! detection, whatever the order of arrival. Emission time, sequence numbers, the place of a record in a
+//! socket's stream and the open alerts that were told before are provenance.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Alert {
     body: Map<String, Value>,
     /// Where the members' records stood in their streams, for `noroshi.provenance`.
     offsets: Vec<u64>,
+    /// Open ids that it replaces. Which opens were told depends on the order of arrival: provenance.
+    supersedes: Vec<String>,
 }
 
 /// What is true of this emission only.
@@ -77,6 +79,9 @@ impl Alert {
                 "lossy": provenance.lossy,
                 "updates": self.updates,
             });
+            if !self.supersedes.is_empty() {
+                told["supersedes"] = self.supersedes.clone().into();
+            }
             if self.offsets.iter().any(|&offset| offset != 0) {
                 told["offsets"] = self.offsets.clone().into();
             }
@@ -202,6 +207,7 @@ struct Builder<'a> {
     body: Map<String, Value>,
     noroshi: Map<String, Value>,
     offsets: Vec<u64>,
+    supersedes: Vec<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -218,6 +224,7 @@ impl<'a> Builder<'a> {
             body: Map::new(),
             noroshi: Map::new(),
             offsets: Vec::new(),
+            supersedes: Vec::new(),
         }
     }
 
@@ -314,7 +321,6 @@ impl<'a> Builder<'a> {
         let mut noroshi = Map::new();
         noroshi.insert("id".into(), hex(&self.id).into());
         noroshi.insert("state".into(), state.into());
-        noroshi.insert("supersedes".into(), json!([]));
         noroshi.insert("count".into(), count.into());
         noroshi.extend(self.noroshi);
         let shown = self.body.get("evidence").and_then(Value::as_array).map_or(0, Vec::len) as u64;
@@ -340,6 +346,7 @@ impl<'a> Builder<'a> {
             received_from_ns: if self.received_from_ns == i64::MAX { 0 } else { self.received_from_ns },
             body,
             offsets: self.offsets,
+            supersedes: self.supersedes,
         }
     }
 }

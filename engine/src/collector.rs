@@ -3,17 +3,20 @@
 //! Outcomes of workers are taken in the order of reading. A followed file's checkpoint is committed only over
 //! records whose batch is worked off by every shard, whose unparsed records are in the spool, whose
 //! alerts every sink has settled, and behind which no window reaches: hits after
-//! [`RuleCheckpoint::complete_after_ns`] must be read again after a crash.
+//! [`RuleCheckpoint::complete_after_ns`] must be read again after a crash. What is to be committed is
+//! therefore one standing: what all shards said at one moment of theirs, saved only when the alerts they had
+//! told by then are out.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use noroshi_correlate::{Refusal, Refused, RuleCheckpoint, RuleCounters};
-use noroshi_input::{Batch, CheckpointStore, FileCheckpoint, Origin, RecordRef};
+use noroshi_input::files::{Files, directory_of};
+use noroshi_input::{Batch, CheckpointStore, FileCheckpoint, FileIdentity, Origin, RecordRef};
 use tracing::{debug, error, warn};
 
 use crate::alert::{Alert, Provenance};
@@ -35,6 +38,10 @@ const POSITIONS_MAX: usize = 4096;
 /// Late and future hits told in the log each second; all are counted.
 const REFUSED_TOLD_MAX: usize = 5;
 
+/// Ids of final alerts remembered, so that records which are equal in every byte and nanosecond make one alert.
+/// Repeats come close together (a relay that sends twice): a few seconds of alerts even in a flood.
+const RECENT_ALERTS_MAX: usize = 1 << 16;
+
 /// Figures that only the collector knows, for metrics.
 #[derive(Debug, Default)]
 pub(crate) struct CollectorCounters {
@@ -44,6 +51,8 @@ pub(crate) struct CollectorCounters {
     pub(crate) future: AtomicU64,
     /// Hits without a group key, or beyond the keys of one hit.
     pub(crate) keyless: AtomicU64,
+    /// Final alerts that repeated one told before.
+    pub(crate) repeated: AtomicU64,
     /// Batches done.
     pub(crate) batches: AtomicU64,
     /// Sums of the shards' counters, by correlation.
@@ -66,10 +75,10 @@ pub(crate) struct Outputs {
 /// One place of a file that may become its checkpoint.
 struct Position {
     sequence: u64,
-    /// The sinks' number after the alerts of its batch.
-    alerts: u64,
     /// Records handed to the spool up to here.
     spooled: u64,
+    /// Which content the offset is of: a file that was cut back keeps its name and inode.
+    identity: FileIdentity,
     offset: u64,
     line: u64,
     /// Greatest event time of any record before it.
@@ -80,44 +89,74 @@ struct File {
     checkpoint: FileCheckpoint,
     positions: VecDeque<Position>,
     max_event_time_ns: i64,
+    /// It is read no more; forgotten once everything of it is committed.
+    gone: bool,
+}
+
+/// What one shard said of its correlations, all of one moment.
+struct Standing {
+    /// Messages worked off at that moment.
+    worked_off: u64,
+    rules: Vec<RuleCheckpoint>,
+    /// The least `complete_after_ns` of the rules that any source has fed. The others have no state, so
+    /// nothing has to be read again for them.
+    complete_after_ns: i64,
+}
+
+/// A commit that waits for the outputs.
+struct Candidate {
+    /// The sinks' number when it was made: its correlations had told no alert beyond.
+    alerts: u64,
+    resume: Vec<RuleCheckpoint>,
+    files: Vec<FileCheckpoint>,
 }
 
 pub(crate) struct Collector {
     outputs: Outputs,
     next: u64,
     waiting: BTreeMap<u64, BatchDone>,
-    /// By shard: messages worked off.
-    worked_off: Vec<u64>,
     rule_counters: Vec<Vec<RuleCounters>>,
-    rule_checkpoints: Vec<Vec<RuleCheckpoint>>,
-    files: HashMap<(PathBuf, u64, u64), File>,
+    /// By shard; `None` until it has told.
+    standings: Vec<Option<Standing>>,
+    /// By device and inode.
+    files: BTreeMap<(u64, u64), File>,
     alerts_sequence: u64,
     sinks_sequence: u64,
     spooled: u64,
+    candidate: Option<Candidate>,
     committed: Vec<FileCheckpoint>,
+    recent: HashSet<[u8; 16]>,
+    recent_order: VecDeque<[u8; 16]>,
     refused_told: usize,
 }
 
 impl Collector {
-    pub(crate) fn new(outputs: Outputs, shards: usize) -> Self {
+    /// A collector that keeps the checkpoints of the run before, `known`, until their files are read on.
+    pub(crate) fn new(outputs: Outputs, shards: usize, known: Vec<FileCheckpoint>) -> Self {
+        let file = |checkpoint: FileCheckpoint| {
+            let key = (checkpoint.identity.dev, checkpoint.identity.ino);
+            (key, File { checkpoint, positions: VecDeque::new(), max_event_time_ns: i64::MIN, gone: false })
+        };
         Collector {
             outputs,
             next: 0,
             waiting: BTreeMap::new(),
-            worked_off: vec![0; shards.max(1)],
             rule_counters: vec![Vec::new(); shards.max(1)],
-            rule_checkpoints: vec![Vec::new(); shards.max(1)],
-            files: HashMap::new(),
+            standings: (0..shards.max(1)).map(|_| None).collect(),
+            files: known.into_iter().map(file).collect(),
             alerts_sequence: 0,
             sinks_sequence: 0,
             spooled: 0,
+            candidate: None,
             committed: Vec::new(),
+            recent: HashSet::new(),
+            recent_order: VecDeque::new(),
             refused_told: 0,
         }
     }
 
-    /// Takes outcomes until the pipeline ends.
-    pub(crate) fn run(mut self, outcomes: &Receiver<Outcome>) {
+    /// Takes outcomes until the pipeline ends; then [`Collector::finish`] is due.
+    pub(crate) fn run(mut self, outcomes: &Receiver<Outcome>) -> Self {
         let mut ticked = Instant::now();
         loop {
             match outcomes.recv_timeout(TICK) {
@@ -130,10 +169,14 @@ impl Collector {
                 self.tick();
             }
         }
-        self.tick();
+        self
     }
 
     /// After the sinks and the spool are settled: the last checkpoint.
+    pub(crate) fn finish(mut self) {
+        self.tick();
+    }
+
     fn tick(&mut self) {
         self.outputs.ledger.tick((self.outputs.clock)());
         if self.refused_told > REFUSED_TOLD_MAX {
@@ -153,16 +196,16 @@ impl Collector {
                 }
             }
             Outcome::Shard { shard, worked_off, alerts, refused, counters, checkpoint } => {
-                self.worked_off[shard] = worked_off;
                 self.send(alerts);
                 self.refused(&refused);
-                if let Some(counters) = counters {
-                    self.rule_counters[shard] = counters;
-                    *self.outputs.counters.rules.lock().expect("no holder panics") = sum(&self.rule_counters);
+                let Some(counters) = counters else { return };
+                if let Some(rules) = checkpoint {
+                    let fed = rules.iter().zip(&counters).filter(|(_, counters)| counters.watermark_ns != i64::MIN);
+                    let complete_after_ns = fed.map(|(rule, _)| rule.complete_after_ns).min().unwrap_or(i64::MAX);
+                    self.standings[shard] = Some(Standing { worked_off, rules, complete_after_ns });
                 }
-                if let Some(checkpoint) = checkpoint {
-                    self.rule_checkpoints[shard] = checkpoint;
-                }
+                self.rule_counters[shard] = counters;
+                *self.outputs.counters.rules.lock().expect("no holder panics") = sum(&self.rule_counters);
             }
         }
     }
@@ -201,17 +244,19 @@ impl Collector {
         input.hits(done.hits);
         self.send(done.alerts);
         for gone in done.batch.gone() {
-            self.files.retain(|(_, dev, ino), _| (*dev, *ino) != (gone.dev, gone.ino));
+            if let Some(file) = self.files.get_mut(&(gone.dev, gone.ino)) {
+                file.gone = true;
+            }
         }
         for checkpoint in done.batch.checkpoints() {
             let (identity, offset, line) = (checkpoint.identity, checkpoint.offset, checkpoint.line);
-            let key = (checkpoint.path.clone(), identity.dev, identity.ino);
-            let file = self.files.entry(key).or_insert_with(|| File {
+            let file = self.files.entry((identity.dev, identity.ino)).or_insert_with(|| File {
                 checkpoint: begin_of(&done.batch, &checkpoint),
                 positions: VecDeque::new(),
                 max_event_time_ns: i64::MIN,
+                gone: false,
             });
-            file.checkpoint.identity = identity;
+            file.checkpoint.path = checkpoint.path;
             file.max_event_time_ns = file.max_event_time_ns.max(done.max_event_time_ns);
             if file.positions.len() >= POSITIONS_MAX {
                 let mut keep = false;
@@ -222,8 +267,8 @@ impl Collector {
             }
             file.positions.push_back(Position {
                 sequence: done.sequence,
-                alerts: self.sinks_sequence,
                 spooled: self.spooled,
+                identity,
                 offset,
                 line,
                 max_event_time_ns: file.max_event_time_ns,
@@ -231,7 +276,26 @@ impl Collector {
         }
     }
 
-    fn send(&mut self, alerts: Vec<Alert>) {
+    /// Whether a final alert is told for the first time, as far as is remembered.
+    fn is_first(&mut self, alert: &Alert) -> bool {
+        if !alert.is_final {
+            return true;
+        }
+        if !self.recent.insert(alert.id) {
+            self.outputs.counters.repeated.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        self.recent_order.push_back(alert.id);
+        if self.recent_order.len() > RECENT_ALERTS_MAX
+            && let Some(oldest) = self.recent_order.pop_front()
+        {
+            self.recent.remove(&oldest);
+        }
+        true
+    }
+
+    fn send(&mut self, mut alerts: Vec<Alert>) {
+        alerts.retain(|alert| self.is_first(alert));
         if alerts.is_empty() {
             return;
         }
@@ -277,47 +341,75 @@ impl Collector {
 
     /// Commits what may be committed of each file.
     fn commit(&mut self) {
+        // What waited for the outputs first, then what came to be since.
+        for _ in 0..2 {
+            if self.candidate.is_none() {
+                self.candidate = self.candidate();
+            }
+            let Some(candidate) = &self.candidate else { return };
+            if candidate.alerts > self.outputs.sinks.settled() {
+                return;
+            }
+            if candidate.files != self.committed {
+                // What the rules had told comes first: a crash between the two repeats, and repeats are dropped by
+                // (id, state).
+                let Outputs { resume, checkpoints, .. } = &self.outputs;
+                let saved = resume.save(&candidate.resume).and_then(|()| checkpoints.save(&candidate.files));
+                if let Err(cause) = saved {
+                    error!(
+                        path = %checkpoints.path().display(),
+                        "cannot save checkpoints: {cause}; free space or mend the disk: until then a restart reads more again"
+                    );
+                    return;
+                }
+            }
+            self.committed = self.candidate.take().map(|candidate| candidate.files).unwrap_or_default();
+        }
+    }
+
+    /// How far every file may be committed, as far as shards and spool are concerned; `None` while a shard has
+    /// not told, or no file was read.
+    fn candidate(&mut self) -> Option<Candidate> {
+        let standings: Vec<&Standing> = self.standings.iter().map(Option::as_ref).collect::<Option<_>>()?;
         if self.files.is_empty() {
-            return;
+            return None;
         }
-        // A shard that has rules and told no checkpoint yet holds everything back.
-        let rules = self.rule_counters.iter().map(Vec::len).max().unwrap_or(0);
-        if self.rule_checkpoints.iter().any(|checkpoints| checkpoints.len() < rules) {
-            return;
-        }
-        let resume = least(&self.rule_checkpoints);
-        let complete_after_ns = resume.iter().map(|checkpoint| checkpoint.complete_after_ns).min().unwrap_or(i64::MAX);
-        let worked_off = self.worked_off.iter().copied().min().unwrap_or(0);
-        let settled = self.outputs.sinks.settled();
+        let worked_off = standings.iter().map(|standing| standing.worked_off).min().unwrap_or(0);
+        let complete_after_ns = standings.iter().map(|standing| standing.complete_after_ns).min().unwrap_or(i64::MAX);
+        let resume = least(&standings);
         let spooled = self.outputs.spool.settled();
         for file in self.files.values_mut() {
             while let Some(position) = file.positions.front() {
                 let passed = position.sequence < worked_off
-                    && position.alerts <= settled
                     && position.spooled <= spooled
                     && position.max_event_time_ns <= complete_after_ns;
                 if !passed {
                     break;
                 }
+                file.checkpoint.identity = position.identity;
                 file.checkpoint.offset = position.offset;
                 file.checkpoint.line = position.line;
                 file.positions.pop_front();
             }
         }
-        let checkpoints: Vec<_> = self.files.values().map(|file| file.checkpoint.clone()).collect();
-        if checkpoints == self.committed {
-            return;
-        }
-        // What the rules had told comes first: a crash between the two repeats, and repeats are dropped by (id, state).
-        let saved = self.outputs.resume.save(&resume).and_then(|()| self.outputs.checkpoints.save(&checkpoints));
-        match saved {
-            Ok(()) => self.committed = checkpoints,
-            Err(cause) => error!(
-                path = %self.outputs.checkpoints.path().display(),
-                "cannot save checkpoints: {cause}; free space or mend the disk: until then a restart reads more again"
-            ),
-        }
+        let files = self.files.values().map(|file| file.checkpoint.clone()).collect();
+        // Hits of a file that is gone may still stand in open windows; it may be there under another name.
+        self.files.retain(|_, file| !(file.gone && file.positions.is_empty()));
+        Some(Candidate { alerts: self.sinks_sequence, resume, files })
     }
+}
+
+/// Of the checkpoints that were loaded those whose file is still in its directory, under whatever name.
+pub(crate) fn still_there(files: &dyn Files, checkpoints: &[FileCheckpoint]) -> Vec<FileCheckpoint> {
+    let is_there = |checkpoint: &&FileCheckpoint| {
+        let same = |path: &Path| {
+            let identity = &checkpoint.identity;
+            files.metadata(path).is_ok_and(|there| (there.dev, there.ino) == (identity.dev, identity.ino))
+        };
+        same(&checkpoint.path)
+            || files.list(directory_of(&checkpoint.path)).is_ok_and(|paths| paths.iter().any(|path| same(path)))
+    };
+    checkpoints.iter().filter(is_there).cloned().collect()
 }
 
 /// The checkpoint of a file that was not seen before: before its first record of the batch, as nothing of it is
@@ -355,12 +447,15 @@ fn sum(shards: &[Vec<RuleCounters>]) -> Vec<RuleCounters> {
 }
 
 /// Of several shards the least of both numbers, by rule.
-fn least(shards: &[Vec<RuleCheckpoint>]) -> Vec<RuleCheckpoint> {
-    let mut least = shards.first().cloned().unwrap_or_default();
-    for checkpoint in shards.iter().skip(1).flatten() {
-        if let Some(known) = least.iter_mut().find(|known| known.definition_digest == checkpoint.definition_digest) {
-            known.settled_ns = known.settled_ns.min(checkpoint.settled_ns);
-            known.complete_after_ns = known.complete_after_ns.min(checkpoint.complete_after_ns);
+fn least(shards: &[&Standing]) -> Vec<RuleCheckpoint> {
+    let mut least: Vec<RuleCheckpoint> = Vec::new();
+    for checkpoint in shards.iter().flat_map(|standing| &standing.rules) {
+        match least.iter_mut().find(|known| known.definition_digest == checkpoint.definition_digest) {
+            Some(known) => {
+                known.settled_ns = known.settled_ns.min(checkpoint.settled_ns);
+                known.complete_after_ns = known.complete_after_ns.min(checkpoint.complete_after_ns);
+            }
+            None => least.push(*checkpoint),
         }
     }
     least

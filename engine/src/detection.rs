@@ -121,6 +121,12 @@ impl Detection {
         let rule_options = Options { ignore_logsource: options.ignore_logsource, ..Options::default() };
         let loaded = RuleSet::load(rule_files, &mut dictionary, &rule_options);
         diagnostics.extend(loaded.diagnostics);
+        for rule in loaded.rules.correlations().iter().filter(|rule| rule.lateness_ns.is_some()) {
+            let message = "`noroshi.lateness` of a rule is not run yet; the sources' own lateness applies";
+            let place = Place { line: rule.line, column: 1 };
+            let help = "declare lateness_s on the inputs that feed it, and remove the key";
+            diagnostics.push(Diagnostic::error(&rule.file, place, message).help(help).rule(&rule.id));
+        }
         let (indicators, found) = Indicators::load(indicator_files);
         diagnostics.extend(found);
         let detection = Self::new(dictionary, loaded.rules, indicators, options);

@@ -89,7 +89,7 @@ pub struct Evidence {
     pub product: ProductId,
     /// Values of [`ENTITY_FIELDS`].
     pub entities: Box<[(FieldId, Box<str>)]>,
-    /// SHA-256 of the content, cut to 16 bytes: the raw record and, for files, its place. Not the place
+    /// SHA-256 of the content, cut to 16 bytes: the raw record and, for files and standard input, its place; for sockets, the input and the sender. Not the place
     /// in a socket's stream: that depends on how the records travelled.
     pub digest: [u8; 16],
 }
@@ -102,12 +102,17 @@ impl Evidence {
         let mut sha = Sha256::new();
         sha.update((raw.len() as u64).to_le_bytes());
         sha.update(raw);
-        if let Origin::File { path, .. } = &*origin {
-            sha.update(path.as_os_str().as_encoded_bytes());
+        match &*origin {
+            Origin::File { path, .. } => sha.update(path.as_os_str().as_encoded_bytes()),
+            Origin::Stdin => sha.update(b"-"),
+            Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
+                sha.update(input.as_bytes());
+                sha.update(peer.ip().to_string());
+            }
+        }
+        if matches!(&*origin, Origin::File { .. } | Origin::Stdin) {
             sha.update(record.line.to_le_bytes());
             sha.update(record.offset.to_le_bytes());
-        } else {
-            sha.update(input.as_bytes());
         }
         let mut entities = Vec::new();
         for &id in ENTITY_FIELDS {

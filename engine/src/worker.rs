@@ -2,6 +2,7 @@
 //!
 //! Owns its scratch; a record that hits nothing allocates nothing.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use noroshi_correlate::{Hit, ShardMessage, shard_of};
@@ -92,6 +93,11 @@ impl Examiner {
         let view = self.event.view(record);
         self.detection.rules.evaluate(&view, &mut self.scratch, &mut self.hits);
         self.detection.indicators.lookup(&view, &mut self.indicator_hits);
+        if self.indicator_hits.len() > 1 {
+            // An address stands in several fields of one event; the indicator is met once.
+            self.indicator_hits.sort_by_key(|hit| hit.indicator);
+            self.indicator_hits.dedup_by_key(|hit| hit.indicator);
+        }
     }
 
     /// The event of the last record.
@@ -136,8 +142,6 @@ impl Worker {
     pub(crate) fn work(&mut self, task: Task) -> (Vec<ShardTask>, BatchDone) {
         let Task { sequence, batch, detection, fresh } = task;
         self.examiner.switch(&detection);
-        let at = usize::from(batch.input).min(self.inputs.len() - 1);
-        let settings = self.inputs[at].clone();
         let mut hits: Vec<Vec<Hit<Shared>>> = (0..self.shards).map(|_| Vec::new()).collect();
         let mut done = BatchDone {
             sequence,
@@ -150,64 +154,26 @@ impl Worker {
             batch: Batch::default(),
         };
         for record in &batch.records {
-            let bytes = batch.record(record);
             if record.flags.contains(RecordFlags::PART) && record.part > 0 {
                 // Only the first part is decoded; the others are kept raw beside it.
-                let mut defects = Defects::default();
-                defects.add(Defect::Oversize);
-                done.unparsed.push(Unparsed { record: *record, defects });
+                done.keep(record, Defects::of(Defect::Oversize));
                 continue;
             }
-            let examiner = &mut self.examiner;
-            examiner.examine(bytes, record.receive_time_ns, &settings);
-            let view = examiner.event.view(bytes);
-            if is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART) {
-                done.parsed += 1;
-            } else {
-                done.unparsed.push(Unparsed { record: *record, defects: view.defects() });
-            }
-            let (source, future) =
-                self.tracker.note(&self.registry, view, batch.input, batch.origin(record), &settings.declared);
-            if !future {
-                done.max_event_time_ns = done.max_event_time_ns.max(view.core().time_ns);
-            }
-            if examiner.hits.is_empty() && examiner.indicator_hits.is_empty() {
-                continue;
-            }
-            done.hits += (examiner.hits.len() + examiner.indicator_hits.len()) as u64;
-            let evidence = Arc::new(Evidence::of(view, &batch, record, &settings.name));
-            for &rule in &examiner.hits {
-                if detection.rules.rule(rule).alerts {
-                    done.alerts.push(Alert::of_rule(&detection, rule, detection.explain(rule, &view), &evidence));
-                }
-                for &(correlation, position) in detection.referring(rule) {
-                    done.keyless += detection.keys(correlation, position, &view, &mut self.keys);
-                    for key in &self.keys.keys {
-                        let shard = shard_of(key.partition(), self.shards);
-                        for &value in &self.keys.digests {
-                            hits[shard].push(Hit {
-                                rule: correlation,
-                                source,
-                                time_ns: evidence.time_ns,
-                                future,
-                                key: key.clone(),
-                                value,
-                                digest: evidence.digest,
-                                evidence: Shared(Arc::clone(&evidence)),
-                            });
-                        }
-                    }
-                }
-            }
-            for hit in &examiner.indicator_hits {
-                let field = detection.dictionary.name(hit.field);
-                let value = view.first(hit.field).unwrap_or_default();
-                done.alerts.push(Alert::of_indicator(&detection, hit.indicator, field, value, &evidence));
+            // A fault of ours costs one record its events, never the engine: the record is kept raw, its
+            // neighbours are unharmed, and the shards still get their message.
+            let worked = catch_unwind(AssertUnwindSafe(|| self.record(&batch, record, &mut hits, &mut done)));
+            if worked.is_err() {
+                tracing::error!(
+                    input = batch.input,
+                    offset = record.offset,
+                    "a fault while working on a record; it is kept raw"
+                );
+                self.examiner = Examiner::new(Arc::clone(&detection));
+                done.keep(record, Defects::of(Defect::WorkFailed));
             }
         }
         let inputs = &self.inputs;
-        let sources =
-            self.tracker.advances(|input| -> Declared { inputs[usize::from(input).min(inputs.len() - 1)].declared });
+        let sources = self.tracker.advances(|input| -> Declared { settings_of(inputs, input).declared });
         let receive_time_ns = batch.receive_time_ns;
         let messages = hits
             .into_iter()
@@ -224,5 +190,66 @@ impl Worker {
             .collect();
         done.batch = batch;
         (messages, done)
+    }
+
+    fn record(&mut self, batch: &Batch, record: &RecordRef, hits: &mut [Vec<Hit<Shared>>], done: &mut BatchDone) {
+        let settings = settings_of(&self.inputs, batch.input);
+        let bytes = batch.record(record);
+        let examiner = &mut self.examiner;
+        examiner.examine(bytes, record.receive_time_ns, settings);
+        let view = examiner.event.view(bytes);
+        let origin = batch.origin(record);
+        let (source, future) = self.tracker.note(&self.registry, view, batch.input, origin, &settings.declared);
+        if !future {
+            done.max_event_time_ns = done.max_event_time_ns.max(view.core().time_ns);
+        }
+        if !examiner.hits.is_empty() || !examiner.indicator_hits.is_empty() {
+            let detection = &examiner.detection;
+            let evidence = Arc::new(Evidence::of(view, batch, record, &settings.name));
+            for &rule in &examiner.hits {
+                if detection.rules.rule(rule).alerts {
+                    done.alerts.push(Alert::of_rule(detection, rule, detection.explain(rule, &view), &evidence));
+                }
+                for &(correlation, position) in detection.referring(rule) {
+                    done.keyless += detection.keys(correlation, position, &view, &mut self.keys);
+                    for key in &self.keys.keys {
+                        let shard = shard_of(key.partition(), self.shards);
+                        hits[shard].extend(self.keys.digests.iter().map(|&value| Hit {
+                            rule: correlation,
+                            source,
+                            time_ns: evidence.time_ns,
+                            future,
+                            key: key.clone(),
+                            value,
+                            digest: evidence.digest,
+                            evidence: Shared(Arc::clone(&evidence)),
+                        }));
+                    }
+                }
+            }
+            for hit in &examiner.indicator_hits {
+                let field = detection.dictionary.name(hit.field);
+                let value = view.first(hit.field).unwrap_or_default();
+                done.alerts.push(Alert::of_indicator(detection, hit.indicator, field, value, &evidence));
+            }
+            done.hits += (examiner.hits.len() + examiner.indicator_hits.len()) as u64;
+        }
+        // Counted last: a fault above must not count the record twice.
+        if is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART) {
+            done.parsed += 1;
+        } else {
+            done.keep(record, view.defects());
+        }
+    }
+}
+
+/// The settings of an input; files beyond the numbered ones share the last.
+fn settings_of(inputs: &[InputSettings], input: u16) -> &InputSettings {
+    &inputs[usize::from(input).min(inputs.len() - 1)]
+}
+
+impl BatchDone {
+    fn keep(&mut self, record: &RecordRef, defects: Defects) {
+        self.unparsed.push(Unparsed { record: *record, defects });
     }
 }

@@ -71,6 +71,8 @@ defects! {
     FormatMismatch = "format_mismatch",
     /// A number of columns that fits no documented version.
     ColumnCount = "column_count",
+    /// A fault of ours while the record was worked on; it is kept raw.
+    WorkFailed = "work_failed",
 }
 
 /// A set of [`Defect`]s.
@@ -78,6 +80,11 @@ defects! {
 pub struct Defects(u64);
 
 impl Defects {
+    /// The set of one.
+    pub fn of(defect: Defect) -> Self {
+        Defects(1 << defect as u8)
+    }
+
     /// Adds one.
     #[inline]
     pub fn add(&mut self, defect: Defect) {

@@ -18,6 +18,7 @@ use noroshi_parsers::zone::Zone;
 
 use super::args::ReadArgs;
 use crate::config::Config;
+use crate::ordered::ordered;
 
 /// Records of each file looked at to learn whether any stamp lacks its year. Where none of so many
 /// does, the second pass over the input that finds the newest full stamp is saved.
@@ -129,7 +130,7 @@ impl Inputs {
                 })?;
                 stamp.civil.at_offset(stamp.offset_s.unwrap_or(0)).context("--reference-time is out of range")?
             }
-            None => reference_time(&inputs, dictionary),
+            None => reference_time(&inputs, workers, dictionary),
         };
         let files = inputs
             .into_iter()
@@ -210,40 +211,78 @@ fn open_file(path: &Path, file: usize, pool: &BatchPool) -> Result<RecordReader,
 ///
 /// A stamp more than a day ahead of the clock is left out: one event dated 2106 must not move
 /// every year-less one.
-fn reference_time(inputs: &[(PathBuf, SourceOptions)], dictionary: &Arc<Dictionary>) -> i64 {
+fn reference_time(inputs: &[(PathBuf, SourceOptions)], workers: usize, dictionary: &Arc<Dictionary>) -> i64 {
     let now = now_ns();
-    let mut newest = None;
-    let mut lacking = false;
-    let mut decoder = Decoder::new(Arc::clone(dictionary));
-    let mut event = Event::new();
-    let mut scan = |limit: usize, newest: &mut Option<i64>, lacking: &mut bool| {
-        let pool = BatchPool::default();
-        for (at, (path, options)) in inputs.iter().enumerate().filter(|(_, (path, _))| path != Path::new("-")) {
-            let Ok(mut reader) = open_file(path, at, &pool) else { continue };
-            let mut seen = 0;
-            while let Ok(Some(batch)) = reader.next_batch(0) {
-                for record in &batch.records {
-                    decoder.decode(batch.record(record), 0, options, &mut event);
-                    *lacking |= event.defects.has(Defect::YearInferred);
-                    let full = event.core.time_from_record && !event.defects.has(Defect::YearInferred);
-                    if full && event.core.time_ns <= now.saturating_add(DAY_NS) {
-                        *newest = (*newest).max(Some(event.core.time_ns));
-                    }
-                }
-                seen += batch.records.len();
-                if seen >= limit {
-                    break;
-                }
-            }
-        }
-    };
-    scan(PROBE_RECORDS, &mut newest, &mut lacking);
-    if lacking {
-        scan(usize::MAX, &mut newest, &mut lacking);
+    let mut stamps = scan(inputs, 1, PROBE_RECORDS, now, dictionary);
+    if stamps.year_lacking {
+        stamps = scan(inputs, workers, usize::MAX, now, dictionary);
     }
     let modified = || {
         let times = inputs.iter().filter_map(|(path, _)| std::fs::metadata(path).ok()?.modified().ok());
         times.filter_map(|time| time.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_nanos() as i64).max()
     };
-    newest.or_else(modified).unwrap_or(now)
+    stamps.newest_ns.or_else(modified).unwrap_or(now)
+}
+
+#[derive(Default)]
+struct Stamps {
+    newest_ns: Option<i64>,
+    year_lacking: bool,
+}
+
+/// Looks at the stamps of about the first `records` records of each file.
+fn scan(
+    inputs: &[(PathBuf, SourceOptions)],
+    workers: usize,
+    records: usize,
+    now_ns: i64,
+    dictionary: &Arc<Dictionary>,
+) -> Stamps {
+    let pool = BatchPool::default();
+    let mut files = inputs.iter().enumerate().filter(|(_, (path, _))| path != Path::new("-"));
+    let mut open: Option<(usize, RecordReader, usize)> = None;
+    let read = || {
+        loop {
+            let Some((file, reader, seen)) = &mut open else {
+                let (file, (path, _)) = files.next()?;
+                // What cannot be read is told when it is read in earnest.
+                open = open_file(path, file, &pool).ok().map(|reader| (file, reader, 0));
+                continue;
+            };
+            if *seen < records
+                && let Ok(Some(batch)) = reader.next_batch(0)
+            {
+                *seen += batch.records.len();
+                return Some((*file, batch));
+            }
+            open = None;
+        }
+    };
+    let work = |(decoder, event): &mut (Decoder, Event), (file, batch): (usize, Batch)| {
+        let mut stamps = Stamps::default();
+        for record in &batch.records {
+            decoder.decode(batch.record(record), 0, &inputs[file].1, event);
+            let year_lacking = event.defects.has(Defect::YearInferred);
+            stamps.year_lacking |= year_lacking;
+            let full = event.core.time_from_record && !year_lacking;
+            if full && event.core.time_ns <= now_ns.saturating_add(DAY_NS) {
+                stamps.newest_ns = stamps.newest_ns.max(Some(event.core.time_ns));
+            }
+        }
+        stamps
+    };
+    let mut all = Stamps::default();
+    let merged = ordered(
+        workers,
+        read,
+        || (Decoder::new(Arc::clone(dictionary)), Event::new()),
+        work,
+        |stamps| {
+            all.newest_ns = all.newest_ns.max(stamps.newest_ns);
+            all.year_lacking |= stamps.year_lacking;
+            Ok::<(), std::convert::Infallible>(())
+        },
+    );
+    let Ok(()) = merged;
+    all
 }

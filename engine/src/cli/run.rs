@@ -17,7 +17,7 @@ use super::Outcome;
 use super::args::RunArgs;
 use super::files::{format_of, now_ns, zone_of};
 use super::rules::escape_lines;
-use crate::collector::{Collector, CollectorCounters, Outputs};
+use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
 use crate::config::{Config, join};
 use crate::detection::{Detection, LoadOptions, Watch};
 use crate::ledger::Ledger;
@@ -43,6 +43,8 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> anyhow::Result<Outcome>
     override_by(&mut config, args);
     start_log(&config.log.level);
     let options = LoadOptions::of(&config);
+    // Before the files are read, so that no change falls between.
+    let watch = Watch::new(&config);
     let loaded = Detection::load(&config.rules.paths, &config.indicators.paths, &options);
     for diagnostic in &loaded.diagnostics {
         eprintln!("{}", escape_lines(&diagnostic.to_string()));
@@ -57,7 +59,7 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> anyhow::Result<Outcome>
         anyhow::bail!("{}: no [[input]] is configured, so nothing would ever be read", args.config.display());
     }
     let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
-    Engine::start(config, loaded.detection, options, mode, color)?.serve(args.keep_going)
+    Engine::start(config, loaded.detection, options, mode, color)?.serve(watch, args.keep_going)
 }
 
 fn override_by(config: &mut Config, args: &RunArgs) {
@@ -95,7 +97,7 @@ struct Engine {
     inputs: Running,
     shutdown: Shutdown,
     pipeline: Pipeline,
-    collector: std::thread::JoinHandle<()>,
+    collector: std::thread::JoinHandle<Collector>,
     sinks: Arc<Sinks>,
     spool: Arc<Spool>,
     ledger: Arc<Ledger>,
@@ -191,7 +193,8 @@ impl Engine {
             node: config.node().into(),
             clock: now_ns,
         };
-        let collector = Collector::new(outputs, settings.shards);
+        let known = still_there(&*files, &positions);
+        let collector = Collector::new(outputs, settings.shards, known);
         let collector = std::thread::Builder::new().name("collector".into()).spawn(move || collector.run(&outcomes))?;
         let reloads = Arc::new(Reloads::default());
         let metrics = Arc::new(Metrics::default());
@@ -223,13 +226,12 @@ impl Engine {
     }
 
     /// Waits for the end of all inputs or a signal, reloads meanwhile, then stops cleanly.
-    fn serve(self, keep_going: bool) -> anyhow::Result<Outcome> {
+    fn serve(self, mut watch: Watch, keep_going: bool) -> anyhow::Result<Outcome> {
         let wait = async {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut hangup = signal(SignalKind::hangup())?;
-            let mut watch = Watch::new(&self.config);
             let every = match self.config.rules.reload_interval_s {
                 0 => Duration::from_secs(u64::from(u32::MAX)),
                 seconds => Duration::from_secs(seconds),
@@ -283,13 +285,24 @@ impl Engine {
         let timeout = Duration::from_secs(self.config.engine.stop_timeout_s);
         let deadline = Instant::now() + timeout;
         let left = || deadline.saturating_duration_since(Instant::now());
+        // An output that takes nothing (a pipe that nobody reads) must not hold the threads below for ever.
+        let sinks = Arc::clone(&self.sinks);
+        std::thread::spawn(move || {
+            std::thread::sleep(timeout);
+            sinks.stop(Duration::ZERO);
+        });
         self.shutdown.request();
         self.inputs.join();
-        self.pipeline.join().map_err(anyhow::Error::msg)?;
+        let worked_off = self.pipeline.join();
+        let collector = self.collector.join().map_err(|_| anyhow::anyhow!("the collector panicked"))?;
         let spool = self.spool.flush(left());
         self.sinks.flush(left());
-        self.collector.join().map_err(|_| anyhow::anyhow!("the collector panicked"))?;
+        collector.finish();
         let mut clean = spool.is_ok();
+        if let Err(cause) = worked_off {
+            clean = false;
+            error!("{cause}; what they had in hand shows as in flight");
+        }
         for status in self.sinks.stop(left()) {
             let dropped = status.dropped_total();
             if dropped > 0 {
@@ -374,6 +387,12 @@ fn expose(
                 counters.future.load(Relaxed),
             ),
             ("noroshi_keyless_hits_total", "Hits without a group key.", Kind::Counter, counters.keyless.load(Relaxed)),
+            (
+                "noroshi_alerts_repeated_total",
+                "Final alerts that repeated one told before.",
+                Kind::Counter,
+                counters.repeated.load(Relaxed),
+            ),
             ("noroshi_sources", "Sources known.", Kind::Gauge, sources as u64),
             (
                 "noroshi_sources_overflowed_total",
