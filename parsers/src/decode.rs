@@ -10,6 +10,7 @@ use crate::dictionary::Dictionary;
 use crate::event::{Event, EventWriter, TimePrecision};
 use crate::logsource::ProductId;
 use crate::time::Stamp;
+use crate::wire::successors::Successors;
 use crate::zone::Zone;
 
 /// Longest record decoded. RFC 5425 asks for 8,192 bytes; Windows XML events reach 60 KiB, cloud audit
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub options: &'a SourceOptions,
     /// When the record was read; 0 = not known.
     pub receive_time_ns: i64,
+    /// The order in which names came before.
+    pub(crate) successors: &'a Successors,
 }
 
 impl Context<'_> {
@@ -74,12 +77,14 @@ impl Context<'_> {
 /// Decodes records into events. One a worker: it owns scratch.
 pub struct Decoder {
     dictionary: Arc<Dictionary>,
+    successors: Successors,
 }
 
 impl Decoder {
     /// A decoder that resolves names by `dictionary`.
     pub fn new(dictionary: Arc<Dictionary>) -> Self {
-        Decoder { dictionary }
+        let successors = Successors::new(&dictionary);
+        Decoder { dictionary, successors }
     }
 
     /// Fills `event` from one record. Whatever can't be understood is left in the raw
@@ -87,7 +92,7 @@ impl Decoder {
     pub fn decode(&mut self, record: &[u8], receive_time_ns: i64, options: &SourceOptions, event: &mut Event) {
         event.clear();
         let decoded = &record[..record.len().min(RECORD_BYTES_MAX)];
-        let context = Context { dictionary: &self.dictionary, options, receive_time_ns };
+        let context = Context { dictionary: &self.dictionary, options, receive_time_ns, successors: &self.successors };
         let mut writer = event.writer(decoded);
         if decoded.len() < record.len() {
             writer.defect(Defect::Oversize);

@@ -135,7 +135,7 @@ impl Dictionary {
             if at == 0 {
                 return None;
             }
-            if self.entries[usize::from(at)].name.as_bytes() == name {
+            if same(self.entries[usize::from(at)].name.as_bytes(), name) {
                 return Some(FieldId(at));
             }
             slot = (slot + 1) & mask;
@@ -163,6 +163,28 @@ impl Dictionary {
     pub fn len(&self) -> usize {
         self.entries.len()
     }
+}
+
+/// Whether two names are equal. Names are short: words compared in place cost half of a call to memcmp.
+#[inline]
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let (mut one, mut other) = (one, other);
+    if let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) {
+        while let (Some((head, rest)), Some((other_head, other_rest))) =
+            (one.split_first_chunk::<8>(), other.split_first_chunk::<8>())
+        {
+            if head != other_head {
+                return false;
+            }
+            (one, other) = (rest, other_rest);
+        }
+        // What is left of a name of eight bytes or more lies within its last eight.
+        return last == other_last;
+    }
+    one.iter().zip(other).all(|(one, other)| one == other)
 }
 
 /// Mixes length, head and tail of a name. Names are short and the table is
@@ -206,6 +228,20 @@ mod tests {
         }
         assert_eq!(dictionary.find(b""), None);
         assert_eq!(dictionary.find(b"source.ipx"), None);
+    }
+
+    #[test]
+    fn names_that_differ_in_any_byte_are_not_the_same() {
+        for len in 0..40 {
+            let one: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            assert!(same(&one, &one));
+            for at in 0..one.len() {
+                let mut other = one.clone();
+                other[at] ^= 1;
+                assert!(!same(&one, &other), "{at} of {len}");
+            }
+            assert!(!same(&one, &one[..one.len().saturating_sub(1)]) || len == 0);
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ vendor_names! {
     extra = "extra";
     tls_protocol = "ssl.protocol";
     tls_cipher = "ssl.cipher";
+    method = "method";
     module = "module";
     connection_id = "connection_id";
 }
@@ -128,6 +129,7 @@ fn put_client<'a>(writer: &mut EventWriter<'a>, client: &'a [u8]) {
         relate(writer, ecs::SOURCE_IP, ecs::RELATED_IP);
     } else {
         writer.put(ecs::SOURCE_DOMAIN, address);
+        relate(writer, ecs::SOURCE_DOMAIN, ecs::RELATED_HOSTS);
     }
     writer.put(ecs::SOURCE_ADDRESS, address);
 }
@@ -250,6 +252,7 @@ fn extras<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
                 writer.put_vendor(ids().forwarded_for, list);
                 let span = writer.span_of(first);
                 writer.put_ip_span(ecs::NETWORK_FORWARDED_IP, span);
+                writer.put_ip_span(ecs::CLIENT_IP, span);
                 relate_span(writer, span, ecs::RELATED_IP);
             } else {
                 writer.put_vendor(ids().extra, text);
@@ -275,19 +278,29 @@ fn request<'a>(writer: &mut EventWriter<'a>, line: &'a [u8]) {
         }
         _ => None,
     };
-    let Some((method, target, http)) =
-        parts.filter(|(method, target, _)| is_method(method) && !target.is_empty() && *target != b"-")
-    else {
+    let parts = parts.filter(|(method, target, http)| !target.is_empty() && (http.is_some() || is_method(method)));
+    let Some((method, target, http)) = parts else {
         writer.defect(Defect::MessageMalformed);
         writer.put(ecs::URL_ORIGINAL, line);
         return;
     };
-    writer.put(ecs::HTTP_REQUEST_METHOD, method);
     if let Some(http) = http {
         writer.put(ecs::HTTP_VERSION, http);
     }
+    if is_method(method) {
+        writer.put(ecs::HTTP_REQUEST_METHOD, method);
+    } else if method != b"-" {
+        writer.defect(Defect::MessageMalformed);
+        writer.put_vendor(ids().method, method);
+    }
+    if target == b"-" {
+        return;
+    }
     let span = writer.span_of(target);
     url::put(writer, span);
+    if method == b"CONNECT" {
+        url::put_authority(writer, span);
+    }
 }
 
 /// Longest method taken for one; the longest registered with IANA is UPDATEREDIRECTREF, 17 bytes.

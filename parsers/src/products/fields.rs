@@ -12,16 +12,16 @@ pub(crate) fn present(writer: &EventWriter<'_>, id: FieldId) -> Option<Span> {
     (!matches!(kind, Kind::Null | Kind::Json) && !matches!(writer.bytes(span), b"" | b"-")).then_some(span)
 }
 
-/// Writes the first value of `from` under `to` as well, unless `to` has one.
+/// Writes the first value of `from` under `to` as well, unless `to` has one. The two may be one name, the
+/// vendor's and the schema's (`dns.id` of EVE).
 #[inline]
 pub(crate) fn copy(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
-    match present(writer, from) {
-        Some(span) if writer.first(to).is_none() => {
-            writer.put_span(to, span, Kind::Text, false);
-            true
-        }
-        _ => false,
+    let Some(span) = present(writer, from) else { return false };
+    if from != to && writer.first(to).is_some() {
+        return false;
     }
+    writer.put_span(to, span, Kind::Text, false);
+    true
 }
 
 /// Writes the first value of `from` under the vendor's name `to` as well, unless `to` has one.

@@ -7,6 +7,10 @@ mod tests;
 pub(crate) use names::NAMES;
 use names::{Ids, ids};
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::fields::{copy, put_path, put_time, relate, relate_span};
 use super::{targets, url};
 use crate::decode::Context;
@@ -24,7 +28,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     // Every FortiOS log names its message; older releases write log_id.
     let text = header.message;
     let head = &text[..text.len().min(MARK_WITHIN_BYTES)];
-    if memchr::memmem::find(head, b"logid=").is_none() && memchr::memmem::find(head, b"log_id=").is_none() {
+    static LOGID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("logid="));
+    static LOG_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("log_id="));
+    if LOGID.find(head).is_none() && LOG_ID.find(head).is_none() {
         return false;
     }
     let ids = ids();
@@ -43,13 +49,26 @@ const MARK_WITHIN_BYTES: usize = 512;
 fn read<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) {
     let by_id = names::targets();
     let mut pairs = Pairs::by_space(text);
-    for pair in pairs.by_ref() {
-        let value = value_span(writer, pair);
-        let Some(id) = context.dictionary.find(pair.key) else {
-            let name = writer.span_of(pair.key);
-            writer.put_unnamed(name, value, Kind::Text);
-            continue;
+    let mut last = FieldId::UNNAMED;
+    loop {
+        let guess = context.successors.after(last, context.dictionary);
+        let guessed = guess.and_then(|(id, key)| Some((id, pairs.next_if(key)?)));
+        let (id, pair) = match guessed {
+            Some(guessed) => guessed,
+            None => {
+                let Some(pair) = pairs.next() else { break };
+                let Some(id) = context.dictionary.find(pair.key) else {
+                    let name = writer.span_of(pair.key);
+                    let value = value_span(writer, pair);
+                    writer.put_unnamed(name, value, Kind::Text);
+                    continue;
+                };
+                context.successors.note(last, id);
+                (id, pair)
+            }
         };
+        last = id;
+        let value = value_span(writer, pair);
         if writer.view().first_field(id).is_some_and(|field| field.vendor) {
             writer.defect(Defect::DuplicateKey);
         }

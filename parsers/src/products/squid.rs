@@ -69,6 +69,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
     }
     let span = writer.span_of(target);
     url::put(writer, span);
+    if method == b"CONNECT" {
+        url::put_authority(writer, span);
+    }
     relate(writer, ecs::URL_DOMAIN, ecs::RELATED_HOSTS);
     put_rest(writer, rest);
     true

@@ -56,6 +56,12 @@ vendor_names! {
     http_length = "http.length";
     dns_type = "dns.type";
     dns_id = "dns.id";
+    dns_aa = "dns.aa";
+    dns_tc = "dns.tc";
+    dns_rd = "dns.rd";
+    dns_ra = "dns.ra";
+    dns_ad = "dns.ad";
+    dns_cd = "dns.cd";
     dns_rrname = "dns.rrname";
     dns_rrtype = "dns.rrtype";
     dns_rcode = "dns.rcode";
@@ -108,7 +114,7 @@ vendor_names! {
     "flow.dest_ip" "flow.src_port" "flow.dest_port" "netflow.min_ttl" "netflow.max_ttl" "tcp.tcp_flags"
     "tcp.tcp_flags_ts" "tcp.tcp_flags_tc" "tcp.syn" "tcp.fin" "tcp.rst" "tcp.psh" "tcp.ack" "tcp.state"
     "http.http_content_type" "http.protocol" "http.redirect" "http.xff" "xff" "dns.version" "dns.flags" "dns.qr"
-    "dns.aa" "dns.tc" "dns.rd" "dns.ra" "dns.opcode" "dns.ttl" "dns.tx_id" "dns.grouped.CNAME" "tls.serial"
+    "dns.opcode" "dns.ttl" "dns.tx_id" "dns.grouped.CNAME" "tls.serial"
     "tls.ja3.string" "tls.ja3s.string" "tls.ja4" "fileinfo.magic"
     "fileinfo.gaps" "fileinfo.state" "fileinfo.stored" "fileinfo.tx_id" "ssh.client.proto_version"
     "ssh.client.software_version" "ssh.server.proto_version" "ssh.server.software_version" "smtp.helo"
@@ -346,10 +352,24 @@ fn dns(writer: &mut EventWriter<'_>, ids: &Ids) {
         Some(b"answer" | b"response") => writer.put_str(ecs::DNS_TYPE, "answer"),
         _ => {}
     }
-    copy_first(writer, [ids.dns_id, ids.dns_query_id, ids.dns_id], ecs::DNS_ID);
+    let id = if writer.first(ids.dns_id).is_some() { ids.dns_id } else { ids.dns_query_id };
+    copy(writer, id, ecs::DNS_ID);
     copy_first(writer, [ids.dns_rrname, ids.dns_queries_rrname, ids.dns_query_rrname], ecs::DNS_QUESTION_NAME);
     copy_first(writer, [ids.dns_rrtype, ids.dns_queries_rrtype, ids.dns_query_rrtype], ecs::DNS_QUESTION_TYPE);
     copy(writer, ids.dns_rcode, ecs::DNS_RESPONSE_CODE);
+    // RFC 1035 §4.1.1, RFC 4035 §3.
+    for (flag, name) in [
+        (ids.dns_aa, "AA"),
+        (ids.dns_tc, "TC"),
+        (ids.dns_rd, "RD"),
+        (ids.dns_ra, "RA"),
+        (ids.dns_ad, "AD"),
+        (ids.dns_cd, "CD"),
+    ] {
+        if writer.first(flag) == Some(b"true") {
+            writer.put_str(ecs::DNS_HEADER_FLAGS, name);
+        }
+    }
     copy_all(writer, ids.dns_answers_rrname, ecs::DNS_ANSWERS_NAME);
     copy_all(writer, ids.dns_answers_rrtype, ecs::DNS_ANSWERS_TYPE);
     copy_all(writer, ids.dns_answers_ttl, ecs::DNS_ANSWERS_TTL);

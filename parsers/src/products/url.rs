@@ -68,6 +68,17 @@ pub(crate) fn put(writer: &mut EventWriter<'_>, url: Span) {
     }
 }
 
+/// Writes host and port of the authority that a CONNECT names (RFC 9110 §9.3.6).
+pub(crate) fn put_authority(writer: &mut EventWriter<'_>, authority: Span) {
+    let text = writer.bytes(authority);
+    let Some(colon) = memchr::memrchr(b':', text).filter(|&colon| colon > 0) else { return };
+    if crate::number::parse_u64(&text[colon + 1..]).is_none() || writer.first(ecs::URL_DOMAIN).is_some() {
+        return;
+    }
+    writer.put_span(ecs::URL_DOMAIN, authority.part(0..colon), Kind::Text, false);
+    writer.put_span(ecs::URL_PORT, authority.part(colon + 1..authority.len()), Kind::Text, false);
+}
+
 /// Longest scheme looked for; the longest registered with IANA is under 40 bytes.
 const SCHEME_BYTES_MAX: usize = 40;
 

@@ -42,7 +42,7 @@ pub(crate) fn own_name(path: &[u8]) -> Option<(&[u8], bool)> {
                 // Below the user data stands one element of the provider's own.
                 data(memchr::memchr(b'.', name).map_or(name, |at| &name[at + 1..]))
             } else {
-                None
+                path.strip_prefix(b"Event.").map(|name| (name, false))
             }
         }
         b'S' => path.strip_prefix(b"System.").map(|name| (name, true)),

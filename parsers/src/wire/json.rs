@@ -7,7 +7,10 @@
 pub(crate) mod dialect;
 mod escape;
 pub(crate) mod scan;
+mod select;
 mod walk;
+
+pub use select::{Member, PATHS_MAX, Picked, Selector};
 
 use crate::decode::Context;
 use crate::defect::Defect;

@@ -9,6 +9,7 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
+use crate::wire::json::scan;
 
 /// Longest key. The longest documented by FortiOS, Check Point and Sophos stay under 40 bytes; longer
 /// runs before a `=` are base64 or URLs, not keys.
@@ -37,14 +38,32 @@ pub struct Pairs<'a> {
     pub unbalanced: bool,
 }
 
+const BLANK: u8 = 1;
+const KEY: u8 = 2;
+
+/// What a byte may be part of: one look-up where comparisons cost a fifth of a FortiGate line.
+static CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        class[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\r' | b'\n' => BLANK,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'@' | b'/' | b'#' => KEY,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    class
+};
+
 #[inline]
 fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    CLASS[usize::from(byte)] & BLANK != 0
 }
 
 #[inline]
 fn is_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@' | b'/' | b'#')
+    CLASS[usize::from(byte)] & KEY != 0
 }
 
 impl<'a> Pairs<'a> {
@@ -81,6 +100,41 @@ fn inner_separator(text: &[u8], value_end: usize, separator: u8) -> bool {
     })
 }
 
+impl<'a> Pairs<'a> {
+    /// The next pair if it stands here and its key is `key`.
+    #[inline]
+    pub(crate) fn next_if(&mut self, key: &[u8]) -> Option<Pair<'a>> {
+        let text = self.text;
+        let mut at = self.at;
+        if text.get(at).is_some_and(|&byte| is_blank(byte) || byte == self.separator) {
+            at += 1;
+        }
+        let equals = at + key.len();
+        let found = text.get(at..equals)?;
+        if text.get(equals) != Some(&b'=') || !crate::dictionary::same(found, key) {
+            return None;
+        }
+        let (value, escaped) = self.value(equals + 1);
+        Some(Pair { key: found, value, escaped })
+    }
+
+    #[inline]
+    fn value(&mut self, start: usize) -> (&'a [u8], bool) {
+        let text = self.text;
+        match text.get(start) {
+            Some(&quote @ (b'"' | b'\'')) => self.quoted(start + 1, quote),
+            _ => {
+                let mut end = start;
+                while text.get(end).is_some_and(|&byte| !is_blank(byte) && byte != self.separator) {
+                    end += 1;
+                }
+                self.at = end;
+                (&text[start..end], false)
+            }
+        }
+    }
+}
+
 impl<'a> Iterator for Pairs<'a> {
     type Item = Pair<'a>;
 
@@ -105,17 +159,7 @@ impl<'a> Iterator for Pairs<'a> {
                 continue;
             }
             let key = &text[from..equals];
-            let start = equals + 1;
-            let (value, escaped) = match text.get(start) {
-                Some(&quote @ (b'"' | b'\'')) => self.quoted(start + 1, quote),
-                _ => {
-                    let rest = &text[start..];
-                    let separator = self.separator;
-                    let end = rest.iter().position(|&byte| is_blank(byte) || byte == separator).unwrap_or(rest.len());
-                    self.at = start + end;
-                    (&rest[..end], false)
-                }
-            };
+            let (value, escaped) = self.value(equals + 1);
             return Some(Pair { key, value, escaped });
         }
     }
@@ -128,28 +172,27 @@ impl<'a> Pairs<'a> {
         let mut at = start;
         let mut escaped = false;
         loop {
-            match memchr::memchr2(quote, b'\\', text.get(at..).unwrap_or_default()) {
+            match scan::find_either(text, at, quote, b'\\') {
                 None => {
                     self.unbalanced = true;
                     self.at = text.len();
                     return (&text[start..], escaped);
                 }
-                Some(found) if text[at + found] == quote => {
-                    let end = at + found;
+                Some(end) if text[end] == quote => {
                     self.at = end + 1;
                     return (&text[start..end], escaped);
                 }
                 Some(found) => {
                     // A backslash takes the next byte with it only where that could end the value: Windows paths
                     // are written as they are by most vendors. `\"` before a separator or the end closes.
-                    let after = text.get(at + found + 1).copied();
+                    let after = text.get(found + 1).copied();
                     let takes = match after {
                         Some(b'\\') => true,
-                        Some(byte) if byte == quote => !closes(text, at + found + 2),
+                        Some(byte) if byte == quote => !closes(text, found + 2),
                         _ => false,
                     };
                     escaped |= takes;
-                    at += found + 1 + usize::from(takes);
+                    at = found + 1 + usize::from(takes);
                 }
             }
         }
@@ -171,9 +214,11 @@ fn closes(text: &[u8], at: usize) -> bool {
 /// The value of a pair as a span: in place, or unescaped in the arena.
 #[inline]
 pub(crate) fn value_span(writer: &mut EventWriter<'_>, pair: Pair<'_>) -> Span {
-    if !pair.escaped {
-        return writer.span_of(pair.value);
-    }
+    if pair.escaped { unescape(writer, pair) } else { writer.span_of(pair.value) }
+}
+
+#[cold]
+fn unescape(writer: &mut EventWriter<'_>, pair: Pair<'_>) -> Span {
     let from = writer.arena_start();
     let mut rest = pair.value;
     while let Some(at) = memchr::memchr(b'\\', rest) {

@@ -3,6 +3,7 @@
 pub mod cef;
 pub mod json;
 pub mod kv;
+pub(crate) mod successors;
 pub mod syslog;
 #[cfg(test)]
 mod syslog_tests;

@@ -19,7 +19,9 @@ pub(super) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     }
     writer.put_str(ecs::EVENT_KIND, "event");
     writer.put_str(ecs::EVENT_CATEGORY, "web");
-    writer.put_str(ecs::EVENT_TYPE, "error");
+    // Apache writes trace1 to trace8.
+    let calm = matches!(writer.first(ecs::LOG_LEVEL), Some(b"info" | b"notice" | b"debug" | [b't', b'r', ..]));
+    writer.put_str(ecs::EVENT_TYPE, if calm { "info" } else { "error" });
     relate(writer, ecs::SOURCE_IP, ecs::RELATED_IP);
     let core = writer.core();
     (core.product, core.log_source) = if of_apache {
@@ -61,6 +63,13 @@ fn apache<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8
         rest = inner[end + 1..].trim_ascii_start();
     }
     writer.put(ecs::MESSAGE, rest);
+    for mark in [&b"File does not exist: "[..], b"client denied by server configuration: "] {
+        if let Some(at) = memchr::memmem::find(rest, mark) {
+            let path = &rest[at + mark.len()..];
+            let end = memchr::memmem::find(path, b", referer: ").unwrap_or(path.len());
+            writer.put(ecs::FILE_PATH, &path[..end]);
+        }
+    }
     // Some modules write the client after their own name.
     if writer.first(ecs::SOURCE_ADDRESS).is_none() {
         if let Some(at) = memchr::memmem::find(rest, b"[client ") {

@@ -3,7 +3,7 @@
 use super::names::Ids;
 use super::{outcome_of, put_command_line, put_executable, put_outcome, put_pid, subject, taxonomy};
 use crate::ecs;
-use crate::event::{EventWriter, Kind};
+use crate::event::{EventWriter, Kind, Span};
 use crate::number::parse_u64;
 use crate::products::fields::{copy, copy_ip, copy_vendor, present, put_path, relate};
 
@@ -103,11 +103,11 @@ fn group(writer: &mut EventWriter<'_>, ids: &Ids) {
         // A distinguished name (RFC 4514): CN=name,…,DC=domain,DC=…
         let name = rdn(writer.bytes(span), b"CN=");
         let domain = rdn(writer.bytes(span), b"DC=");
-        if let Some(range) = name {
-            writer.put_span(ecs::USER_TARGET_NAME, span.part(range), Kind::Text, false);
-        }
-        if let Some(range) = domain {
-            writer.put_span(ecs::USER_TARGET_DOMAIN, span.part(range), Kind::Text, false);
+        for (range, id) in [(name, ecs::USER_TARGET_NAME), (domain, ecs::USER_TARGET_DOMAIN)] {
+            if let Some(range) = range {
+                let value = plain(writer, span.part(range));
+                writer.put_span(id, value, Kind::Text, false);
+            }
         }
     }
     if copy(writer, ids.member_sid, ecs::USER_TARGET_ID) || member.is_some() {
@@ -120,13 +120,38 @@ fn group(writer: &mut EventWriter<'_>, ids: &Ids) {
 /// Where the value of the first such part of a distinguished name stands.
 fn rdn(name: &[u8], attribute: &[u8]) -> Option<std::ops::Range<usize>> {
     let mut at = 0;
-    for part in name.split(|&byte| byte == b',') {
-        if part.len() > attribute.len() && part[..attribute.len()].eq_ignore_ascii_case(attribute) {
-            return Some(at + attribute.len()..at + part.len());
+    while at < name.len() {
+        // A comma after a backslash belongs to the value (RFC 4514 §2.4).
+        let mut end = at;
+        while end < name.len() && name[end] != b',' {
+            end += if name[end] == b'\\' { 2 } else { 1 };
         }
-        at += part.len() + 1;
+        let end = end.min(name.len());
+        let part = &name[at..end];
+        if part.len() > attribute.len() && part[..attribute.len()].eq_ignore_ascii_case(attribute) {
+            return Some(at + attribute.len()..end);
+        }
+        at = end + 1;
     }
     None
+}
+
+/// The value of a distinguished name's part without its backslashes.
+fn plain(writer: &mut EventWriter<'_>, value: Span) -> Span {
+    /// Longest common name (X.520 upper bound), each byte escaped.
+    const VALUE_BYTES_MAX: usize = 128;
+    let text = writer.bytes(value);
+    if text.len() > VALUE_BYTES_MAX || !text.contains(&b'\\') {
+        return value;
+    }
+    let mut unescaped = [0; VALUE_BYTES_MAX];
+    let mut len = 0;
+    let mut bytes = text.iter();
+    while let Some(&byte) = bytes.next() {
+        unescaped[len] = if byte == b'\\' { bytes.next().copied().unwrap_or(byte) } else { byte };
+        len += 1;
+    }
+    writer.span_of(&unescaped[..len])
 }
 
 fn addresses(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {

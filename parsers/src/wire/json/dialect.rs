@@ -64,6 +64,12 @@ impl Dialect {
         }
     }
 
+    /// Whether a member's name is its whole path, so that the name tells where it stands.
+    #[inline]
+    pub(super) fn names_are_paths(self) -> bool {
+        self != Dialect::Windows
+    }
+
     /// Where the member at `path` is written.
     #[inline]
     pub(super) fn name<'n>(self, path: &'n [u8], dictionary: &Dictionary) -> Name<'n> {
@@ -103,7 +109,7 @@ fn windows_name<'n>(path: &'n [u8], dictionary: &Dictionary) -> Name<'n> {
             | ecs::EVENT_ORIGINAL
             | ecs::EVENT_CREATED,
         ) => Name::Unnamed { name: path, vendor: true },
-        Some(id) if id.index() < ecs::COUNT => Name::Schema(id),
+        Some(id) if id.index() < ecs::COUNT || path.starts_with(b"winlog.") => Name::Schema(id),
         Some(id) => Name::Vendor(id),
         None => Name::Unnamed { name: path, vendor: !dotted || path.starts_with(b"noroshi.") },
     }

@@ -37,6 +37,22 @@ pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     text.len()
 }
 
+/// The first byte at or after `at` that is `one` or `other`.
+#[inline]
+pub(crate) fn find_either(text: &[u8], mut at: usize, one: u8, other: u8) -> Option<usize> {
+    let (ones, others) = (ONES * u64::from(one), ONES * u64::from(other));
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = zero_bytes(word ^ ones) | zero_bytes(word ^ others);
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = text.get(at..)?;
+    rest.iter().position(|&byte| byte == one || byte == other).map(|found| at + found)
+}
+
 /// The place of the quote that closes a string whose content starts at `at`, and whether the content is
 /// plain (no escape, no control character). `None` = the text ends first.
 #[inline]
@@ -65,11 +81,27 @@ pub(crate) fn skip_space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The first byte at or after `at` that may be a quote or a bracket. `{`, `}`, `[` and `]` are alike but for
+/// the bits 0x26, which four other bytes share: the caller looks again.
+#[inline]
+fn structure(text: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = zero_bytes((word | (ONES * 0x26)) ^ (ONES * 0x7F)) | zero_bytes(word ^ (ONES * b'"' as u64));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at
+}
+
 /// The end of the object or array that opens at `at`, by brackets alone; linear, no recursion.
 /// `None` = the text ends first.
 pub(crate) fn container_end(text: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0usize;
     loop {
+        at = structure(text, at);
         match text.get(at)? {
             b'"' => at = string_end(text, at + 1)?.0,
             b'{' | b'[' => depth += 1,
@@ -126,6 +158,38 @@ mod tests {
         fn plain_end_agrees_with_a_byte_loop(bytes in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..60) {
             let slow = bytes.iter().enumerate().skip(at).find(|&(_, &byte)| byte == b'"' || byte == b'\\' || byte < 0x20);
             prop_assert_eq!(plain_end(&bytes, at), slow.map_or(bytes.len(), |(at, _)| at));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn find_either_agrees_with_a_vector_search(bytes in prop::collection::vec(32u8..40, 0..60), at in 0usize..70) {
+            let slow = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'$', rest)).map(|found| at + found);
+            prop_assert_eq!(find_either(&bytes, at, b'"', b'$'), slow);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn container_end_agrees_with_a_byte_loop(text in r#"\[[ a_yY{}\[\]",\\1]{0,60}"#) {
+            let bytes = text.as_bytes();
+            let (mut depth, mut quoted, mut at, mut slow) = (0, false, 0, None);
+            while at < bytes.len() && slow.is_none() {
+                match bytes[at] {
+                    b'\\' if quoted => at += 1,
+                    b'"' => quoted = !quoted,
+                    b'{' | b'[' if !quoted => depth += 1,
+                    b'}' | b']' if !quoted => {
+                        depth -= 1;
+                        if depth == 0 {
+                            slow = Some(at + 1);
+                        }
+                    }
+                    _ => {}
+                }
+                at += 1;
+            }
+            prop_assert_eq!(container_end(bytes, 0), slow, "{}", text);
         }
     }
 

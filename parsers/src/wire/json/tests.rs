@@ -7,16 +7,23 @@ use crate::decode::{Context, SourceOptions};
 use crate::defect::Defect;
 use crate::dictionary::{Dictionary, FieldId};
 use crate::event::{Event, Kind};
+use crate::wire::successors::Successors;
 
 /// The members of a record as `path=kind:value`, sorted, and the defects.
 #[track_caller]
 fn members(text: &[u8]) -> (Vec<String>, Vec<&'static str>) {
     let dictionary = Arc::new(Dictionary::new());
     let options = SourceOptions::default();
-    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0 };
+    let successors = Successors::new(&dictionary);
+    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0, successors: &successors };
     let mut event = Event::new();
     event.clear();
+    super::decode(&mut event.writer(text), &context, text);
+    let cold: Vec<_> = event.view(text).fields().iter().map(|field| (field.id, field.span())).collect();
+    event.clear();
     let read = super::decode(&mut event.writer(text), &context, text);
+    let warm: Vec<_> = event.view(text).fields().iter().map(|field| (field.id, field.span())).collect();
+    assert_eq!(cold, warm, "the order seen before changes nothing");
     assert!(read.is_some(), "no object: {}", String::from_utf8_lossy(text));
     let view = event.view(text);
     let mut found: Vec<String> = view
@@ -103,7 +110,8 @@ fn a_schema_name_holds_only_what_fits_its_type() {
 fn no_object_is_refused() {
     let dictionary = Arc::new(Dictionary::new());
     let options = SourceOptions::default();
-    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0 };
+    let successors = Successors::new(&dictionary);
+    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0, successors: &successors };
     for text in ["", "{", "{x", "[1]", "{1:2}", "\"a\""] {
         let mut event = Event::new();
         event.clear();
@@ -174,6 +182,48 @@ proptest! {
         }
         prop_assert_eq!(found, expected);
         prop_assert!(!defects.contains(&"json_malformed"), "{:?}", defects);
+    }
+
+    #[test]
+    fn a_selector_finds_what_the_walk_writes_first(members_of in prop::collection::btree_map("[a-c]{1,2}", value(), 1..6), extra in "[a-c]{1,2}(\\.[a-c]){0,2}") {
+        let text = Value::Object(members_of.into_iter().collect()).to_string();
+        let (dictionary, options) = (Dictionary::new(), SourceOptions::default());
+        let successors = Successors::new(&dictionary);
+    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0, successors: &successors };
+        let mut event = Event::new();
+        event.clear();
+        super::decode(&mut event.writer(text.as_bytes()), &context, text.as_bytes());
+        let view = event.view(text.as_bytes());
+        let name = |field: &crate::event::Field| match field.id {
+            FieldId::UNNAMED => String::from_utf8_lossy(view.own_name(field)).into_owned(),
+            id => dictionary.name(id).to_owned(),
+        };
+        let mut paths: Vec<String> = view.fields().iter().map(name).filter(|name| !name.is_empty()).collect();
+        paths.push(extra);
+        paths.sort();
+        paths.dedup();
+        paths.truncate(super::PATHS_MAX);
+        let selector = super::Selector::new(&paths.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        let picked = selector.pick(text.as_bytes());
+        for (path, member) in paths.iter().zip(picked) {
+            let oracle = view.fields().iter().find(|field| name(field) == *path).map(|field| (field.kind, view.value(field).to_vec()));
+            let found = member.map(|member| {
+                let mut value = Vec::new();
+                member.unescape(&mut value);
+                (member.kind, value)
+            });
+            prop_assert_eq!(found, oracle, "{} in {}", path, text);
+        }
+    }
+
+    #[test]
+    fn a_selector_survives_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), flip in any::<usize>()) {
+        let selector = super::Selector::new(&["a", "a.b", "event_type"]).unwrap();
+        selector.pick(&bytes);
+        let mut text = br#"{"a":{"b":["x",1,{"c":"\\\""}]},"event_type":"alert","d":[[],{}]}"#.to_vec();
+        let at = flip % text.len();
+        text[at] = bytes.first().copied().unwrap_or_default();
+        selector.pick(&text);
     }
 
     #[test]

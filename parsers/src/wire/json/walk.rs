@@ -4,7 +4,7 @@ use super::dialect::{Dialect, Name};
 use super::{escape, scan};
 use crate::decode::Context;
 use crate::defect::Defect;
-use crate::dictionary::{FieldId, FieldType};
+use crate::dictionary::{FieldId, FieldType, same};
 use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
 
@@ -39,6 +39,8 @@ pub(super) struct Walker<'w, 'a, 'c> {
     fields_before: usize,
     watched: [u32; UNNAMED_WATCHED_MAX],
     watched_len: usize,
+    /// The last member that has an id: what followed it before is guessed to follow again.
+    last: FieldId,
 }
 
 /// The name of the value being read.
@@ -48,6 +50,8 @@ struct Member<'a> {
     root_key: Option<&'a [u8]>,
     path_len: usize,
     repeats: bool,
+    /// The member's id where it was guessed. Its key is not in the path buffer then.
+    guessed: Option<(FieldId, &'a [u8])>,
 }
 
 impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
@@ -67,6 +71,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
             fields_before,
             watched: [0; UNNAMED_WATCHED_MAX],
             watched_len: 0,
+            last: FieldId::UNNAMED,
         }
     }
 
@@ -82,7 +87,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         loop {
             let frame = frames[depth - 1];
             let member = if frame.array {
-                Member { root_key: None, path_len: frame.path_len, repeats: true }
+                Member { root_key: None, path_len: frame.path_len, repeats: true, guessed: None }
             } else {
                 let (member, after) = self.key(at, frame)?;
                 at = after;
@@ -104,8 +109,8 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
                         at = end;
                     } else {
                         let mut path_len = member.path_len;
-                        if let Some(key) = member.root_key {
-                            self.path[..path_len].copy_from_slice(key);
+                        if let Some(key) = member.root_key.or(member.guessed.map(|(_, key)| key)) {
+                            self.path[path_len - key.len()..path_len].copy_from_slice(key);
                         }
                         if open == b'{' {
                             self.path[path_len] = b'.';
@@ -149,6 +154,16 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         if *text.get(at)? != b'"' {
             return None;
         }
+        if let Some((id, key)) = self.guess(at + 1, frame) {
+            let member = Member {
+                root_key: None,
+                path_len: frame.path_len + key.len(),
+                repeats: frame.repeats,
+                guessed: Some((id, key)),
+            };
+            // Its quote and colon are looked at already.
+            return Some((member, scan::skip_space(text, at + key.len() + 3)));
+        }
         let (end, plain) = scan::string_end(text, at + 1)?;
         let key = &text[at + 1..end];
         let mut at = end + 1;
@@ -163,7 +178,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
             at = scan::skip_space(text, at);
         }
         let member = if frame.path_len == 0 && plain {
-            Member { root_key: Some(key), path_len: key.len(), repeats: frame.repeats }
+            Member { root_key: Some(key), path_len: key.len(), repeats: frame.repeats, guessed: None }
         } else {
             let path_len = if plain {
                 append(&mut self.path, frame.path_len, key)
@@ -172,9 +187,24 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
                 let span = self.unescape(key);
                 append(&mut self.path, frame.path_len, self.writer.bytes(span))
             };
-            Member { root_key: None, path_len, repeats: frame.repeats }
+            Member { root_key: None, path_len, repeats: frame.repeats, guessed: None }
         };
         Some((member, at))
+    }
+
+    /// The member that followed the last one before, if it stands here again.
+    #[inline]
+    fn guess(&self, at: usize, frame: Frame) -> Option<(FieldId, &'a [u8])> {
+        if !self.dialect.names_are_paths() {
+            return None;
+        }
+        let (id, name) = self.context.successors.after(self.last, self.context.dictionary)?;
+        let (prefix, key) = name.split_at_checked(frame.path_len).filter(|_| name.len() < PATH_BYTES_MAX)?;
+        let end = at + key.len();
+        let found = self.text.get(at..end)?;
+        let here =
+            self.text.get(end..end + 2)? == b"\":" && same(found, key) && same(prefix, &self.path[..frame.path_len]);
+        here.then_some((id, found))
     }
 
     #[inline]
@@ -216,7 +246,28 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         self.put(member, span, kind);
     }
 
+    #[inline]
     fn put(&mut self, member: Member<'a>, value: Span, kind: Kind) {
+        if let Some((id, key)) = member.guessed {
+            self.last = id;
+            if self.dialect == Dialect::Suricata {
+                return self.put_vendor(id, member, value, kind);
+            }
+            let from = member.path_len - key.len();
+            self.path[from..member.path_len].copy_from_slice(key);
+        }
+        self.put_named(member, value, kind);
+    }
+
+    #[inline]
+    fn put_vendor(&mut self, id: FieldId, member: Member<'a>, value: Span, kind: Kind) {
+        if !member.repeats && self.written(id) {
+            self.writer.defect(Defect::DuplicateKey);
+        }
+        self.writer.put_span(id, value, kind, true);
+    }
+
+    fn put_named(&mut self, member: Member<'a>, value: Span, kind: Kind) {
         let path = match member.root_key {
             Some(key) => key,
             // Over-long paths keep their first bytes as the name.
@@ -224,12 +275,11 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         };
         match self.dialect.name(path, self.context.dictionary) {
             Name::Vendor(id) => {
-                if !member.repeats && self.written(id) {
-                    self.writer.defect(Defect::DuplicateKey);
-                }
-                self.writer.put_span(id, value, kind, true);
+                note(&mut self.last, self.dialect, self.context, id);
+                self.put_vendor(id, member, value, kind);
             }
             Name::Schema(id) => {
+                note(&mut self.last, self.dialect, self.context, id);
                 if !member.repeats && self.written(id) {
                     self.writer.defect(Defect::DuplicateKey);
                 }
@@ -265,6 +315,16 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
     #[inline]
     fn written(&self, id: FieldId) -> bool {
         self.writer.view().first_index(id).is_some_and(|at| at >= self.fields_before)
+    }
+}
+
+/// Notes that the member `id` followed `last`.
+#[inline]
+fn note(last: &mut FieldId, dialect: Dialect, context: &Context<'_>, id: FieldId) {
+    // The elements of an array follow themselves.
+    if dialect.names_are_paths() && id != *last {
+        context.successors.note(*last, id);
+        *last = id;
     }
 }
 
