@@ -350,9 +350,11 @@ impl Config {
                 .into_iter()
                 .flatten()
                 .for_each(absolute);
+            // Whole: a record's file is part of its alert's id, however the configuration was named.
+            let whole = std::path::absolute(base.join(".")).unwrap_or_else(|_| base.to_owned());
             for path in input.paths.iter_mut().flatten() {
                 if Path::new(path).is_relative() {
-                    *path = base.join(&*path).to_string_lossy().into_owned();
+                    *path = whole.join(&*path).to_string_lossy().into_owned();
                 }
             }
         }
@@ -378,7 +380,7 @@ impl Config {
     pub fn shards(&self) -> usize {
         match self.engine.shards {
             0 => (self.workers() / 2).max(1),
-            shards => shards.min(usize::from(noroshi_correlate::PARTITIONS)),
+            shards => shards.min(noroshi_correlate::PARTITIONS),
         }
     }
 }

@@ -82,7 +82,7 @@ fn alerts_of(
             match outcome {
                 pipeline::Outcome::Batch(done) => alerts.extend(done.alerts),
                 pipeline::Outcome::Shard { alerts: found, .. } => {
-                    alerts.extend(found.into_iter().filter(|alert| alert.is_final))
+                    alerts.extend(found.into_iter().filter(|alert| alert.is_final));
                 }
             }
         }
