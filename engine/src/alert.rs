@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use noroshi_correlate::{Ended, Finding, State};
 use noroshi_input::Origin;
-use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::dictionary::{Dictionary, FieldId, FieldType};
 use noroshi_parsers::time::format_rfc3339;
 use noroshi_rules::{IndicatorIndex, RuleIndex};
 use serde_json::{Map, Value, json};
@@ -168,9 +168,7 @@ impl Alert {
         builder.first_ns = finding.first_ns;
         builder.last_ns = finding.last_ns;
         builder.updates = finding.updates;
-        builder
-            .noroshi
-            .insert("supersedes".into(), finding.supersedes.iter().map(|id| hex(id)).collect::<Vec<_>>().into());
+        builder.supersedes = finding.supersedes.iter().map(|id| hex(id)).collect();
         match finding.ended {
             Some(Ended::Input) => drop(builder.noroshi.insert("ended".into(), "input".into())),
             Some(Ended::MaxEpisode) => drop(builder.noroshi.insert("ended".into(), "max_episode".into())),
@@ -261,7 +259,10 @@ impl<'a> Builder<'a> {
             self.received_from_ns = self.received_from_ns.min(evidence.receive_time_ns);
         }
         for (name, values) in entities.into_values() {
-            set(&mut self.body, name, one_or_many(&values));
+            let id = dictionary.find(name.as_bytes()).unwrap_or(FieldId::UNNAMED);
+            let mut values: Vec<Value> = values.iter().map(|value| typed(dictionary, id, value)).collect();
+            let one = values.len() == 1 && !dictionary.is_array(id);
+            set(&mut self.body, name, if one { values.remove(0) } else { values.into() });
         }
         self.body.insert("sources".into(), sources.into_iter().collect::<Vec<_>>().into());
         self.body.insert("evidence".into(), told.into());
@@ -302,8 +303,9 @@ impl<'a> Builder<'a> {
     fn group(&mut self, names: &[String], values: &[&[u8]]) {
         for (name, value) in names.iter().zip(values) {
             if crate::evidence::ENTITY_FIELDS.iter().any(|&id| self.detection.dictionary.name(id) == name) {
-                let value = String::from_utf8_lossy(value).into_owned();
-                set(&mut self.body, name, value.into());
+                let id = self.detection.dictionary.find(name.as_bytes()).unwrap_or(FieldId::UNNAMED);
+                let value = typed(&self.detection.dictionary, id, &String::from_utf8_lossy(value));
+                set(&mut self.body, name, value);
             }
         }
     }
@@ -351,10 +353,11 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn one_or_many(values: &[&str]) -> Value {
-    match values {
-        [one] => (*one).into(),
-        many => many.into(),
+/// A value as ECS types its field.
+fn typed(dictionary: &Dictionary, id: FieldId, value: &str) -> Value {
+    match dictionary.kind(id) {
+        FieldType::Long => value.parse::<i64>().map_or_else(|_| value.into(), Value::from),
+        _ => value.into(),
     }
 }
 

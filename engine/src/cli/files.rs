@@ -239,7 +239,9 @@ fn scan(
     dictionary: &Arc<Dictionary>,
 ) -> Stamps {
     let pool = BatchPool::default();
-    let mut files = inputs.iter().enumerate().filter(|(_, (path, _))| path != Path::new("-"));
+    // A pipe can be read once only, and that is for the run itself.
+    let is_file = |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let mut files = inputs.iter().enumerate().filter(|(_, (path, _))| is_file(path));
     let mut open: Option<(usize, RecordReader, usize)> = None;
     let read = || {
         loop {

@@ -9,6 +9,10 @@ use crate::severity::Severity;
 
 /// `2026-01-31 23:59:59`, UTC.
 const TIME_WIDTH: usize = 19;
+/// `01-31 23:59:59`, in a terminal too narrow for the year.
+const TIME_WIDTH_NARROW: usize = 14;
+/// Below so many columns the year gives way to the rule's name.
+const NARROW: usize = 100;
 /// `critical`.
 const SEVERITY_WIDTH: usize = 8;
 /// Counts up to 999,999; longer ones are shortened visibly.
@@ -85,6 +89,10 @@ fn time(object: &Value) -> String {
     }
 }
 
+fn time_width(width: usize) -> usize {
+    if width < NARROW { TIME_WIDTH_NARROW } else { TIME_WIDTH }
+}
+
 fn severity_cell(object: &Value) -> Cell {
     let name = text(object, "severity").or_else(|| text(object, "rule.level")).unwrap_or_default();
     let known = !name.is_empty();
@@ -102,8 +110,9 @@ fn flexible(width: usize, fixed: &[usize]) -> (usize, usize) {
 }
 
 fn alert_line(cells: &[Cell; 6], width: usize, color: bool) -> String {
-    let (rule, entities) = flexible(width, &[TIME_WIDTH, SEVERITY_WIDTH, COUNT_WIDTH, STATE_WIDTH]);
-    let widths = [TIME_WIDTH, SEVERITY_WIDTH, rule, entities, COUNT_WIDTH, STATE_WIDTH];
+    let time = time_width(width);
+    let (rule, entities) = flexible(width, &[time, SEVERITY_WIDTH, COUNT_WIDTH, STATE_WIDTH]);
+    let widths = [time, SEVERITY_WIDTH, rule, entities, COUNT_WIDTH, STATE_WIDTH];
     let aligns = [Align::Left, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left];
     line(cells.iter().zip(widths).zip(aligns), color)
 }
@@ -119,8 +128,10 @@ fn alert_row(alert: &Value, width: usize, color: bool) -> String {
     let dim = anstyle::Style::new().effects(anstyle::Effects::DIMMED);
     let rule = first_of(alert, &["rule.name", "rule.id"]).unwrap_or_default();
     let state = text(alert, "noroshi.state").unwrap_or_default();
+    let time = time(alert);
+    let shown = time.get(time.len().saturating_sub(time_width(width))..).unwrap_or(&time);
     let cells = [
-        Cell::new(time(alert)).style(dim),
+        Cell::new(shown).style(dim),
         severity_cell(alert),
         Cell::new(rule),
         Cell::new(entities(alert)),
