@@ -119,11 +119,7 @@ fn finals_are_equal_for_every_order_workers_and_shards_and_equal_to_replay() {
         assert!(found > 5, "{found} alerts of {rule}");
     }
     for (result, (workers, shards)) in results.iter().zip(&runs).skip(1) {
-        let result = comparable(result);
-        assert_eq!(result.len(), first.len(), "{workers} workers, {shards} shards");
-        for (one, other) in result.iter().zip(&first) {
-            assert_eq!(one, other, "{workers} workers, {shards} shards");
-        }
+        alerts::assert_equal(&comparable(result), &first, &format!("{workers} workers, {shards} shards"));
     }
 
     // A file of the same lines, in time or not, gives the same finals.

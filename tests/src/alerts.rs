@@ -47,3 +47,19 @@ pub fn by_id_and_state(alerts: &[Value]) -> BTreeMap<(String, String), usize> {
     }
     counts
 }
+
+/// Holds two lists of canonical alerts to be equal; tells where the first two part.
+#[track_caller]
+pub fn assert_equal(found: &[String], expected: &[String], what: &str) {
+    for (one, other) in found.iter().zip(expected) {
+        if one != other {
+            let same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+            let around = |text: &str| {
+                let bytes = &text.as_bytes()[same.saturating_sub(120)..text.len().min(same + 200)];
+                String::from_utf8_lossy(bytes).into_owned()
+            };
+            panic!("{what}: at byte {same}\n   found …{}…\nexpected …{}…", around(one), around(other));
+        }
+    }
+    assert_eq!(found.len(), expected.len(), "{what}");
+}
