@@ -59,6 +59,8 @@ impl Zone {
         let fixed = crate::time::take_offset(text.as_bytes()).filter(|(_, rest)| rest.is_empty());
         let kind = match fixed {
             Some((offset, _)) => ZoneKind::Fixed(offset),
+            // What hosts without a zone of their own are set to; looking it up for each stamp would be in vain.
+            None if matches!(text, "Etc/UTC" | "Etc/GMT" | "Etc/Zulu" | "Zulu") => ZoneKind::Fixed(0),
             None => ZoneKind::Named(TimeZone::get(text).map_err(|_| {
                 format!("unknown time zone `{text}`: use an IANA name such as Asia/Tokyo, or an offset such as +09:00")
             })?),
