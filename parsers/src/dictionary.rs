@@ -184,6 +184,11 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
         // What is left of a name of eight bytes or more lies within its last eight.
         return last == other_last;
     }
+    if let (Some(head), Some(other_head), Some(last), Some(other_last)) =
+        (one.first_chunk::<4>(), other.first_chunk::<4>(), one.last_chunk::<4>(), other.last_chunk::<4>())
+    {
+        return head == other_head && last == other_last;
+    }
     one.iter().zip(other).all(|(one, other)| one == other)
 }
 

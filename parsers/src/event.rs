@@ -322,11 +322,16 @@ impl<'a> EventWriter<'a> {
     /// Adds an address that is written somewhere already. An IPv4-mapped IPv6 address (RFC 4291
     /// §2.5.5.2) is written as the IPv4 address it stands for. What is none is a [`Defect::AddressInvalid`].
     pub fn put_ip_span(&mut self, id: FieldId, span: Span) -> bool {
-        let text = self.bytes(span);
-        let Some(ip) = crate::ip::parse(text) else {
+        let put = self.put_if_ip(id, span);
+        if !put {
             self.defect(Defect::AddressInvalid);
-            return false;
-        };
+        }
+        put
+    }
+
+    /// As [`EventWriter::put_ip_span`] for a value that need not be an address: no defect.
+    pub fn put_if_ip(&mut self, id: FieldId, span: Span) -> bool {
+        let Some(ip) = crate::ip::parse(self.bytes(span)) else { return false };
         if ip.is_ipv4() {
             match id {
                 crate::ecs::SOURCE_IP => self.event.core.source_ip = Some(ip),

@@ -16,6 +16,7 @@ use crate::defect::Defect;
 use crate::event::{EventWriter, Kind};
 use crate::number::parse_u64;
 use crate::time::take_clf;
+use crate::wire::json::scan;
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
 
@@ -212,10 +213,8 @@ fn tail<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
 
 #[inline]
 fn token(text: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b' ', text) {
-        Some(at) => (&text[..at], &text[at + 1..]),
-        None => (text, &[]),
-    }
+    let end = scan::blank_end(text, 0);
+    (&text[..end], text.get(end + 1..).unwrap_or_default())
 }
 
 /// A quoted column; `-` says that there is no value. `None` = the line ends here.
@@ -274,7 +273,7 @@ fn request<'a>(writer: &mut EventWriter<'a>, line: &'a [u8]) {
             let http = line[version + 1..].strip_prefix(b"HTTP/");
             // HTTP/0.9 has no version; then the target runs to the end.
             let target_end = if http.is_some() { version } else { line.len() };
-            (method + 1 <= target_end).then(|| (&line[..method], &line[method + 1..target_end], http))
+            (method < target_end).then(|| (&line[..method], &line[method + 1..target_end], http))
         }
         _ => None,
     };

@@ -37,10 +37,9 @@ pub(crate) fn copy_vendor(writer: &mut EventWriter<'_>, from: FieldId, to: Field
 /// Writes an address and its place among `related.ip`.
 pub(crate) fn copy_ip(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
     let Some(span) = present(writer, from) else { return false };
-    if writer.first(to).is_some() || crate::ip::parse(writer.bytes(span)).is_none() {
+    if writer.first(to).is_some() || !writer.put_if_ip(to, span) {
         return false;
     }
-    writer.put_ip_span(to, span);
     relate(writer, to, ecs::RELATED_IP);
     true
 }
@@ -134,8 +133,8 @@ pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) 
     digits(20, 29, nano);
     let len = match nano {
         0 => 19,
-        _ if nano % 1_000_000 == 0 => 23,
-        _ if nano % 1000 == 0 => 26,
+        _ if nano.is_multiple_of(1_000_000) => 23,
+        _ if nano.is_multiple_of(1000) => 26,
         _ => 29,
     };
     text[len] = b'Z';
@@ -156,6 +155,19 @@ mod tests {
             put_time(&mut event.writer(b""), ecs::EVENT_START, time_ns);
             let written = event.view(b"").first(ecs::EVENT_START).map(|text| String::from_utf8_lossy(text).into_owned());
             prop_assert_eq!(written, Some(crate::time::format_rfc3339(time_ns)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn computed_numbers_agree_with_the_formatter(value in any::<i64>()) {
+            for value in [value, value >> 40, 0, i64::MIN, i64::MAX] {
+                let mut event = Event::new();
+                event.clear();
+                event.writer(b"").put_i64(ecs::EVENT_DURATION, value);
+                let text = value.to_string();
+                prop_assert_eq!(event.view(b"").first(ecs::EVENT_DURATION), Some(text.as_bytes()));
+            }
         }
     }
 

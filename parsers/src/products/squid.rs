@@ -12,6 +12,7 @@ use crate::defect::Defect;
 use crate::event::{EventWriter, Kind, TimePrecision};
 use crate::number::{parse_i64, parse_u64, take_u64};
 use crate::time::SECOND_NS;
+use crate::wire::json::scan;
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
 
@@ -150,10 +151,10 @@ fn stamp(text: &[u8]) -> Option<(i64, &[u8])> {
 /// The next column; columns are padded with blanks.
 #[inline]
 fn column(text: &[u8]) -> (&[u8], &[u8]) {
-    let from = text.iter().take_while(|&&byte| byte == b' ').count();
-    let text = &text[from..];
-    match memchr::memchr(b' ', text) {
-        Some(at) => (&text[..at], &text[at + 1..]),
-        None => (text, &[]),
+    let mut from = 0;
+    while text.get(from) == Some(&b' ') {
+        from += 1;
     }
+    let end = scan::blank_end(text, from);
+    (&text[from..end], text.get(end + 1..).unwrap_or_default())
 }

@@ -49,9 +49,7 @@ pub(crate) fn put(writer: &mut EventWriter<'_>, id: FieldId, to: FieldId, how: T
     match how {
         To::Text | To::Set => writer.put_span(to, value, Kind::Text, false),
         To::Ip => {
-            if crate::ip::parse(writer.bytes(value)).is_some() {
-                writer.put_ip_span(to, value);
-            }
+            writer.put_if_ip(to, value);
         }
         To::Port => {
             writer.put_port_span(to, value);

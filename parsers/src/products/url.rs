@@ -1,5 +1,6 @@
 //! A URL's parts (RFC 3986 §3), each a span of it.
 
+use crate::dictionary::FieldId;
 use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
 
@@ -51,20 +52,31 @@ pub(crate) fn put(writer: &mut EventWriter<'_>, url: Span) {
     // What is not a path (`*`, an authority of CONNECT) has no parts.
     let has_path = text.get(path.start) == Some(&b'/');
     let port_is_number = crate::number::parse_u64(&text[port.clone()]).is_some();
-    for (id, range) in [
-        (ecs::URL_SCHEME, scheme),
-        (ecs::URL_USERNAME, user),
-        (ecs::URL_PASSWORD, password),
-        (ecs::URL_DOMAIN, host),
-        (ecs::URL_PORT, if port_is_number { port } else { 0..0 }),
-        (ecs::URL_PATH, if has_path { path.clone() } else { 0..0 }),
-        (ecs::URL_EXTENSION, dot.filter(|&dot| has_path && dot < path.end).map_or(0..0, |dot| dot..path.end)),
-        (ecs::URL_QUERY, query.map_or(0..0, |at| at + 1..before)),
-        (ecs::URL_FRAGMENT, fragment.map_or(0..0, |at| at + 1..len)),
-    ] {
-        if !range.is_empty() && writer.first(id).is_none() {
-            writer.put_span(id, url.part(range), Kind::Text, false);
+    if !scheme.is_empty() {
+        put_part(writer, ecs::URL_SCHEME, url, scheme);
+        put_part(writer, ecs::URL_USERNAME, url, user);
+        put_part(writer, ecs::URL_PASSWORD, url, password);
+        put_part(writer, ecs::URL_DOMAIN, url, host);
+        if port_is_number {
+            put_part(writer, ecs::URL_PORT, url, port);
         }
+    }
+    if has_path {
+        put_part(writer, ecs::URL_PATH, url, path.clone());
+        put_part(writer, ecs::URL_EXTENSION, url, dot.map_or(0..0, |dot| dot..path.end));
+    }
+    if let Some(query) = query {
+        put_part(writer, ecs::URL_QUERY, url, query + 1..before);
+    }
+    if let Some(fragment) = fragment {
+        put_part(writer, ecs::URL_FRAGMENT, url, fragment + 1..len);
+    }
+}
+
+#[inline]
+fn put_part(writer: &mut EventWriter<'_>, id: FieldId, url: Span, part: std::ops::Range<usize>) {
+    if !part.is_empty() && writer.first(id).is_none() {
+        writer.put_span(id, url.part(part), Kind::Text, false);
     }
 }
 

@@ -47,7 +47,7 @@ static CLASS: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         class[byte] = match byte as u8 {
-            b' ' | b'\t' | b'\r' | b'\n' => BLANK,
+            0..=b' ' => BLANK,
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'@' | b'/' | b'#' => KEY,
             _ => 0,
         };
@@ -124,10 +124,11 @@ impl<'a> Pairs<'a> {
         match text.get(start) {
             Some(&quote @ (b'"' | b'\'')) => self.quoted(start + 1, quote),
             _ => {
-                let mut end = start;
-                while text.get(end).is_some_and(|&byte| !is_blank(byte) && byte != self.separator) {
-                    end += 1;
-                }
+                let blank = scan::blank_end(text, start);
+                let end = match self.separator {
+                    b' ' => blank,
+                    separator => memchr::memchr(separator, &text[start..blank]).map_or(blank, |at| start + at),
+                };
                 self.at = end;
                 (&text[start..end], false)
             }

@@ -208,8 +208,7 @@ fn registry(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
         let hex = digits.strip_prefix(b"0x").unwrap_or(digits);
         // A QWORD is written as two halves.
         hex.split(|&byte| byte == b'-')
-            .map(|half| half.strip_prefix(b"0x").unwrap_or(half))
-            .flatten()
+            .flat_map(|half| half.strip_prefix(b"0x").unwrap_or(half))
             .try_fold(0u64, |value, &byte| Some(value.checked_mul(16)? | u64::from(char::from(byte).to_digit(16)?)))
     };
     if let Some(value) = word(b"DWORD (") {

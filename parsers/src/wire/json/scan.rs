@@ -19,8 +19,8 @@ const fn zero_bytes(word: u64) -> u64 {
 pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
-        let quote = zero_bytes(word ^ (ONES * b'"' as u64));
-        let backslash = zero_bytes(word ^ (ONES * b'\\' as u64));
+        let quote = zero_bytes(word ^ (ONES * 0x22));
+        let backslash = zero_bytes(word ^ (ONES * 0x5C));
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let found = quote | backslash | control;
         if found != 0 {
@@ -51,6 +51,23 @@ pub(crate) fn find_either(text: &[u8], mut at: usize, one: u8, other: u8) -> Opt
     }
     let rest = text.get(at..)?;
     rest.iter().position(|&byte| byte == one || byte == other).map(|found| at + found)
+}
+
+/// The first byte at or after `at` that is a blank or a control character; the length of `text` if there is none.
+#[inline]
+pub(crate) fn blank_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = word.wrapping_sub(ONES * 0x21) & !word & HIGHS;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while text.get(at).is_some_and(|&byte| byte > 0x20) {
+        at += 1;
+    }
+    at.min(text.len())
 }
 
 /// The place of the quote that closes a string whose content starts at `at`, and whether the content is
@@ -87,7 +104,7 @@ pub(crate) fn skip_space(text: &[u8], mut at: usize) -> usize {
 fn structure(text: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
-        let found = zero_bytes((word | (ONES * 0x26)) ^ (ONES * 0x7F)) | zero_bytes(word ^ (ONES * b'"' as u64));
+        let found = zero_bytes((word | (ONES * 0x26)) ^ (ONES * 0x7F)) | zero_bytes(word ^ (ONES * 0x22));
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
@@ -162,6 +179,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn blank_end_agrees_with_a_byte_loop(bytes in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..60) {
+            let slow = bytes.iter().enumerate().skip(at).find(|&(_, &byte)| byte <= 0x20);
+            prop_assert_eq!(blank_end(&bytes, at), slow.map_or(bytes.len(), |(at, _)| at));
+        }
+
         #[test]
         fn find_either_agrees_with_a_vector_search(bytes in prop::collection::vec(32u8..40, 0..60), at in 0usize..70) {
             let slow = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'$', rest)).map(|found| at + found);

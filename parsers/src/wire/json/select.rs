@@ -4,7 +4,8 @@
 //! the walk writes first under that name. What no path leads into is skipped by its brackets and quotes.
 
 use super::scan;
-use super::walk::DEPTH_MAX;
+use super::walk::{DEPTH_MAX, PATH_BYTES_MAX};
+use crate::dictionary::same;
 use crate::event::Kind;
 
 /// Most paths of one selector: they are tracked in one word.
@@ -49,14 +50,16 @@ struct Frame {
     /// Which paths lead here, not found yet when it was entered.
     paths: u16,
     /// How many bytes of those paths are matched, the dot included.
-    matched: usize,
+    matched: u16,
     array: bool,
 }
 
 impl Selector {
-    /// A selector of dotted paths; `None` = more than [`PATHS_MAX`], or an empty one.
+    /// A selector of dotted paths; `None` = more than [`PATHS_MAX`], an empty one, or one longer than
+    /// the full walk composes.
     pub fn new(paths: &[&str]) -> Option<Selector> {
-        if paths.len() > PATHS_MAX || paths.iter().any(|path| path.is_empty()) {
+        let fits = |path: &&str| (1..=PATH_BYTES_MAX).contains(&path.len());
+        if paths.len() > PATHS_MAX || !paths.iter().all(fits) {
             return None;
         }
         let mut by_first = Box::new([0u16; 256]);
@@ -91,7 +94,7 @@ impl Selector {
             // Which paths end at this value, and which lead on into it.
             let (ends, leads, matched) = if frame.array {
                 let (ends, leads) = self.at_element(frame);
-                (ends & missing, leads & missing, frame.matched)
+                (ends & missing, leads & missing, usize::from(frame.matched))
             } else {
                 if *text.get(at)? != b'"' {
                     return None;
@@ -105,7 +108,10 @@ impl Selector {
                         return None;
                     }
                 }
-                at = scan::skip_space(text, at + 1);
+                at += 1;
+                if *text.get(at)? <= b' ' {
+                    at = scan::skip_space(text, at);
+                }
                 let candidates = if depth == 1 {
                     // An escaped first byte may stand for any.
                     let first = usize::from(key.first().copied().unwrap_or_default());
@@ -116,11 +122,11 @@ impl Selector {
                 if candidates == 0 {
                     (0, 0, 0)
                 } else if plain {
-                    self.at_key(candidates, frame.matched, key)
+                    self.at_key(candidates, usize::from(frame.matched), key)
                 } else {
                     let mut unescaped = Vec::with_capacity(key.len());
                     super::escape::unescape(key, |bytes| unescaped.extend_from_slice(bytes));
-                    self.at_key(candidates, frame.matched, &unescaped)
+                    self.at_key(candidates, usize::from(frame.matched), &unescaped)
                 }
             };
             match *text.get(at)? {
@@ -141,7 +147,7 @@ impl Selector {
                         // The elements of an array stand under the array's own name.
                         let paths = if array { ends | leads } else { leads };
                         let matched = if array { matched } else { matched + 1 };
-                        frames[depth] = Frame { paths, matched, array };
+                        frames[depth] = Frame { paths, matched: matched as u16, array };
                         depth += 1;
                         at = inside;
                         continue;
@@ -179,7 +185,10 @@ impl Selector {
                 }
                 match *text.get(at)? {
                     b',' => {
-                        at = scan::skip_space(text, at + 1);
+                        at += 1;
+                        if *text.get(at)? <= b' ' {
+                            at = scan::skip_space(text, at);
+                        }
                         break;
                     }
                     b'}' | b']' => {
@@ -202,8 +211,12 @@ impl Selector {
         while candidates != 0 {
             let at = candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;
-            let Some(rest) = self.paths[at].get(matched..).and_then(|rest| rest.strip_prefix(key)) else { continue };
-            match rest.first() {
+            let path = &self.paths[at];
+            let end = matched + key.len();
+            if !path.get(matched..end).is_some_and(|part| same(part, key)) {
+                continue;
+            }
+            match path.get(end) {
                 None => ends |= 1 << at,
                 Some(b'.') => leads |= 1 << at,
                 Some(_) => {}
@@ -220,7 +233,7 @@ impl Selector {
         while candidates != 0 {
             let at = candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;
-            if self.paths[at].len() == frame.matched {
+            if self.paths[at].len() == usize::from(frame.matched) {
                 ends |= 1 << at;
             } else {
                 leads |= 1 << at;

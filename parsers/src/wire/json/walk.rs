@@ -14,7 +14,7 @@ pub(crate) const DEPTH_MAX: usize = 32;
 
 /// Longest path composed. The longest documented one (CloudTrail request parameters) stays under 160
 /// bytes; what lies below a longer one is kept as raw text with [`Defect::JsonDepth`].
-const PATH_BYTES_MAX: usize = 512;
+pub(super) const PATH_BYTES_MAX: usize = 512;
 
 /// How many names without an id are watched for being repeated. Beyond, a repeated name is
 /// kept all the same, only not named a defect.
@@ -23,7 +23,7 @@ const UNNAMED_WATCHED_MAX: usize = 64;
 #[derive(Clone, Copy, Default)]
 struct Frame {
     /// Bytes of the path that stand before a member's key, or that name an array's elements.
-    path_len: usize,
+    path_len: u16,
     array: bool,
     /// Whether an array lies here or above: names repeat by design.
     repeats: bool,
@@ -43,15 +43,18 @@ pub(super) struct Walker<'w, 'a, 'c> {
     last: FieldId,
 }
 
-/// The name of the value being read.
+/// The name of the value being read. Kept small: it is passed for every member.
 #[derive(Clone, Copy)]
 struct Member<'a> {
-    /// The key where it stands alone at the root; else the path buffer holds the name.
-    root_key: Option<&'a [u8]>,
+    /// The key where the path buffer does not hold it: at the root, and where it was guessed.
+    key: &'a [u8],
+    /// The id where it was guessed, else [`FieldId::UNNAMED`].
+    guessed: FieldId,
+    /// How long the whole name is.
     path_len: usize,
     repeats: bool,
-    /// The member's id where it was guessed. Its key is not in the path buffer then.
-    guessed: Option<(FieldId, &'a [u8])>,
+    /// Whether the path buffer holds the whole name.
+    in_path: bool,
 }
 
 impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
@@ -87,7 +90,13 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         loop {
             let frame = frames[depth - 1];
             let member = if frame.array {
-                Member { root_key: None, path_len: frame.path_len, repeats: true, guessed: None }
+                Member {
+                    key: &[],
+                    guessed: FieldId::UNNAMED,
+                    path_len: usize::from(frame.path_len),
+                    repeats: true,
+                    in_path: true,
+                }
             } else {
                 let (member, after) = self.key(at, frame)?;
                 at = after;
@@ -109,15 +118,15 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
                         at = end;
                     } else {
                         let mut path_len = member.path_len;
-                        if let Some(key) = member.root_key.or(member.guessed.map(|(_, key)| key)) {
-                            self.path[path_len - key.len()..path_len].copy_from_slice(key);
+                        if !member.in_path {
+                            self.path[path_len - member.key.len()..path_len].copy_from_slice(member.key);
                         }
                         if open == b'{' {
                             self.path[path_len] = b'.';
                             path_len += 1;
                         }
                         let array = open == b'[';
-                        frames[depth] = Frame { path_len, array, repeats: array || frame.repeats };
+                        frames[depth] = Frame { path_len: path_len as u16, array, repeats: array || frame.repeats };
                         depth += 1;
                         at = inside;
                         continue;
@@ -127,11 +136,16 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
             }
             // After a value: the next one, or the end of this and perhaps of outer containers.
             loop {
-                at = scan::skip_space(text, at);
+                if *text.get(at)? <= b' ' {
+                    at = scan::skip_space(text, at);
+                }
                 let close = if frames[depth - 1].array { b']' } else { b'}' };
                 match *text.get(at)? {
                     b',' => {
-                        at = scan::skip_space(text, at + 1);
+                        at += 1;
+                        if *text.get(at)? <= b' ' {
+                            at = scan::skip_space(text, at);
+                        }
                         break;
                     }
                     byte if byte == close => {
@@ -154,15 +168,14 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         if *text.get(at)? != b'"' {
             return None;
         }
-        if let Some((id, key)) = self.guess(at + 1, frame) {
-            let member = Member {
-                root_key: None,
-                path_len: frame.path_len + key.len(),
-                repeats: frame.repeats,
-                guessed: Some((id, key)),
-            };
+        let path_len = usize::from(frame.path_len);
+        if let Some((guessed, key)) = self.guess(at + 1, path_len) {
             // Its quote and colon are looked at already.
-            return Some((member, scan::skip_space(text, at + key.len() + 3)));
+            let after = at + key.len() + 3;
+            let path_len = path_len + key.len();
+            let member = Member { key, guessed, path_len, repeats: frame.repeats, in_path: false };
+            let blank = text.get(after).is_some_and(|&byte| byte <= b' ');
+            return Some((member, if blank { scan::skip_space(text, after) } else { after }));
         }
         let (end, plain) = scan::string_end(text, at + 1)?;
         let key = &text[at + 1..end];
@@ -177,33 +190,33 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         if matches!(*text.get(at)?, b' ' | b'\t' | b'\n' | b'\r') {
             at = scan::skip_space(text, at);
         }
-        let member = if frame.path_len == 0 && plain {
-            Member { root_key: Some(key), path_len: key.len(), repeats: frame.repeats, guessed: None }
+        let guessed = FieldId::UNNAMED;
+        let member = if path_len == 0 && plain {
+            Member { key, guessed, path_len: key.len(), repeats: frame.repeats, in_path: false }
         } else {
             let path_len = if plain {
-                append(&mut self.path, frame.path_len, key)
+                append(&mut self.path, path_len, key)
             } else {
                 // Bounded by the path, so that a long key costs no more than its own length.
                 let span = self.unescape(key);
-                append(&mut self.path, frame.path_len, self.writer.bytes(span))
+                append(&mut self.path, path_len, self.writer.bytes(span))
             };
-            Member { root_key: None, path_len, repeats: frame.repeats, guessed: None }
+            Member { key: &[], guessed, path_len, repeats: frame.repeats, in_path: true }
         };
         Some((member, at))
     }
 
     /// The member that followed the last one before, if it stands here again.
     #[inline]
-    fn guess(&self, at: usize, frame: Frame) -> Option<(FieldId, &'a [u8])> {
+    fn guess(&self, at: usize, path_len: usize) -> Option<(FieldId, &'a [u8])> {
         if !self.dialect.names_are_paths() {
             return None;
         }
         let (id, name) = self.context.successors.after(self.last, self.context.dictionary)?;
-        let (prefix, key) = name.split_at_checked(frame.path_len).filter(|_| name.len() < PATH_BYTES_MAX)?;
+        let (prefix, key) = name.split_at_checked(path_len).filter(|_| name.len() < PATH_BYTES_MAX)?;
         let end = at + key.len();
         let found = self.text.get(at..end)?;
-        let here =
-            self.text.get(end..end + 2)? == b"\":" && same(found, key) && same(prefix, &self.path[..frame.path_len]);
+        let here = self.text.get(end..end + 2)? == b"\":" && same(found, key) && same(prefix, &self.path[..path_len]);
         here.then_some((id, found))
     }
 
@@ -248,35 +261,38 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
 
     #[inline]
     fn put(&mut self, member: Member<'a>, value: Span, kind: Kind) {
-        if let Some((id, key)) = member.guessed {
-            self.last = id;
+        if member.guessed != FieldId::UNNAMED {
+            self.last = member.guessed;
             if self.dialect == Dialect::Suricata {
-                return self.put_vendor(id, member, value, kind);
+                return self.put_vendor(member.guessed, member.repeats, value, kind);
             }
-            let from = member.path_len - key.len();
-            self.path[from..member.path_len].copy_from_slice(key);
+            let from = member.path_len - member.key.len();
+            self.path[from..member.path_len].copy_from_slice(member.key);
         }
         self.put_named(member, value, kind);
     }
 
     #[inline]
-    fn put_vendor(&mut self, id: FieldId, member: Member<'a>, value: Span, kind: Kind) {
-        if !member.repeats && self.written(id) {
+    fn put_vendor(&mut self, id: FieldId, repeats: bool, value: Span, kind: Kind) {
+        if !repeats && self.written(id) {
             self.writer.defect(Defect::DuplicateKey);
         }
         self.writer.put_span(id, value, kind, true);
     }
 
     fn put_named(&mut self, member: Member<'a>, value: Span, kind: Kind) {
-        let path = match member.root_key {
-            Some(key) => key,
+        // A key that is all of the name lies in the record.
+        let whole = !member.in_path && member.key.len() == member.path_len;
+        let path = if whole {
+            member.key
+        } else {
             // Over-long paths keep their first bytes as the name.
-            None => &self.path[..member.path_len.min(PATH_BYTES_MAX)],
+            &self.path[..member.path_len.min(PATH_BYTES_MAX)]
         };
         match self.dialect.name(path, self.context.dictionary) {
             Name::Vendor(id) => {
                 note(&mut self.last, self.dialect, self.context, id);
-                self.put_vendor(id, member, value, kind);
+                self.put_vendor(id, member.repeats, value, kind);
             }
             Name::Schema(id) => {
                 note(&mut self.last, self.dialect, self.context, id);
@@ -286,7 +302,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
                 put_schema(self.writer, self.context, id, path, value, kind);
             }
             Name::Unnamed { name, vendor } => {
-                let span = if member.root_key.is_some() {
+                let span = if whole {
                     self.writer.span_of(name)
                 } else {
                     let from = self.writer.arena_start();
