@@ -12,7 +12,8 @@ use crate::defect::Defect;
 use crate::event::EventWriter;
 use crate::logsource::ProductId;
 use crate::products::{
-    self, access_log, auditd, cisco_asa, fortigate, generic as generic_names, linux_auth, netfilter, squid, suricata, windows,
+    self, access_log, auditd, cisco_asa, fortigate, generic as generic_names, linux_auth, netfilter, squid, suricata,
+    windows,
 };
 use crate::wire::json::dialect::Dialect;
 use crate::wire::syslog::Header;
@@ -77,10 +78,9 @@ fn message<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
 fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let text = header.message;
     match header.appname {
-        b"sshd" | b"sshd-session" | b"sshd-auth" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod" | b"userdel" | b"groupadd"
-        | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond" | b"polkitd"
-        | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd"
-        | b"groupmod" | b"crontab" => {
+        b"sshd" | b"sshd-session" | b"sshd-auth" | b"sudo" | b"su" | b"login" | b"useradd" | b"usermod"
+        | b"userdel" | b"groupadd" | b"groupdel" | b"passwd" | b"systemd-logind" | b"CRON" | b"cron" | b"crond"
+        | b"polkitd" | b"gdm-password]" | b"chpasswd" | b"chage" | b"gpasswd" | b"groupmod" | b"crontab" => {
             if linux_auth::decode(writer, context, header) {
                 return true;
             }
@@ -109,9 +109,9 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
     }
     let known = match text.first() {
         Some(b'{') => json_record(writer, context, text),
-        Some(b'@') => text
-            .strip_prefix(b"@cee:")
-            .is_some_and(|object| json_record(writer, context, object.trim_ascii_start())),
+        Some(b'@') => {
+            text.strip_prefix(b"@cee:").is_some_and(|object| json_record(writer, context, object.trim_ascii_start()))
+        }
         Some(b'C') => text.starts_with(b"CEF:") && cef::decode(writer, context, header),
         Some(b'p' | b'P') => {
             (text.starts_with(b"pam_") || text.starts_with(b"PAM ")) && linux_auth::decode(writer, context, header)
@@ -123,9 +123,7 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
         return true;
     }
     // Every access log format quotes the request.
-    header.present
-        && memchr::memchr(b'"', text).is_some()
-        && access_log::decode(writer, context, header)
+    header.present && memchr::memchr(b'"', text).is_some() && access_log::decode(writer, context, header)
 }
 
 /// Marks that stand within the message: all hold a `%` or a `=`, so one pass finds them.

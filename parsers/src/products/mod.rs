@@ -3,8 +3,8 @@
 pub(crate) mod access_log;
 pub(crate) mod auditd;
 pub(crate) mod cisco_asa;
-pub(crate) mod fortigate;
 pub(crate) mod fields;
+pub(crate) mod fortigate;
 pub(crate) mod generic;
 pub(crate) mod linux_auth;
 pub(crate) mod names;
