@@ -117,6 +117,19 @@ impl Sent {
         Ok((Self { path, files, bound, before, log }, load))
     }
 
+    /// Takes up deliveries of the run before that the output itself shows and this record may lack: a crash
+    /// falls between a delivery and its record as well.
+    pub fn learn(&mut self, output: &str, delivered: &[([u8; 16], bool)]) {
+        let unknown: Vec<_> =
+            delivered.iter().copied().filter(|&(id, is_final)| !self.sent_before(output, id, is_final)).collect();
+        for &(id, is_final) in &unknown {
+            *self.before.entry((id, hash(output.as_bytes()))).or_insert(false) |= is_final;
+        }
+        if !unknown.is_empty() {
+            self.record(output, unknown);
+        }
+    }
+
     /// True when an earlier run delivered this alert to `output` in this state, or finally. Deliveries
     /// of this run do not count: updates of an open alert share its id and state.
     pub fn sent_before(&self, output: &str, id: [u8; 16], is_final: bool) -> bool {
@@ -197,6 +210,21 @@ mod tests {
         assert!(sent.sent_before("file", [2; 16], true));
         assert!(sent.sent_before("hook", [3; 16], false), "open after final is stale");
         assert!(!sent.sent_before("file", [3; 16], true), "each output for itself");
+    }
+
+    #[test]
+    fn what_the_output_shows_is_learnt_for_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sent");
+        let (mut sent, _) = open(&path);
+        sent.learn("file", &[([1; 16], false), ([2; 16], true)]);
+        for sent in [sent, open(&path).0] {
+            assert!(sent.sent_before("file", [1; 16], false) && !sent.sent_before("file", [1; 16], true));
+            assert!(sent.sent_before("file", [2; 16], true) && !sent.sent_before("hook", [2; 16], true));
+        }
+        let (mut sent, load) = open(&path);
+        sent.learn("file", &[([1; 16], false), ([2; 16], true)]);
+        assert_eq!(open(&path).1, load, "what is known is not written again");
     }
 
     #[test]

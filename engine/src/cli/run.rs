@@ -25,7 +25,7 @@ use crate::metrics::{Exposition, Kind, Metrics};
 use crate::pipeline::{InputSettings, Pipeline, Settings};
 use crate::resume::ResumeStore;
 use crate::sent::Sent;
-use crate::sink::{SinkOptions, Sinks};
+use crate::sink::{SinkOptions, Sinks, learn_delivered};
 use crate::sources::{Declared, Registry};
 use crate::spool::Spool;
 use crate::terminal::{self, ColorChoice, OutputMode};
@@ -141,10 +141,11 @@ impl Engine {
         })?;
         let resume = ResumeStore::new(Arc::clone(&files), state_dir.join("correlations.json"));
         let resumed = if positions.is_empty() { Vec::new() } else { resume.load() };
-        let (sent, load) = Sent::open(state_dir.join("sent"), Arc::clone(&files)).map_err(anyhow::Error::msg)?;
+        let (mut sent, load) = Sent::open(state_dir.join("sent"), Arc::clone(&files)).map_err(anyhow::Error::msg)?;
         if load.damaged > 0 {
             warn!(damaged = load.damaged, "the record of sent alerts was torn; some alerts may be sent again");
         }
+        learn_delivered(&config.outputs, &*files, &mut sent);
         let color = color.for_stdout();
         let sink_options = SinkOptions {
             stdout_mode: mode,

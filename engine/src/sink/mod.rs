@@ -280,6 +280,21 @@ impl Sinks {
     }
 }
 
+/// Tells `sent` what the alert files show of the last run's deliveries: a crash between writing a line and
+/// recording it would have it written again.
+pub fn learn_delivered(configs: &[OutputConfig], files: &dyn Files, sent: &mut Sent) {
+    for config in configs.iter().filter(|config| config.output_type == OutputType::File) {
+        let Some(path) = &config.path else { continue };
+        match file::delivered(path, files) {
+            Ok(delivered) => sent.learn(&config.name(), &delivered),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "cannot look for alerts delivered last; some may be written again");
+            }
+        }
+    }
+}
+
 /// Opens what a sink needs.
 fn prepare(
     config: &OutputConfig,
