@@ -61,7 +61,8 @@ fn neighbour(number: u32) -> String {
 /// Neighbours that became alerts.
 fn neighbours(dir: &WorkDir) -> Vec<String> {
     let told = alerts::parse(&dir.text("alerts.ndjson"));
-    let mut ips: Vec<_> = told.iter().map(|alert| alert["source"]["ip"].as_str().unwrap_or_default().to_owned()).collect();
+    let mut ips: Vec<_> =
+        told.iter().map(|alert| alert["source"]["ip"].as_str().unwrap_or_default().to_owned()).collect();
     ips.sort();
     ips
 }
@@ -147,7 +148,9 @@ fn streams() -> BTreeMap<&'static str, Stream> {
     let mut rng = Rng::new(2);
     // No newline inside, so that the number of records is known.
     let noise: Vec<u8> = rng.bytes(5000).into_iter().map(|byte| if byte == b'\n' { b' ' } else { byte }).collect();
-    let with_neighbours = |first: u32, odd: Vec<u8>| [line(neighbour(first).as_bytes()), odd, line(neighbour(first + 1).as_bytes())].concat();
+    let with_neighbours = |first: u32, odd: Vec<u8>| {
+        [line(neighbour(first).as_bytes()), odd, line(neighbour(first + 1).as_bytes())].concat()
+    };
     BTreeMap::from([
         ("random bytes", Stream { bytes: with_neighbours(1, line(&noise)), records: 3 }),
         ("NULs", Stream { bytes: with_neighbours(3, line(&[0; 1000])), records: 3 }),
@@ -156,8 +159,14 @@ fn streams() -> BTreeMap<&'static str, Stream> {
         ("10 MB line", Stream { bytes: with_neighbours(7, line(&vec![b'x'; 10_000_000])), records: 2 + 153 }),
         ("1 GiB length", Stream { bytes: with_neighbours(9, line(b"1073741824 <13>and no gibibyte")), records: 3 }),
         ("a count too long", Stream { bytes: with_neighbours(11, b"99999999 <13>x\n".to_vec()), records: 3 }),
-        ("half a frame", Stream { bytes: [line(neighbour(13).as_bytes()), b"500 <13>cut off".to_vec()].concat(), records: 2 }),
-        ("an endless line", Stream { bytes: [line(neighbour(14).as_bytes()), vec![b'y'; 3_000_000]].concat(), records: 1 + 46 }),
+        (
+            "half a frame",
+            Stream { bytes: [line(neighbour(13).as_bytes()), b"500 <13>cut off".to_vec()].concat(), records: 2 },
+        ),
+        (
+            "an endless line",
+            Stream { bytes: [line(neighbour(14).as_bytes()), vec![b'y'; 3_000_000]].concat(), records: 1 + 46 },
+        ),
         ("a bare count", Stream { bytes: [line(neighbour(15).as_bytes()), b"12".to_vec()].concat(), records: 2 }),
     ])
 }
@@ -180,7 +189,9 @@ fn odd_streams_harm_no_neighbour_and_lose_no_byte() {
     assert_eq!(row.received, records);
     assert_eq!(neighbours(&dir).len(), 15);
     let kept = spooled(&dir, "tcp");
-    let total = |byte: u8| kept.iter().filter(|(part, _)| part.is_some()).flat_map(|(_, bytes)| bytes).filter(|&&b| b == byte).count();
+    let total = |byte: u8| {
+        kept.iter().filter(|(part, _)| part.is_some()).flat_map(|(_, bytes)| bytes).filter(|&&b| b == byte).count()
+    };
     assert_eq!((total(b'x'), total(b'y')), (10_000_000, 3_000_000));
 }
 

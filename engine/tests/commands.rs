@@ -26,7 +26,9 @@ fn check_code(dir: &WorkDir, args: &[&str], code: i32) -> (String, String) {
 fn ndjson(bytes: &[u8]) -> Vec<Value> {
     bytes
         .split_inclusive(|&byte| byte == b'\n')
-        .map(|line| serde_json::from_slice(line).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(line))))
+        .map(|line| {
+            serde_json::from_slice(line).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(line)))
+        })
         .collect()
 }
 
@@ -123,7 +125,17 @@ fn parse_takes_formats_and_zones_by_file() {
     let dir = WorkDir::default();
     dir.write("a.log", "Mar  2 10:00:00 web sshd[1]: Server listening on 0.0.0.0 port 22.\n");
     dir.write("b.log", "Mar  2 10:00:00 web sshd[1]: Server listening on 0.0.0.0 port 22.\n");
-    let args = ["parse", "--reference-time", "2026-03-02T12:00:00Z", "--timezone", "UTC", "--source", "b.log=,Asia/Tokyo", "a.log", "b.log"];
+    let args = [
+        "parse",
+        "--reference-time",
+        "2026-03-02T12:00:00Z",
+        "--timezone",
+        "UTC",
+        "--source",
+        "b.log=,Asia/Tokyo",
+        "a.log",
+        "b.log",
+    ];
     let (out, _) = check_code(&dir, &args, 0);
     let stamps: Vec<_> = ndjson(out.as_bytes()).iter().map(|event| event["@timestamp"].clone()).collect();
     assert_eq!(stamps, ["2026-03-02T10:00:00Z", "2026-03-02T01:00:00Z"]);
@@ -148,12 +160,16 @@ fn unreadable_files_are_told_and_the_others_are_read() {
 #[test]
 fn match_tells_file_line_and_rule() {
     let dir = prepared();
-    dir.write("access.log", [s::nginx_get(1, "192.0.2.1", "/"), s::nginx_get(2, "192.0.2.1", "/../etc/passwd")].join("\n"));
+    dir.write(
+        "access.log",
+        [s::nginx_get(1, "192.0.2.1", "/"), s::nginx_get(2, "192.0.2.1", "/../etc/passwd")].join("\n"),
+    );
     dir.write("eve.json", s::eve_dns(3, "10.0.0.8", "cdn.bad-domain.example") + "\n");
     let base = ["match", "--rules", "rules", "--indicators", "iocs.txt", "--"];
     let (out, _) = check_code(&dir, &[&base[..], &["access.log", "eve.json"]].concat(), 0);
     let hits = ndjson(out.as_bytes());
-    let rows: Vec<_> = hits.iter().map(|hit| (hit["file"].as_str(), hit["line"].as_u64(), hit["rule"]["id"].as_str())).collect();
+    let rows: Vec<_> =
+        hits.iter().map(|hit| (hit["file"].as_str(), hit["line"].as_u64(), hit["rule"]["id"].as_str())).collect();
     assert_eq!(
         rows,
         [
@@ -205,8 +221,12 @@ fn check_tells_every_error_at_once_as_ndjson_with_its_place() {
     dir.write("noroshi.toml", "timezone = \"Mars/Olympus\"\n[rules]\npaths = [\"rules\"]\n[indicators]\npaths = [\"iocs.txt\"]\n[[input]]\nname = \"a\"\ntype = \"tcp\"\nlisten = \"127.0.0.1:0\"\nformat = \"asa9\"\n");
     let (out, _) = check_code(&dir, &["check", "--output", "ndjson", "--config", "noroshi.toml"], 3);
     let mut errors = ndjson(out.as_bytes());
-    assert!(errors.len() >= 2 && errors.iter().all(|error| error["file"].as_str().is_some_and(|file| file.ends_with("noroshi.toml"))));
-    let (out, _) = check_code(&dir, &["check", "--output", "ndjson", "--rules", "rules", "--indicators", "iocs.txt"], 2);
+    assert!(
+        errors.len() >= 2
+            && errors.iter().all(|error| error["file"].as_str().is_some_and(|file| file.ends_with("noroshi.toml")))
+    );
+    let (out, _) =
+        check_code(&dir, &["check", "--output", "ndjson", "--rules", "rules", "--indicators", "iocs.txt"], 2);
     errors.extend(ndjson(out.as_bytes()));
     for error in &errors {
         for name in ["severity", "file", "message"] {

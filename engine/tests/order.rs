@@ -79,7 +79,10 @@ fn essence(told: &[Value]) -> Vec<String> {
         .map(|alert| {
             let is_correlation = [s::BRUTE_FORCE, s::PORT_SCAN].contains(&alert["rule"]["id"].as_str().unwrap_or(""));
             let id = if is_correlation { &alert["noroshi"]["id"] } else { &Value::Null };
-            format!("{} {} {} {id} {}", alert["rule"]["id"], alert["first_seen"], alert["last_seen"], alert["noroshi"]["count"])
+            format!(
+                "{} {} {} {id} {}",
+                alert["rule"]["id"], alert["first_seen"], alert["last_seen"], alert["noroshi"]["count"]
+            )
         })
         .collect();
     rows.sort();

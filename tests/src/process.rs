@@ -163,7 +163,8 @@ impl Engine {
     pub fn get(&self, path: &str) -> (u16, String) {
         let server = address_in(&self.wait_log(" metrics address="));
         let mut stream = TcpStream::connect(server).expect("metrics are served");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it takes requests");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .expect("it takes requests");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers with text");
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("an HTTP status");
@@ -247,7 +248,8 @@ impl Engine {
         let log = &self.stderr;
         let status = until("the engine's end", || child.try_wait().expect("it can be waited for"), || log.text());
         // Closed pipes end the threads; joined through the texts they leave.
-        let finish = |lines: &Lines| until("the end of a stream", || lines.thread.is_finished().then_some(()), String::new);
+        let finish =
+            |lines: &Lines| until("the end of a stream", || lines.thread.is_finished().then_some(()), String::new);
         finish(&self.stdout);
         finish(&self.stderr);
         Ended { code: status.code(), stdout: self.stdout.text(), stderr: self.stderr.text() }
@@ -284,7 +286,8 @@ impl Ended {
     /// When there is no summary, or it says that it does not balance.
     #[track_caller]
     pub fn summary(&self) -> BTreeMap<String, Row> {
-        let mut lines = self.stderr.lines().skip_while(|line| !(line.starts_with("input ") && line.contains("kept raw")));
+        let mut lines =
+            self.stderr.lines().skip_while(|line| !(line.starts_with("input ") && line.contains("kept raw")));
         assert!(lines.next().is_some(), "no summary in:\n{}", self.stderr);
         let mut rows = BTreeMap::new();
         for line in lines {
