@@ -125,7 +125,7 @@ impl Alert {
             "rule": rule_id, "field": field, "pattern": described.value, "value": String::from_utf8_lossy(value),
             "source": format!("{}:{}", described.file.display(), described.line),
         });
-        let title = format!("Contact with a known indicator ({})", described.kind.as_str());
+        let title = format!("Known indicator contacted ({})", described.kind.as_str());
         let mut builder = Builder::new(detection, id, Severity::High, evidence.time_ns)
             .rule(&rule_id, &title, &["ioc".to_owned()], &[])
             .explain(vec![explain])

@@ -111,7 +111,7 @@ fn sighup_reloads_rules_and_indicators_when_nobody_watches() {
     let line = engine.wait_log(" reloaded ");
     assert!(line.contains("SIGHUP") && line.contains("indicators=3"), "{line}");
     assert_eq!(digest(&engine), before, "the rules are the same");
-    assert_eq!(request(&dir, &engine, "/", 1), ["Contact with a known indicator (ip)"]);
+    assert_eq!(request(&dir, &engine, "/", 1), ["Known indicator contacted (ip)"]);
     engine.terminate().assert_clean();
 }
 
@@ -121,7 +121,7 @@ fn an_indicator_list_that_changes_is_taken_up() {
     assert_eq!(request(&dir, &engine, "/", 1), [""; 0]);
     dir.write("iocs.txt", "192.0.2.0/24\n");
     engine.wait_metric("noroshi_reloads_total", "", 1);
-    assert_eq!(request(&dir, &engine, "/", 2), ["Contact with a known indicator (cidr)"]);
+    assert_eq!(request(&dir, &engine, "/", 2), ["Known indicator contacted (cidr)"]);
     engine.terminate().assert_clean();
 }
 

@@ -240,7 +240,7 @@ fn lines_over_every_input_become_exactly_the_expected_alerts() {
         },
         Expected {
             rule: "noroshi.indicator.ip",
-            name: "Contact with a known indicator (ip)",
+            name: "Known indicator contacted (ip)",
             severity: "high",
             count: 1,
             first: 5,
@@ -252,7 +252,7 @@ fn lines_over_every_input_become_exactly_the_expected_alerts() {
         },
         Expected {
             rule: "noroshi.indicator.domain",
-            name: "Contact with a known indicator (domain)",
+            name: "Known indicator contacted (domain)",
             severity: "high",
             count: 1,
             first: 9,

@@ -63,8 +63,9 @@ fn runs(line: &str) -> Vec<(usize, Style, String)> {
     runs
 }
 
+/// Markup escaped, and spaces that no renderer collapses.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(' ', "\u{a0}")
 }
 
 fn svg(input: &str) -> String {
@@ -75,7 +76,7 @@ fn svg(input: &str) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n\
-         <g font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"13\" fill=\"{FOREGROUND}\" xml:space=\"preserve\">\n"
+         <g font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"13\" fill=\"{FOREGROUND}\">\n"
     );
     for (number, line) in lines.iter().enumerate() {
         let base = MARGIN + number * LINE_HEIGHT;
@@ -83,7 +84,11 @@ fn svg(input: &str) -> String {
             let x = MARGIN as f64 + *at as f64 * CELL_WIDTH;
             let wide = text.chars().count() as f64 * CELL_WIDTH;
             if let Some(background) = style.background {
-                let _ = writeln!(out, "<rect x=\"{x}\" y=\"{base}\" width=\"{wide}\" height=\"{LINE_HEIGHT}\" fill=\"{}\"/>", COLORS[background]);
+                let _ = writeln!(
+                    out,
+                    "<rect x=\"{x}\" y=\"{base}\" width=\"{wide}\" height=\"{LINE_HEIGHT}\" fill=\"{}\"/>",
+                    COLORS[background]
+                );
             }
             if text.trim().is_empty() {
                 continue;
@@ -91,7 +96,8 @@ fn svg(input: &str) -> String {
             let fill = style.foreground.map_or(String::new(), |color| format!(" fill=\"{}\"", COLORS[color]));
             let bold = if style.bold { " font-weight=\"bold\"" } else { "" };
             let y = base + LINE_HEIGHT - 5;
-            let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\" textLength=\"{wide}\"{fill}{bold}>{}</text>", escape(text));
+            let _ =
+                writeln!(out, "<text x=\"{x}\" y=\"{y}\" textLength=\"{wide}\"{fill}{bold}>{}</text>", escape(text));
         }
     }
     out.push_str("</g>\n</svg>\n");
@@ -112,7 +118,8 @@ mod tests {
     #[test]
     fn styles_run_and_text_is_escaped() {
         let found = runs("a\u{1b}[1;31m<b>\u{1b}[0m c");
-        let texts: Vec<_> = found.iter().map(|(at, style, text)| (*at, style.bold, style.foreground, text.as_str())).collect();
+        let texts: Vec<_> =
+            found.iter().map(|(at, style, text)| (*at, style.bold, style.foreground, text.as_str())).collect();
         assert_eq!(texts, [(0, false, None, "a"), (1, true, Some(1), "<b>"), (4, false, None, " c")]);
         assert!(svg("a\u{1b}[1;31m<b>\u{1b}[0m").contains("fill=\"#ff6b68\" font-weight=\"bold\">&lt;b&gt;</text>"));
     }

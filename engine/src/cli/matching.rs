@@ -87,7 +87,7 @@ fn hits(examiner: &Examiner, detection: &Detection, bytes: &[u8], record: &Recor
         let described = detection.indicators.describe(hit.indicator);
         let value = String::from_utf8_lossy(view.first(hit.field).unwrap_or_default());
         let mut told = place(
-            json!({"id": format!("noroshi.indicator.{}", described.kind.as_str()), "name": format!("Contact with a known indicator ({})", described.kind.as_str())}),
+            json!({"id": format!("noroshi.indicator.{}", described.kind.as_str()), "name": format!("Known indicator contacted ({})", described.kind.as_str())}),
             "high",
             json!([{"field": detection.dictionary.name(hit.field), "pattern": described.value, "value": value}]),
         );
