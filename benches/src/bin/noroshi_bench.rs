@@ -51,10 +51,7 @@ enum Task {
     },
     /// The run that `full` and `gate` start as a process of its own
     #[command(hide = true)]
-    Replay {
-        directory: PathBuf,
-        bytes: u64,
-    },
+    Replay { directory: PathBuf, bytes: u64 },
 }
 
 #[derive(clap::Args)]
@@ -82,7 +79,17 @@ struct Full {
     commit: String,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
     match Cli::parse().command {
         Task::Gate(at) => gate(&at),
         Task::Full(full) => complete(&full).map(|()| ExitCode::SUCCESS),
@@ -163,7 +170,8 @@ fn complete(full: &Full) -> Result<()> {
         let conditions = conditions(&full.commit);
         let date = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
         let class = conditions.iter().find(|(name, _)| name == "cpu").map_or("host", |(_, cpu)| cpu.as_str());
-        let class: String = class.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+        let class: String =
+            class.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
         let path = directory.join(format!("{date}-{}.csv", class.trim_matches('-')));
         fs::create_dir_all(directory)?;
         fs::write(&path, csv(&rows, &conditions))?;
@@ -189,9 +197,15 @@ fn conditions(commit: &str) -> Vec<(String, String)> {
         ("cpu family and model".to_owned(), format!("{} {}", field("cpu family"), field("model\t"))),
         ("cores".to_owned(), std::thread::available_parallelism().map_or(0, usize::from).to_string()),
         ("memory".to_owned(), memory),
-        ("load at the end (1, 5, 15 min; the run itself makes 1 to 3)".to_owned(), read("/proc/loadavg").trim().to_owned()),
+        (
+            "load at the end (1, 5, 15 min; the run itself makes 1 to 3)".to_owned(),
+            read("/proc/loadavg").trim().to_owned(),
+        ),
         ("rustc".to_owned(), String::from_utf8_lossy(&rustc).trim().to_owned()),
-        ("times".to_owned(), "medians of CPU time, one thread; end_to_end by wall time, median of three runs".to_owned()),
+        (
+            "times".to_owned(),
+            "medians of CPU time, one thread; end_to_end by wall time, median of three runs".to_owned(),
+        ),
     ]
 }
 

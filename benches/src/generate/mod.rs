@@ -132,7 +132,8 @@ impl Generator {
     }
 
     /// Event time of line `index`.
-    fn time_ns(&self, index: u64) -> u64 {
+    #[must_use]
+    pub fn time_ns(&self, index: u64) -> u64 {
         let since = u128::from(index) * 1_000_000_000 / u128::from(self.options.events_per_s.max(1));
         self.options.start_ns.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
     }

@@ -88,7 +88,7 @@ fn planted_text_is_where_the_truth_says_and_nowhere_else() {
         ("ssh_root_failed", "Failed password for root"),
         ("sudo_refused", "user NOT in sudoers"),
         ("audit_reverse_shell", "a0=\"nc\" a1=\"-e\""),
-        ("dns_tunnel", ".tunnel.example.net): query"),
+        ("dns_tunnel", ".tunnel.example.net\""),
         ("cef_malware", "|Malware detected|9|"),
         ("json_superadmin", "\"action\":\"role.grant\""),
     ];

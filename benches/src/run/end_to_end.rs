@@ -1,0 +1,233 @@
+//! A file through the whole pipeline: events a second, and the memory it takes.
+//!
+//! The run is a process of its own, so that its greatest resident memory is that of the engine alone. Its
+//! alerts are compared with the planted truth before its time counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use arc_swap::ArcSwap;
+use crossbeam_channel::bounded;
+use noroshi::alert::Alert;
+use noroshi::detection::{Detection, LoadOptions};
+use noroshi::pipeline::{self, InputSettings, Outcome, Pipeline, Settings};
+use noroshi::sources::Declared;
+use noroshi_correlate::WatermarkPolicy;
+use noroshi_input::{BatchPool, RecordReader};
+use noroshi_parsers::decode::SourceOptions;
+use serde::{Deserialize, Serialize};
+
+use super::data::{Data, prepare};
+use crate::figures::SEED;
+use crate::generate::sigma;
+use crate::measure::{Stopwatch, memory, process_cpu};
+use crate::stream::split;
+
+/// Workers of the run.
+pub const WORKERS: usize = 2;
+
+/// Batches waiting for the workers, as in `replay`.
+const QUEUE_BATCHES: usize = 16;
+
+/// What a run took.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndToEnd {
+    /// Events.
+    pub lines: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Alerts, all of them planted.
+    pub alerts: u64,
+    /// Seconds to load rules and indicators.
+    pub load_s: f64,
+    /// Seconds from the first byte read to the last alert.
+    pub wall_s: f64,
+    /// CPU seconds of the same.
+    pub cpu_s: f64,
+    /// Greatest resident memory, loading included.
+    pub rss_bytes: u64,
+    /// Nanoseconds a line of the memchr split of the same bytes.
+    pub split_ns: f64,
+}
+
+impl EndToEnd {
+    /// Events a second of wall time.
+    #[must_use]
+    pub fn per_s(&self) -> f64 {
+        self.lines as f64 / self.wall_s
+    }
+
+    /// Events a second if both cores had been free: by CPU time.
+    #[must_use]
+    pub fn per_s_free(&self) -> f64 {
+        self.lines as f64 / self.cpu_s * WORKERS as f64
+    }
+
+    /// Speed by CPU time as a part of the split's.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        self.split_ns / (self.cpu_s * 1e9 / self.lines as f64)
+    }
+}
+
+/// Runs `noroshi-bench replay` on `bytes` of the mixed stream.
+///
+/// # Errors
+/// When the run fails or its alerts are not the planted truth.
+pub fn measure(directory: &Path, bytes: u64) -> Result<EndToEnd> {
+    prepare(directory, bytes)?;
+    let program = std::env::current_exe().context("the path of this program")?;
+    let output = Command::new(program)
+        .arg("replay")
+        .arg(directory)
+        .arg(bytes.to_string())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("starting the run")?;
+    ensure!(output.status.success(), "the run failed: {}", output.status);
+    serde_json::from_slice(&output.stdout).context("reading what the run told")
+}
+
+/// The run itself, in this process.
+///
+/// # Errors
+/// When its alerts are not the planted truth.
+pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
+    let data = prepare(directory, bytes)?;
+    let split_ns = split_of(&data)?;
+    let before = Instant::now();
+    let loaded = Detection::load(
+        std::slice::from_ref(&data.rules),
+        std::slice::from_ref(&data.indicators),
+        &LoadOptions::default(),
+    );
+    if let Some(refused) =
+        loaded.diagnostics.iter().find(|diagnostic| diagnostic.severity == noroshi_rules::Severity::Error)
+    {
+        bail!("a rule or indicator was refused: {refused}");
+    }
+    let load_s = before.elapsed().as_secs_f64();
+    let options = SourceOptions { reference_time_ns: data.truth.end_ns as i64, ..SourceOptions::default() };
+    let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
+    let settings = Settings {
+        workers: WORKERS,
+        shards: 1,
+        inputs: Arc::new([InputSettings { name: Arc::from(""), options: Arc::new(options), declared }]),
+        watermarks: WatermarkPolicy::EndOfInput,
+        clock: None,
+        resume: Vec::new(),
+    };
+    let detection = Arc::new(ArcSwap::from_pointee(loaded.detection));
+    let (queue, batches) = bounded(QUEUE_BATCHES);
+    let (before, cpu_before) = (Instant::now(), process_cpu());
+    let (running, outcomes) = Pipeline::start(&settings, &detection, batches);
+    let mut reader = RecordReader::open(&data.stream, 0, &BatchPool::default())?;
+    let mut records = 0;
+    let mut alerts: Vec<Alert> = Vec::new();
+    let failed = std::thread::scope(|scope| {
+        let feeder = scope.spawn(move || {
+            let mut failed = None;
+            pipeline::feed(
+                || match reader.next_batch(0) {
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        failed = Some(error);
+                        None
+                    }
+                },
+                &queue,
+            );
+            failed
+        });
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Batch(done) => {
+                    records += done.batch.records.len() as u64;
+                    alerts.extend(done.alerts);
+                }
+                Outcome::Shard { alerts: found, .. } => alerts.extend(found),
+            }
+        }
+        feeder.join().expect("reading does not panic")
+    });
+    running.join().map_err(anyhow::Error::msg)?;
+    let (wall_s, cpu_s) = (before.elapsed().as_secs_f64(), (process_cpu() - cpu_before).as_secs_f64());
+    if let Some(error) = failed {
+        bail!("{error}");
+    }
+    ensure!(records == data.truth.lines, "{records} records were read, {} are in the file", data.truth.lines);
+    check(&data, &alerts)?;
+    Ok(EndToEnd {
+        lines: data.truth.lines,
+        bytes: data.truth.bytes,
+        alerts: alerts.len() as u64,
+        load_s,
+        wall_s,
+        cpu_s,
+        rss_bytes: memory("VmHWM"),
+        split_ns,
+    })
+}
+
+fn split_of(data: &Data) -> Result<f64> {
+    // More than this of the file tells nothing new.
+    const SPLIT_BYTES_MAX: u64 = 256 << 20;
+    let mut file = File::open(&data.stream)?.take(SPLIT_BYTES_MAX);
+    let mut buffer = vec![0; crate::figures::STREAM_BYTES];
+    let (mut watch, mut lines) = (Stopwatch::new(), 0);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(watch.spent().as_nanos() as f64 / lines.max(1) as f64);
+        }
+        lines += watch.time(|| split(std::hint::black_box(&buffer[..read]))).0;
+    }
+}
+
+/// Every planted kind and indicator was hit as often as it was planted, and nothing else was hit.
+fn check(data: &Data, alerts: &[Alert]) -> Result<()> {
+    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    let mut contacts: BTreeSet<String> = BTreeSet::new();
+    for alert in alerts {
+        let told = alert.emit(None);
+        let name = match told["threat"]["indicator"]["name"].as_str() {
+            Some(indicator) => {
+                // A line that holds an indicator in two fields is one contact.
+                if !contacts.insert(told["noroshi"]["id"].to_string()) {
+                    continue;
+                }
+                format!("indicator {indicator}")
+            }
+            None => format!("rule {}", told["rule"]["id"].as_str().unwrap_or_default()),
+        };
+        *found.entry(name).or_default() += 1;
+    }
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for rule in sigma::rules(SEED, super::data::RULES) {
+        let planted = rule.hits.and_then(|kind| data.truth.planted.get(&kind.name())).map_or(0, |places| places.count);
+        if planted > 0 {
+            expected.insert(format!("rule {}", rule.id), planted);
+        }
+    }
+    for (value, count) in &data.truth.indicators {
+        let value = value.strip_prefix("http://").unwrap_or(value);
+        expected.insert(format!("indicator {value}"), *count);
+    }
+    let names: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+    let wrong: Vec<String> = names
+        .into_iter()
+        .filter(|name| found.get(*name) != expected.get(*name))
+        .map(|name| {
+            let count = |of: &BTreeMap<String, u64>| of.get(name).copied().unwrap_or(0);
+            format!("{name}: {} alerts, {} planted", count(&found), count(&expected))
+        })
+        .collect();
+    ensure!(wrong.is_empty(), "the alerts are not the planted truth:\n  {}", wrong.join("\n  "));
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! What is timed as a whole: a file through the pipeline, a socket through the binary.
+
+pub mod data;
+pub mod end_to_end;
+pub mod latency;
