@@ -20,14 +20,29 @@ pub const FIELDS_MAX: usize = 2048;
 /// plus room for composed names. Beyond it values are dropped with [`Defect::FieldsCapped`].
 pub const ARENA_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes within a record, or within the event's arena.
+/// Bytes within a record, within the event's arena, or of a constant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Span {
     at: u32,
     len: u32,
 }
 
+/// Set in [`Span::at`] where the value is not in the record.
 const IN_ARENA: u32 = 1 << 31;
+
+/// Set besides where the value is one of the event's constants: its number stands above
+/// [`CONSTANT_BITS`], an offset into it below.
+const IS_CONSTANT: u32 = 1 << 30;
+
+/// Bits of the offset into a constant. No constant is that long: [`EventWriter::put_str`] copies those that are.
+const CONSTANT_BITS: u32 = 14;
+
+/// Most constants one event refers to; what comes after is copied. Few events write more than twenty.
+const CONSTANTS_MAX: usize = FIELDS_MAX;
+
+// Offsets and numbers must stay clear of the two flags.
+const _: () = assert!(ARENA_BYTES_MAX < IS_CONSTANT as usize);
+const _: () = assert!(CONSTANTS_MAX << CONSTANT_BITS < IS_CONSTANT as usize);
 
 impl Span {
     /// How many bytes.
@@ -144,8 +159,14 @@ struct Slot {
 /// A reusable event. See the module's text.
 #[derive(Default)]
 pub struct Event {
+    /// The fields, the first `fields_len` of them: written in place, so that one comparison
+    /// bounds them and the path of a field calls nothing.
     fields: Vec<Field>,
+    fields_len: usize,
     arena: Vec<u8>,
+    /// Constants the fields refer to: cheaper to point at than to copy, and most events write ten.
+    constants: Vec<&'static [u8]>,
+    constants_len: usize,
     /// By field id: where its first value stands, if `generation` is the current one.
     slots: Vec<Slot>,
     generation: u32,
@@ -163,8 +184,9 @@ impl Event {
 
     /// Forgets the record before; keeps the memory.
     pub fn clear(&mut self) {
-        self.fields.clear();
+        self.fields_len = 0;
         self.arena.clear();
+        self.constants_len = 0;
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
             self.slots.fill(Slot::default());
@@ -189,29 +211,34 @@ impl Event {
     /// halves and read back whole, and that stall cost more than everything else here.
     #[inline]
     fn push(&mut self, id: FieldId, kind: Kind, vendor: bool, name: Span, value: Span) {
-        let at = self.fields.len();
-        if at >= FIELDS_MAX {
+        let at = self.fields_len;
+        let (Some(slot), Some(field)) = (self.slots.get_mut(id.index()), self.fields.get_mut(at)) else {
+            return self.push_grown(id, kind, vendor, name, value);
+        };
+        if slot.generation != self.generation {
+            *slot = Slot { generation: self.generation, first: at as u32 };
+        }
+        *field = Field { id, kind, vendor, name, value };
+        self.fields_len = at + 1;
+    }
+
+    /// As [`Event::push`] where there is no room yet.
+    #[cold]
+    #[inline(never)]
+    fn push_grown(&mut self, id: FieldId, kind: Kind, vendor: bool, name: Span, value: Span) {
+        let room = self.fields.len();
+        if self.fields_len >= FIELDS_MAX {
             self.defects.add(Defect::FieldsCapped);
             return;
         }
-        if id.index() >= self.slots.len() || at == self.fields.capacity() {
-            self.grow(id);
+        if self.fields_len == room {
+            let none = Field { id: FieldId::UNNAMED, kind, vendor, name: Span::default(), value: Span::default() };
+            self.fields.resize((room * 2).clamp(64, FIELDS_MAX), none);
         }
-        let slot = &mut self.slots[id.index()];
-        if slot.generation != self.generation {
-            slot.generation = self.generation;
-            slot.first = at as u32;
-        }
-        self.fields.push(Field { id, kind, vendor, name, value });
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, id: FieldId) {
-        self.fields.reserve(64);
         if id.index() >= self.slots.len() {
             self.slots.resize((id.index() + 1).next_power_of_two(), Slot::default());
         }
+        self.push(id, kind, vendor, name, value);
     }
 }
 
@@ -252,7 +279,26 @@ impl<'a> EventWriter<'a> {
     /// Adds a constant.
     #[inline]
     pub fn put_str(&mut self, id: FieldId, value: &'static str) {
-        self.put_as(id, value.as_bytes(), Kind::Text, false);
+        let number = self.event.constants_len;
+        let Some(constant) = self.event.constants.get_mut(number).filter(|_| value.len() >> CONSTANT_BITS == 0) else {
+            return self.put_str_grown(id, value);
+        };
+        *constant = value.as_bytes();
+        self.event.constants_len = number + 1;
+        let at = IN_ARENA | IS_CONSTANT | (number as u32) << CONSTANT_BITS;
+        self.event.push(id, Kind::Text, false, Span::default(), Span { at, len: value.len() as u32 });
+    }
+
+    /// As [`EventWriter::put_str`] where there is no room yet.
+    #[cold]
+    #[inline(never)]
+    fn put_str_grown(&mut self, id: FieldId, value: &'static str) {
+        let room = self.event.constants.len();
+        if self.event.constants_len < room || room == CONSTANTS_MAX {
+            return self.put_copied(id, value.as_bytes(), Kind::Text, false);
+        }
+        self.event.constants.resize((room * 2).clamp(64, CONSTANTS_MAX), b"");
+        self.put_str(id, value);
     }
 
     /// Adds a text value under the vendor's own name.
@@ -264,7 +310,15 @@ impl<'a> EventWriter<'a> {
     /// Adds a value with everything said.
     #[inline]
     pub fn put_as(&mut self, id: FieldId, value: &[u8], kind: Kind, vendor: bool) {
-        let value = self.span_of(value);
+        match self.span_in_record(value) {
+            Some(value) => self.event.push(id, kind, vendor, Span::default(), value),
+            None => self.put_copied(id, value, kind, vendor),
+        }
+    }
+
+    #[inline(never)]
+    fn put_copied(&mut self, id: FieldId, value: &[u8], kind: Kind, vendor: bool) {
+        let value = self.copied(value);
         self.event.push(id, kind, vendor, Span::default(), value);
     }
 
@@ -299,24 +353,27 @@ impl<'a> EventWriter<'a> {
         true
     }
 
-    /// Adds an address that is parsed already; `text` is how the record wrote it.
+    /// Adds an address that is parsed already; `text` is how the record wrote it. Returns where its text lies.
     #[inline]
-    pub fn put_addr(&mut self, id: FieldId, ip: IpAddr, text: &[u8]) {
+    pub fn put_addr(&mut self, id: FieldId, ip: IpAddr, text: &[u8]) -> Span {
         match id {
             crate::ecs::SOURCE_IP => self.event.core.source_ip = Some(ip),
             crate::ecs::DESTINATION_IP => self.event.core.destination_ip = Some(ip),
             _ => {}
         }
-        // IPv4 text that parses is canonical: leading zeros are refused.
-        if ip.is_ipv4() && !text.contains(&b':') {
-            self.put(id, text);
-        } else {
-            use std::io::Write as _;
-            let from = self.arena_start();
-            let _ = write!(self.event.arena, "{ip}");
-            let span = self.arena_end(from);
-            self.put_span(id, span, Kind::Text, false);
-        }
+        // IPv4 text that parses is canonical: leading zeros are refused. IPv6 text has no dot so early.
+        let dotted = text.first_chunk::<4>().is_some_and(|head| head[1] == b'.' || head[2] == b'.' || head[3] == b'.');
+        let span = if ip.is_ipv4() && dotted { self.span_of(text) } else { self.made_addr(ip) };
+        self.put_span(id, span, Kind::Text, false);
+        span
+    }
+
+    #[cold]
+    fn made_addr(&mut self, ip: IpAddr) -> Span {
+        use std::io::Write as _;
+        let from = self.arena_start();
+        let _ = write!(self.event.arena, "{ip}");
+        self.arena_end(from)
     }
 
     /// Adds an address that is written somewhere already. An IPv4-mapped IPv6 address (RFC 4291
@@ -410,11 +467,18 @@ impl<'a> EventWriter<'a> {
     /// The span of a slice: in place if it lies in the record, else copied to the arena.
     #[inline]
     pub fn span_of(&mut self, value: &[u8]) -> Span {
-        let base = self.record.as_ptr() as usize;
-        let at = (value.as_ptr() as usize).wrapping_sub(base);
-        if at <= self.record.len() && at + value.len() <= self.record.len() {
-            return Span { at: at as u32, len: value.len() as u32 };
-        }
+        self.span_in_record(value).unwrap_or_else(|| self.copied(value))
+    }
+
+    #[inline]
+    fn span_in_record(&self, value: &[u8]) -> Option<Span> {
+        let at = (value.as_ptr() as usize).wrapping_sub(self.record.as_ptr() as usize);
+        // A slice that begins in the record is of it, and no length wraps an address around.
+        (at.saturating_add(value.len()) <= self.record.len()).then_some(Span { at: at as u32, len: value.len() as u32 })
+    }
+
+    #[inline(never)]
+    fn copied(&mut self, value: &[u8]) -> Span {
         let from = self.arena_start();
         self.arena_push(value);
         self.arena_end(from)
@@ -442,6 +506,9 @@ impl<'a> EventWriter<'a> {
         if span.at & IN_ARENA == 0 {
             let bytes = &self.record[at..at + span.len()];
             self.arena_push(bytes);
+        } else if span.at & IS_CONSTANT != 0 {
+            let bytes = constant_bytes(&self.event.constants, span);
+            self.arena_push(bytes);
         } else if self.event.arena.len() + span.len() <= ARENA_BYTES_MAX {
             self.event.arena.extend_from_within(at..at + span.len());
         } else {
@@ -458,7 +525,7 @@ impl<'a> EventWriter<'a> {
     /// The bytes of a span.
     #[inline]
     pub fn bytes(&self, span: Span) -> &[u8] {
-        resolve(self.record, &self.event.arena, span)
+        resolve(self.record, self.event, span)
     }
 
     /// The event as it stands.
@@ -480,15 +547,28 @@ impl<'a> EventWriter<'a> {
 
     /// How many fields are written.
     pub fn fields_len(&self) -> usize {
-        self.event.fields.len()
+        self.event.fields_len
     }
 }
 
 #[inline]
-fn resolve<'a>(record: &'a [u8], arena: &'a [u8], span: Span) -> &'a [u8] {
+fn resolve<'a>(record: &'a [u8], event: &'a Event, span: Span) -> &'a [u8] {
     let at = (span.at & !IN_ARENA) as usize;
-    let from = if span.at & IN_ARENA == 0 { record } else { arena };
+    let from = if span.at & IN_ARENA == 0 {
+        record
+    } else if span.at & IS_CONSTANT == 0 {
+        &event.arena
+    } else {
+        return constant_bytes(&event.constants, span);
+    };
     from.get(at..at + span.len()).unwrap_or_default()
+}
+
+fn constant_bytes(constants: &[&'static [u8]], span: Span) -> &'static [u8] {
+    let (number, offset) =
+        ((span.at & !(IN_ARENA | IS_CONSTANT)) >> CONSTANT_BITS, span.at & ((1 << CONSTANT_BITS) - 1));
+    let constant = constants.get(number as usize).copied().unwrap_or_default();
+    constant.get(offset as usize..offset as usize + span.len()).unwrap_or_default()
 }
 
 /// An event beside its record, for reading.
@@ -519,18 +599,18 @@ impl<'a> EventView<'a> {
     /// Every field, in the order written.
     #[inline]
     pub fn fields(&self) -> &'a [Field] {
-        &self.event.fields
+        &self.event.fields[..self.event.fields_len]
     }
 
     /// The value of a field of this event.
     #[inline]
     pub fn value(&self, field: &Field) -> &'a [u8] {
-        resolve(self.record, &self.event.arena, field.value)
+        resolve(self.record, self.event, field.value)
     }
 
     /// The name of an unnamed field; empty for those with an id (ask the dictionary).
     pub fn own_name(&self, field: &Field) -> &'a [u8] {
-        resolve(self.record, &self.event.arena, field.name)
+        resolve(self.record, self.event, field.name)
     }
 
     /// The first field of `id`.
@@ -562,7 +642,7 @@ impl<'a> EventView<'a> {
     /// All fields of `id`, in the order written.
     pub fn all(&self, id: FieldId) -> impl Iterator<Item = &'a Field> + use<'a> {
         let first = self.event.slots.get(id.index()).filter(|slot| slot.generation == self.event.generation);
-        let rest = first.map_or(&[][..], |slot| &self.event.fields[slot.first as usize..]);
+        let rest = first.map_or(&[][..], |slot| &self.fields()[slot.first as usize..]);
         rest.iter().filter(move |field| field.id == id)
     }
 
