@@ -14,9 +14,24 @@ pub const SECOND_NS: i64 = 1_000_000_000;
 /// Nanoseconds in a day.
 pub const DAY_NS: i64 = 86_400 * SECOND_NS;
 
+/// Years by which 32-bit calendar arithmetic is shifted, a multiple of the Gregorian cycle of 400.
+const SHIFT_YEARS: i64 = 400 * 20;
+/// The same in days, and those from 0000-03-01 to the epoch.
+const SHIFT_DAYS: i64 = 719_468 + 146_097 * 20;
+
 /// Days since 1970-01-01 of a civil date.
 #[inline]
 pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    // In 32 bits wherever a stamp can lie; Neri and Schneider, "Euclidean affine functions and their application to
+    // calendar algorithms" (2023), §5, shifted by 82 times 400 years so that nothing is negative.
+    if let Some(year @ 1..=32_000) = u32::try_from(year + SHIFT_YEARS).ok().filter(|_| (1..=12).contains(&month)) {
+        let early = month <= 2;
+        let year = year - u32::from(early);
+        let month = if early { month + 12 } else { month };
+        let century = year / 100;
+        let days = 1461 * year / 4 - century + century / 4 + (979 * month - 2919) / 32 + day;
+        return i64::from(days) - 1 - SHIFT_DAYS;
+    }
     // March-based year, so that the leap day comes last.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -26,7 +41,22 @@ pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 }
 
 /// The civil date of a day since 1970-01-01: year, month, day.
+#[inline]
 pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    // As in `days_from_civil`; 10,000,000 days are 27,000 years.
+    if let Ok(days @ 0..10_000_000) = u32::try_from(days.saturating_add(SHIFT_DAYS)) {
+        let quarters = 4 * days + 3;
+        let century = quarters / 146_097;
+        let of_century = quarters % 146_097 / 4;
+        let product = 2_939_745 * u64::from(4 * of_century + 3);
+        let year = 100 * century + (product >> 32) as u32;
+        let of_year = product as u32 / 2_939_745 / 4;
+        let months = 2141 * of_year + 197_913;
+        let (month, day) = (months >> 16, (months & 0xFFFF) / 2141 + 1);
+        let late = of_year >= 306;
+        let month = if late { month - 12 } else { month };
+        return (i64::from(year + u32::from(late)) - SHIFT_YEARS, month, day);
+    }
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
@@ -198,25 +228,35 @@ pub fn take_iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((Stamp { civil, offset_s, precision }, rest))
 }
 
+/// Where a month stands by the second and third letter of its name: no two share a place.
+const fn month_slot(second: u8, third: u8) -> usize {
+    (second as usize + third as usize * MONTH_FACTOR) % 32
+}
+
+const MONTH_FACTOR: usize = 1;
+
 /// A month by its English abbreviation, any case.
 #[inline]
 pub fn month(text: &[u8]) -> Option<u32> {
     let &[a, b, c, ..] = text else { return None };
-    Some(match [a | 0x20, b | 0x20, c | 0x20] {
-        [b'j', b'a', b'n'] => 1,
-        [b'f', b'e', b'b'] => 2,
-        [b'm', b'a', b'r'] => 3,
-        [b'a', b'p', b'r'] => 4,
-        [b'm', b'a', b'y'] => 5,
-        [b'j', b'u', b'n'] => 6,
-        [b'j', b'u', b'l'] => 7,
-        [b'a', b'u', b'g'] => 8,
-        [b's', b'e', b'p'] => 9,
-        [b'o', b'c', b't'] => 10,
-        [b'n', b'o', b'v'] => 11,
-        [b'd', b'e', b'c'] => 12,
-        _ => return None,
-    })
+    const fn word(a: u8, b: u8, c: u8) -> u32 {
+        u32::from_le_bytes([a | 0x20, b | 0x20, c | 0x20, 0])
+    }
+    // By the last two letters, which differ: the month, and its name to compare with.
+    static BY_HASH: [(u32, u32); 32] = {
+        let names = b"janfebmaraprmayjunjulaugsepoctnovdec";
+        let mut table = [(0, 0); 32];
+        let mut month = 0;
+        while month < 12 {
+            let at = 3 * month;
+            table[month_slot(names[at + 1], names[at + 2])] =
+                (word(names[at], names[at + 1], names[at + 2]), month as u32 + 1);
+            month += 1;
+        }
+        table
+    };
+    let (name, month) = BY_HASH[month_slot(b | 0x20, c | 0x20)];
+    (name == word(a, b, c)).then_some(month)
 }
 
 /// A Common Log Format stamp at the start: `10/Oct/2000:13:55:36 -0700`.
@@ -380,6 +420,36 @@ mod tests {
         let (stamp, rest) = take_clf(b"10/Oct/2000:13:55:36 -0700] x").unwrap();
         assert_eq!(format_rfc3339(stamp.civil.at_offset(stamp.offset_s.unwrap()).unwrap()), "2000-10-10T20:55:36Z");
         assert_eq!(rest, b"] x");
+    }
+
+    #[test]
+    fn calendar_arithmetic_counts_every_day() {
+        let mut days = days_from_civil(1600, 1, 1);
+        for year in 1600..2400 {
+            for month in 1..=12 {
+                for day in 1..=days_in_month(year, month) {
+                    assert_eq!((days_from_civil(year, month, day), civil_from_days(days)), (days, (year, month, day)));
+                    days += 1;
+                }
+            }
+        }
+        for days in (-5_000_000..20_000_000).step_by(9973) {
+            let (year, month, day) = civil_from_days(days);
+            assert_eq!(days_from_civil(year, month, day), days, "past what 32 bits hold on either side");
+        }
+        assert_eq!(civil_from_days(-719_528), (0, 1, 1));
+    }
+
+    #[test]
+    fn months_by_name_in_any_case() {
+        for (at, name) in
+            ["Jan", "FEB", "mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].iter().enumerate()
+        {
+            assert_eq!(month(name.as_bytes()), Some(at as u32 + 1));
+        }
+        for name in ["Jam", "xan", "de", "", "\0\0\0"] {
+            assert_eq!(month(name.as_bytes()), None, "{name}");
+        }
     }
 
     proptest! {
