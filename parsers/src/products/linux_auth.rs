@@ -12,6 +12,7 @@ use crate::ecs;
 use crate::event::{EventWriter, Kind};
 use crate::logsource;
 use crate::products;
+use crate::scan;
 use crate::wire::syslog::Header;
 
 crate::products::names::vendor_names! {
@@ -81,20 +82,18 @@ fn vendor(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
 }
 
 fn split<'a>(text: &'a [u8], by: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memchr::memmem::find(text, by)?;
+    let at = scan::find(text, by)?;
     Some((&text[..at], &text[at + by.len()..]))
 }
 
 fn split_last<'a>(text: &'a [u8], by: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memchr::memmem::rfind(text, by)?;
+    let at = scan::find_last(text, by)?;
     Some((&text[..at], &text[at + by.len()..]))
 }
 
 fn word(text: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b' ', text) {
-        Some(at) => (&text[..at], &text[at + 1..]),
-        None => (text, b""),
-    }
+    let end = scan::until(text, b' ');
+    (&text[..end], text.get(end + 1..).unwrap_or_default())
 }
 
 fn put_user(writer: &mut EventWriter<'_>, id: FieldId, name: &[u8]) {
@@ -117,10 +116,8 @@ fn put_source(writer: &mut EventWriter<'_>, peer: &[u8]) {
     writer.put(ecs::SOURCE_ADDRESS, peer);
     match crate::ip::parse(peer) {
         Some(ip) => {
-            writer.put_addr(ecs::SOURCE_IP, ip, peer);
-            if let Some((span, kind)) = writer.first_span(ecs::SOURCE_IP) {
-                writer.put_span(ecs::RELATED_IP, span, kind, false);
-            }
+            let span = writer.put_addr(ecs::SOURCE_IP, ip, peer);
+            writer.put_span(ecs::RELATED_IP, span, Kind::Text, false);
         }
         None => {
             writer.put(ecs::SOURCE_DOMAIN, peer);
