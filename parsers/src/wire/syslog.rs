@@ -8,6 +8,7 @@ use crate::decode::Context;
 use crate::defect::Defect;
 use crate::ecs;
 use crate::event::{EventWriter, Kind, TimePrecision};
+use crate::scan::until;
 use crate::time::{self, Civil, Stamp};
 
 /// The header of a record, as spans of it. A part that is absent is empty.
@@ -140,7 +141,7 @@ fn put_names(writer: &mut EventWriter<'_>, header: &Header<'_>) {
         writer.put_span(ecs::HOST_NAME, name, Kind::Text, false);
         writer.put_span(ecs::HOST_HOSTNAME, name, Kind::Text, false);
         let first = header.hostname[0];
-        if first.is_ascii_digit() || first == b'[' || header.hostname.contains(&b':') {
+        if first.is_ascii_digit() || first == b'[' || until(header.hostname, b':') < header.hostname.len() {
             if let Some(ip) = crate::ip::parse(header.hostname) {
                 writer.put_addr(ecs::HOST_IP, ip, header.hostname);
             }
@@ -165,8 +166,8 @@ fn put_names(writer: &mut EventWriter<'_>, header: &Header<'_>) {
 /// The bytes before the next space, and those after it.
 #[inline]
 fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|&byte| byte == b' ')?;
-    Some((&text[..at], &text[at + 1..]))
+    let at = until(text, b' ');
+    Some((&text[..at], text.get(at + 1..)?))
 }
 
 #[inline]
@@ -422,6 +423,18 @@ fn cisco_sequence<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) -> &'a [u8] 
     }
 }
 
+/// The bytes that a host name or an address may have; names of other scripts are sent as they are.
+static OF_HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] =
+            (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'-' | b'_' | b':') || byte >= 0x80;
+        byte += 1;
+    }
+    table
+};
+
 /// Whether the first word after a stamp is a host name, and which.
 #[inline]
 fn host_of<'a>(first: &'a [u8], behind: &[u8], may_be_level: bool) -> Option<&'a [u8]> {
@@ -443,7 +456,7 @@ fn host_of<'a>(first: &'a [u8], behind: &[u8], may_be_level: bool) -> Option<&'a
     }
     first
         .iter()
-        .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':') || byte >= 0x80)
+        .all(|&byte| OF_HOST[usize::from(byte)])
         .then_some(first)
         .filter(|_| !first.starts_with(b"CEF:") && !first.starts_with(b"LEEF:"))
 }
@@ -529,7 +542,12 @@ fn bare(tag: &[u8]) -> &[u8] {
 
 #[inline]
 fn take_pid(text: &[u8], open: usize) -> Option<(&[u8], &[u8], &[u8])> {
-    let close = open + text[open..].iter().take(TAG_BYTES_MAX).position(|&byte| byte == b']')?;
+    let within = &text[open..text.len().min(open + TAG_BYTES_MAX)];
+    let len = until(within, b']');
+    if len == within.len() {
+        return None;
+    }
+    let close = open + len;
     let (tag, procid) = (&text[..open], &text[open + 1..close]);
     match &text[close + 1..] {
         [b':', b' ', message @ ..] => Some((bare(tag), procid, message)),
@@ -611,6 +629,12 @@ fn take_bsd<'a>(
     text: &'a [u8],
     year: Option<i64>,
 ) -> Option<&'a [u8]> {
+    if year.is_none() {
+        if let Some(civil) = plain_bsd(text) {
+            set_yearless(writer, context, civil, None, TimePrecision::Second);
+            return Some(&text[PLAIN_BSD_BYTES..]);
+        }
+    }
     let month = time::month(text)?;
     let rest = skip_spaces(text.get(3..)?.strip_prefix(b" ")?);
     let (day, rest) = match rest {
@@ -636,20 +660,62 @@ fn take_bsd<'a>(
         },
     };
     let (offset_s, rest) = take_zone(rest);
-    // A leap year, so that 29 February passes until the year is known.
-    let mut civil = Civil { year: year.unwrap_or(2000), month, day, hour, minute, second, nano };
+    let civil = Civil { year: year.unwrap_or(UNKNOWN_YEAR), month, day, hour, minute, second, nano };
     if !civil.is_valid() {
         writer.defect(Defect::TimeUnreadable);
         return Some(rest);
     }
-    if year.is_none() {
-        writer.defect(Defect::YearInferred);
-        let reference_ns = context.reference_ns();
-        let offset_s = offset_s.unwrap_or_else(|| context.options.zone.offset_at_ns(reference_ns));
-        time::infer_year(&mut civil, offset_s, reference_ns);
+    match year {
+        Some(_) => context.set_stamp(writer, &Stamp { civil, offset_s, precision }),
+        None => set_yearless(writer, context, civil, offset_s, precision),
     }
-    context.set_stamp(writer, &Stamp { civil, offset_s, precision: precision.max(TimePrecision::Second) });
     Some(rest)
+}
+
+/// A leap year, so that 29 February passes until the year is known.
+const UNKNOWN_YEAR: i64 = 2000;
+
+/// Length of `Mmm dd hh:mm:ss`.
+const PLAIN_BSD_BYTES: usize = 15;
+
+/// `Mmm dd hh:mm:ss ` before a small letter, which begins neither a year nor a zone: what nearly all senders
+/// write. `None` = read it with care.
+#[inline]
+fn plain_bsd(text: &[u8]) -> Option<Civil> {
+    let (stamp, [b' ', b'a'..=b'z', ..]) = text.split_first_chunk::<PLAIN_BSD_BYTES>()? else { return None };
+    if stamp[3] != b' ' || stamp[6] != b' ' || stamp[9] != b':' || stamp[12] != b':' {
+        return None;
+    }
+    let digit = |at: usize| u32::from(stamp[at].wrapping_sub(b'0'));
+    let tens_of_day = if stamp[4] == b' ' { 0 } else { digit(4) };
+    let [ones_of_day, h, our, m, inute, s, econd] = [5, 7, 8, 10, 11, 13, 14].map(digit);
+    if [tens_of_day, ones_of_day, h, our, m, inute, s, econd].iter().any(|&digit| digit > 9) {
+        return None;
+    }
+    let civil = Civil {
+        year: UNKNOWN_YEAR,
+        month: time::month(stamp)?,
+        day: tens_of_day * 10 + ones_of_day,
+        hour: h * 10 + our,
+        minute: m * 10 + inute,
+        second: s * 10 + econd,
+        nano: 0,
+    };
+    civil.is_valid().then_some(civil)
+}
+
+fn set_yearless(
+    writer: &mut EventWriter<'_>,
+    context: &Context<'_>,
+    mut civil: Civil,
+    offset_s: Option<i32>,
+    precision: TimePrecision,
+) {
+    writer.defect(Defect::YearInferred);
+    let reference_ns = context.reference_ns();
+    let offset = offset_s.unwrap_or_else(|| context.options.zone.offset_at_ns(reference_ns));
+    time::infer_year(&mut civil, offset, reference_ns);
+    context.set_stamp(writer, &Stamp { civil, offset_s, precision });
 }
 
 #[inline]
