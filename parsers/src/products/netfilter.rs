@@ -157,17 +157,23 @@ fn put_prefix(writer: &mut EventWriter<'_>, prefix: &[u8]) -> Option<&'static st
         return None;
     }
     put_lower(writer, ecs::EVENT_ACTION, last);
-    if [&b"drop"[..], b"deny", b"denied", b"block", b"reject"].iter().any(|word| contains_word(words, word)) {
+    if contains_word(words, &[b"drop", b"deny", b"denied", b"block", b"reject"]) {
         Some("denied")
-    } else if [&b"accept"[..], b"allow", b"pass", b"permit"].iter().any(|word| contains_word(words, word)) {
+    } else if contains_word(words, &[b"accept", b"allow", b"pass", b"permit"]) {
         Some("allowed")
     } else {
         None
     }
 }
 
-fn contains_word(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+/// Whether any of `words`, which are in lower case, is in `text` in any case.
+fn contains_word(text: &[u8], words: &[&[u8]]) -> bool {
+    // Where one may begin is told by its first letter.
+    let first = words.iter().fold(0u32, |first, word| first | 1 << (word[0] & 31));
+    (0..text.len()).any(|at| {
+        first >> (text[at] & 31) & 1 != 0
+            && words.iter().any(|word| text[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    })
 }
 
 fn put_lower(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
@@ -180,6 +186,59 @@ fn put_lower(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
     lower[..len].copy_from_slice(&value[..len]);
     lower[..len].make_ascii_lowercase();
     writer.put(id, &lower[..len]);
+}
+
+/// A key of at most eight bytes as a number, 0 for a longer one: so that a key is told by comparing numbers.
+#[inline]
+const fn key_word(key: &[u8]) -> u64 {
+    // Two halves that overlap, for a key of four bytes or more; else its bytes one by one.
+    match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        (Some(head), Some(tail)) if key.len() <= 8 => {
+            let (head, tail) = (u32::from_le_bytes(*head) as u64, u32::from_le_bytes(*tail) as u64);
+            head | tail << ((key.len() - 4) * 8)
+        }
+        (Some(_), _) => 0,
+        _ => match *key {
+            [a] => a as u64,
+            [a, b] => a as u64 | (b as u64) << 8,
+            [a, b, c] => a as u64 | (b as u64) << 8 | (c as u64) << 16,
+            _ => 0,
+        },
+    }
+}
+
+/// The keys of `nf_log_syslog.c` as [`key_word`] tells them.
+mod key {
+    use super::key_word;
+
+    pub(super) const IN: u64 = key_word(b"IN");
+    pub(super) const OUT: u64 = key_word(b"OUT");
+    pub(super) const SRC: u64 = key_word(b"SRC");
+    pub(super) const DST: u64 = key_word(b"DST");
+    pub(super) const SPT: u64 = key_word(b"SPT");
+    pub(super) const DPT: u64 = key_word(b"DPT");
+    pub(super) const PROTO: u64 = key_word(b"PROTO");
+    pub(super) const MAC: u64 = key_word(b"MAC");
+    pub(super) const LEN: u64 = key_word(b"LEN");
+    pub(super) const TOS: u64 = key_word(b"TOS");
+    pub(super) const PREC: u64 = key_word(b"PREC");
+    pub(super) const TTL: u64 = key_word(b"TTL");
+    pub(super) const ID: u64 = key_word(b"ID");
+    pub(super) const WINDOW: u64 = key_word(b"WINDOW");
+    pub(super) const RES: u64 = key_word(b"RES");
+    pub(super) const URGP: u64 = key_word(b"URGP");
+    pub(super) const TYPE: u64 = key_word(b"TYPE");
+    pub(super) const CODE: u64 = key_word(b"CODE");
+    pub(super) const SEQ: u64 = key_word(b"SEQ");
+    pub(super) const TC: u64 = key_word(b"TC");
+    pub(super) const HOPLIMIT: u64 = key_word(b"HOPLIMIT");
+    pub(super) const FLOWLBL: u64 = key_word(b"FLOWLBL");
+    pub(super) const PHYSIN: u64 = key_word(b"PHYSIN");
+    pub(super) const PHYSOUT: u64 = key_word(b"PHYSOUT");
+    pub(super) const SPI: u64 = key_word(b"SPI");
+    pub(super) const MARK: u64 = key_word(b"MARK");
+    pub(super) const UID: u64 = key_word(b"UID");
+    pub(super) const GID: u64 = key_word(b"GID");
 }
 
 fn put_pairs(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) {
@@ -209,63 +268,63 @@ fn put_pairs(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) {
             continue;
         }
         let (key, value) = (&word[..equals], &word[equals + 1..]);
-        let id = match key {
-            b"IN" => {
+        let id = match key_word(key) {
+            key::IN => {
                 if !value.is_empty() {
                     writer.put(ecs::OBSERVER_INGRESS_INTERFACE_NAME, value);
                 }
                 ids.input
             }
-            b"OUT" => {
+            key::OUT => {
                 if !value.is_empty() {
                     writer.put(ecs::OBSERVER_EGRESS_INTERFACE_NAME, value);
                 }
                 ids.output
             }
-            b"SRC" => {
+            key::SRC => {
                 put_ip(writer, ecs::SOURCE_IP, ecs::SOURCE_ADDRESS, value);
                 ids.src
             }
-            b"DST" => {
+            key::DST => {
                 put_ip(writer, ecs::DESTINATION_IP, ecs::DESTINATION_ADDRESS, value);
                 ids.dst
             }
-            b"SPT" => {
+            key::SPT => {
                 writer.put_port(ecs::SOURCE_PORT, value);
                 ids.spt
             }
-            b"DPT" => {
+            key::DPT => {
                 writer.put_port(ecs::DESTINATION_PORT, value);
                 ids.dpt
             }
-            b"PROTO" => {
+            key::PROTO => {
                 put_protocol(writer, value);
                 ids.proto
             }
-            b"MAC" => {
+            key::MAC => {
                 put_mac(writer, value);
                 ids.mac
             }
-            b"LEN" => ids.len,
-            b"TOS" => ids.tos,
-            b"PREC" => ids.prec,
-            b"TTL" => ids.ttl,
-            b"ID" => ids.id,
-            b"WINDOW" => ids.window,
-            b"RES" => ids.res,
-            b"URGP" => ids.urgp,
-            b"TYPE" => ids.icmp_type,
-            b"CODE" => ids.icmp_code,
-            b"SEQ" => ids.seq,
-            b"TC" => ids.tc,
-            b"HOPLIMIT" => ids.hoplimit,
-            b"FLOWLBL" => ids.flowlbl,
-            b"PHYSIN" => ids.physin,
-            b"PHYSOUT" => ids.physout,
-            b"SPI" => ids.spi,
-            b"MARK" => ids.mark,
-            b"UID" => ids.uid,
-            b"GID" => ids.gid,
+            key::LEN => ids.len,
+            key::TOS => ids.tos,
+            key::PREC => ids.prec,
+            key::TTL => ids.ttl,
+            key::ID => ids.id,
+            key::WINDOW => ids.window,
+            key::RES => ids.res,
+            key::URGP => ids.urgp,
+            key::TYPE => ids.icmp_type,
+            key::CODE => ids.icmp_code,
+            key::SEQ => ids.seq,
+            key::TC => ids.tc,
+            key::HOPLIMIT => ids.hoplimit,
+            key::FLOWLBL => ids.flowlbl,
+            key::PHYSIN => ids.physin,
+            key::PHYSOUT => ids.physout,
+            key::SPI => ids.spi,
+            key::MARK => ids.mark,
+            key::UID => ids.uid,
+            key::GID => ids.gid,
             _ => match context.dictionary.find(key) {
                 Some(id) => id,
                 None => {
@@ -285,11 +344,10 @@ fn put_ip(writer: &mut EventWriter<'_>, id: FieldId, address: FieldId, value: &[
         return;
     };
     let again = writer.core().source_ip == Some(ip) && id == ecs::DESTINATION_IP;
-    writer.put_addr(id, ip, value);
-    let Some((span, kind)) = writer.first_span(id) else { return };
-    writer.put_span(address, span, kind, false);
+    let span = writer.put_addr(id, ip, value);
+    writer.put_span(address, span, Kind::Text, false);
     if !again {
-        writer.put_span(ecs::RELATED_IP, span, kind, false);
+        writer.put_span(ecs::RELATED_IP, span, Kind::Text, false);
     }
     if id == ecs::SOURCE_IP {
         writer.put_str(ecs::NETWORK_TYPE, if ip.is_ipv4() { "ipv4" } else { "ipv6" });
@@ -329,21 +387,41 @@ fn put_mac(writer: &mut EventWriter<'_>, value: &[u8]) {
     if value.len() < 35 || value[17] != b':' {
         return;
     }
-    for (id, octets) in [(ecs::DESTINATION_MAC, &value[..17]), (ecs::SOURCE_MAC, &value[18..35])] {
-        let mut mac = [b'-'; 17];
-        let mut valid = true;
-        for (octet, out) in octets.chunks(3).zip(mac.chunks_mut(3)) {
-            valid &=
-                octet[0].is_ascii_hexdigit() & octet[1].is_ascii_hexdigit() & (*octet.get(2).unwrap_or(&b':') == b':');
-            out[0] = octet[0].to_ascii_uppercase();
-            out[1] = octet[1].to_ascii_uppercase();
-        }
-        if !valid {
-            return;
-        }
+    for (id, octets) in [(ecs::DESTINATION_MAC, value.get(..17)), (ecs::SOURCE_MAC, value.get(18..35))] {
+        let Some(mac) = octets.and_then(|octets| octets.first_chunk()).and_then(dashed) else { return };
         writer.put(id, &mac);
     }
 }
+
+/// `aa:bb:cc:dd:ee:ff` as `AA-BB-CC-DD-EE-FF`.
+#[inline]
+fn dashed(octets: &[u8; 17]) -> Option<[u8; 17]> {
+    let mut mac = [b'-'; 17];
+    let mut valid = true;
+    for at in 0..17 {
+        let byte = octets[at];
+        if at % 3 == 2 {
+            valid &= byte == b':';
+        } else {
+            mac[at] = UPPER_HEX[usize::from(byte)];
+            valid &= mac[at] != 0;
+        }
+    }
+    valid.then_some(mac)
+}
+
+/// A hexadecimal digit in upper case, 0 for any other byte.
+static UPPER_HEX: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_hexdigit() {
+            table[byte] = (byte as u8).to_ascii_uppercase();
+        }
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
