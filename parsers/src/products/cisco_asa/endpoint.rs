@@ -1,7 +1,8 @@
 //! Ends of connections as the ASA writes them.
 
+use crate::dictionary::same;
 use crate::ecs;
-use crate::event::{EventWriter, Kind};
+use crate::event::{EventWriter, Kind, Span};
 use crate::scan::until;
 
 /// Which end of a connection.
@@ -22,15 +23,29 @@ pub(super) struct Endpoint<'t> {
     identity: &'t [u8],
 }
 
+/// The bytes that end the word of an endpoint.
+static ENDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < ENDING.len() {
+        table[ENDING[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+const ENDING: &[u8] = b" (,;)";
+
+#[inline]
 fn word_end(text: &[u8]) -> usize {
-    text.iter().position(|byte| matches!(byte, b' ' | b'(' | b',' | b';' | b')')).unwrap_or(text.len())
+    text.iter().position(|&byte| ENDS[usize::from(byte)]).unwrap_or(text.len())
 }
 
 /// The bytes in the parentheses at the start, and what follows.
 fn parenthesised(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let inner = text.strip_prefix(b"(")?;
-    let end = memchr::memchr(b')', inner)?;
-    Some((&inner[..end], &inner[end + 1..]))
+    let end = until(inner, b')');
+    Some((&inner[..end], inner.get(end + 1..)?))
 }
 
 fn address_and_port(text: &[u8]) -> (&[u8], &[u8]) {
@@ -61,7 +76,9 @@ pub(super) fn take(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
     endpoint.port = port;
     let colon = until(host, b':');
     // IPv6 has colons of its own: an interface is what stands before an address.
-    let bare_v6 = colon < host.len() && host[colon + 1..].contains(&b':') && crate::ip::parse(host).is_some();
+    let bare_v6 = colon < host.len()
+        && until(&host[colon + 1..], b':') < host.len() - colon - 1
+        && crate::ip::parse(host).is_some();
     if colon < host.len() && !bare_v6 {
         (endpoint.interface, endpoint.address) = (&host[..colon], &host[colon + 1..]);
     } else {
@@ -74,7 +91,7 @@ pub(super) fn take(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
     if let Some((mapped, after)) = rest.strip_prefix(b" ").and_then(parenthesised) {
         // `(type 3, code 1)` and the closing user's `(name)` are no mapped address.
         let (address, port) = address_and_port(mapped);
-        if !mapped.contains(&b' ') && (!port.is_empty() || crate::ip::parse(address).is_some()) {
+        if until(mapped, b' ') == mapped.len() && (!port.is_empty() || crate::ip::parse(address).is_some()) {
             (endpoint.nat_address, endpoint.nat_port) = (address, port);
             rest = after;
             if let Some((identity, after)) = parenthesised(rest) {
@@ -139,7 +156,7 @@ impl Endpoint<'_> {
             let nat_port = if self.nat_port == self.port { &b""[..] } else { self.nat_port };
             put_nat(writer, side, nat_address, nat_port);
         }
-        if self.identity.contains(&b'\\') {
+        if !self.identity.is_empty() && self.identity.contains(&b'\\') {
             // `LOCAL\name, 16:security-group`
             let user =
                 self.identity.split(|&byte| byte == b',').find(|part| part.contains(&b'\\')).unwrap_or(self.identity);
@@ -156,8 +173,8 @@ pub(super) fn put_nat(writer: &mut EventWriter<'_>, side: Side, address: &[u8], 
     };
     if !address.is_empty() {
         if let Some(ip) = crate::ip::parse(address) {
-            writer.put_addr(ip_id, ip, address);
-            put_related_ip(writer, ip_id);
+            let span = writer.put_addr(ip_id, ip, address);
+            put_related_ip(writer, span);
         }
     }
     if !port.is_empty() {
@@ -176,11 +193,9 @@ pub(super) fn put_address(writer: &mut EventWriter<'_>, side: Side, value: &[u8]
     };
     match crate::ip::parse(value) {
         Some(ip) => {
-            writer.put_addr(ip_id, ip, value);
-            if let Some((span, kind)) = writer.first_span(ip_id) {
-                writer.put_span(address_id, span, kind, false);
-            }
-            put_related_ip(writer, ip_id);
+            let span = writer.put_addr(ip_id, ip, value);
+            writer.put_span(address_id, span, Kind::Text, false);
+            put_related_ip(writer, span);
         }
         None => {
             let span = writer.span_of(value);
@@ -190,12 +205,10 @@ pub(super) fn put_address(writer: &mut EventWriter<'_>, side: Side, value: &[u8]
     }
 }
 
-fn put_related_ip(writer: &mut EventWriter<'_>, id: crate::dictionary::FieldId) {
-    let Some((span, kind)) = writer.first_span(id) else { return };
-    let view = writer.view();
+fn put_related_ip(writer: &mut EventWriter<'_>, span: Span) {
     let value = writer.bytes(span);
-    if !view.values(ecs::RELATED_IP).any(|other| other == value) {
-        writer.put_span(ecs::RELATED_IP, span, kind, false);
+    if !writer.view().values(ecs::RELATED_IP).any(|other| same(other, value)) {
+        writer.put_span(ecs::RELATED_IP, span, Kind::Text, false);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::dictionary::{FieldId, FieldType};
 use crate::ecs;
 use crate::event::{EventWriter, Kind};
 use crate::products::names::id_of;
-use crate::scan::until;
+use crate::scan::{find, starts_with, until};
 
 use super::endpoint::{self, Endpoint, Side};
 use super::ids;
@@ -111,10 +111,12 @@ impl Template {
         while let Some(step) = steps.next() {
             match step {
                 Step::Optional => optional = true,
-                Step::Literal(literal) => match rest.strip_prefix(&**literal) {
-                    Some(after) => rest = after,
-                    None => return optional,
-                },
+                Step::Literal(literal) => {
+                    if !starts_with(rest, literal) {
+                        return optional;
+                    }
+                    rest = &rest[literal.len()..];
+                }
                 Step::Capture(capture) => {
                     let taken = match capture {
                         Capture::Endpoint(_) => endpoint::take(rest),
@@ -160,20 +162,6 @@ impl Template {
             Some(Step::Literal(literal)) => Some(literal),
             _ => None,
         }
-    }
-}
-
-fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += until(&text[at..], literal[0]);
-        if at >= text.len() {
-            return None;
-        }
-        if text[at..].starts_with(literal) {
-            return Some(at);
-        }
-        at += 1;
     }
 }
 
