@@ -13,64 +13,46 @@ pub fn parse(text: &[u8]) -> Option<IpAddr> {
     }
 }
 
-const ONES: u128 = u128::from_le_bytes([1; 16]);
-const HIGHS: u128 = u128::from_le_bytes([0x80; 16]);
-const DOTS: u128 = u128::from_le_bytes([b'.'; 16]);
-const ZEROS: u128 = u128::from_le_bytes([b'0'; 16]);
-
 /// Parses dotted-quad IPv4; leading zeros are refused, as they read as octal elsewhere.
-///
-/// The whole text in one register: how long an octet is differs from record to record, and a
-/// loop over bytes pays for each of those guesses.
 #[inline]
 pub fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let len = text.len();
-    if !(7..=15).contains(&len) {
+    if text.len() < 7 || text.len() > 15 {
         return None;
     }
-    let word = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        (Some(head), Some(tail)) => {
-            // The tail's bytes past the eighth, without those that the head has already.
-            let tail = (u64::from_le_bytes(*tail) >> 1) >> ((16 - len) * 8 - 1);
-            u128::from(u64::from_le_bytes(*head)) | u128::from(tail) << 64
-        }
-        _ => {
-            let mut bytes = [0; 16];
-            bytes[..len].copy_from_slice(text);
-            u128::from_le_bytes(bytes)
-        }
-    };
-    let outside = !0u128 << (len * 8);
-    // Digits become their values; with what is outside cleared and a dot's high bit set, any other byte shows.
-    let values = (word ^ ZEROS) & !outside;
-    let not_digit = ((values & !HIGHS) + ONES * 0x76) | values;
-    let not_dot = (((word ^ DOTS) & !HIGHS) + ONES * 0x7F) | (word ^ DOTS);
-    let dots = !not_dot & HIGHS & !outside;
-    if (not_digit & HIGHS & !outside) != dots {
+    let (a, at) = octet(text, 0)?;
+    let (b, at) = octet(text, after_dot(text, at)?)?;
+    let (c, at) = octet(text, after_dot(text, at)?)?;
+    let (d, at) = octet(text, after_dot(text, at)?)?;
+    (at == text.len()).then(|| Ipv4Addr::new(a, b, c, d))
+}
+
+#[inline]
+fn after_dot(text: &[u8], at: usize) -> Option<usize> {
+    (text.get(at) == Some(&b'.')).then_some(at + 1)
+}
+
+/// One to three digits at `from`: their value and where they end. Straight on, no loop: an octet's digits
+/// are the only branches that a text leaves open.
+#[inline]
+fn octet(text: &[u8], from: usize) -> Option<(u8, usize)> {
+    let digit = |at: usize| text.get(at).map_or(u8::MAX, |byte| byte.wrapping_sub(b'0'));
+    let (first, second) = (digit(from), digit(from + 1));
+    if first > 9 {
         return None;
     }
-    let first = dots.trailing_zeros() / 8;
-    let rest = dots & dots.wrapping_sub(1);
-    let second = rest.trailing_zeros() / 8;
-    let rest = rest & rest.wrapping_sub(1);
-    let third = rest.trailing_zeros() / 8;
-    if rest == 0 || rest & rest.wrapping_sub(1) != 0 {
+    if second > 9 {
+        return Some((first, from + 1));
+    }
+    if first == 0 {
         return None;
     }
-    let mut valid = true;
-    let mut octet = |from: u32, to: u32| {
-        let len = to.wrapping_sub(from);
-        valid &= len.wrapping_sub(1) < 3;
-        // Right-aligned in three bytes: hundreds, tens, ones.
-        let digits = ((values >> (from * 8)) as u32) << ((3u32.wrapping_sub(len) & 3) * 8);
-        let (hundreds, tens, ones) = (digits & 0xFF, digits >> 8 & 0xFF, digits >> 16 & 0xFF);
-        let value = hundreds * 100 + tens * 10 + ones;
-        // A number of two or three digits is at least that long in value.
-        valid &= value < 256 && value >= [0, 0, 10, 100][(len & 3) as usize];
-        value as u8
-    };
-    let octets = [octet(0, first), octet(first + 1, second), octet(second + 1, third), octet(third + 1, len as u32)];
-    valid.then(|| Ipv4Addr::from(octets))
+    let value = first * 10 + second;
+    let third = digit(from + 2);
+    if third > 9 {
+        return Some((value, from + 2));
+    }
+    // A fourth digit is no dot, nor the end.
+    u8::try_from(u32::from(value) * 10 + u32::from(third)).ok().map(|value| (value, from + 3))
 }
 
 /// Whether an address is of a private network (RFC 1918, RFC 4193).

@@ -45,15 +45,29 @@ pub(crate) fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
 /// The last place of `literal`, which is not empty.
 #[inline]
 pub(crate) fn find_last(text: &[u8], literal: &[u8]) -> Option<usize> {
-    let first = literal[0];
-    let mut at = (text.len() + 1).checked_sub(literal.len())?;
-    while at > 0 {
-        at -= 1;
-        if text[at] == first && starts_with(&text[at..], literal) {
-            return Some(at);
+    let mut end = (text.len() + 1).checked_sub(literal.len())?;
+    loop {
+        end = last(&text[..end], literal[0])?;
+        if starts_with(&text[end..], literal) {
+            return Some(end);
         }
     }
-    None
+}
+
+/// Where the last `byte` stands.
+#[inline]
+fn last(mut text: &[u8], byte: u8) -> Option<usize> {
+    let pattern = u64::from(byte) * LOW;
+    while let Some((rest, chunk)) = text.split_last_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk) ^ pattern;
+        // Exact for every byte, where that of `until` is for the lowest only.
+        let hits = !(((word & !HIGH) + !HIGH) | word) & HIGH;
+        if hits != 0 {
+            return Some(rest.len() + 7 - (hits.leading_zeros() / 8) as usize);
+        }
+        text = rest;
+    }
+    text.iter().rposition(|&other| other == byte)
 }
 
 /// Whether `text` begins with `literal`: words compared in place, where a call costs more than the comparison.
