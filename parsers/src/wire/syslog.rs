@@ -10,6 +10,7 @@ use crate::ecs;
 use crate::event::{EventWriter, Kind, TimePrecision};
 use crate::scan::until;
 use crate::time::{self, Civil, Stamp};
+use crate::wire::json::scan::find_either;
 
 /// The header of a record, as spans of it. A part that is absent is empty.
 #[derive(Clone, Copy, Debug, Default)]
@@ -278,24 +279,23 @@ fn structured_data<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text
             if text.get(at) == Some(&b']') {
                 break;
             }
-            let name_len = text[at..].iter().position(|&byte| matches!(byte, b'=' | b' ' | b']' | b'"'))?;
+            let name_len = until(&text[at..], b'=');
             let name = &text[at..at + name_len];
             at += name_len;
-            if name.is_empty() || text[at] != b'=' || text.get(at + 1) != Some(&b'"') {
+            let named = !name.is_empty() && !name.iter().any(|byte| matches!(byte, b' ' | b']' | b'"'));
+            if !named || text.get(at + 1) != Some(&b'"') {
                 return None;
             }
             at += 2;
             let from = at;
             let mut escaped = false;
             loop {
-                match text.get(at)? {
-                    b'"' => break,
-                    b'\\' => {
-                        escaped = true;
-                        at += 2;
-                    }
-                    _ => at += 1,
+                at = find_either(text, at, b'"', b'\\')?;
+                if text[at] == b'"' {
+                    break;
                 }
+                escaped = true;
+                at += 2;
             }
             put_param(writer, context, id, name, &text[from..at], escaped);
             at += 1;
