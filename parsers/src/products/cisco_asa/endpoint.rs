@@ -38,7 +38,33 @@ const ENDING: &[u8] = b" (,;)";
 
 #[inline]
 fn word_end(text: &[u8]) -> usize {
-    text.iter().position(|&byte| ENDS[usize::from(byte)]).unwrap_or(text.len())
+    let mut at = 0;
+    loop {
+        at += until_below_dash_or_semicolon(&text[at..]);
+        match text.get(at) {
+            Some(&byte) if !ENDS[usize::from(byte)] => at += 1,
+            _ => return at,
+        }
+    }
+}
+
+/// How many bytes stand before the first that may end a word: below `-`, or a semicolon.
+#[inline]
+fn until_below_dash_or_semicolon(text: &[u8]) -> usize {
+    const LOW: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let mut at = 0;
+    while let Some(chunk) = text[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let semicolon = word ^ (LOW * 0x3B);
+        // The lowest byte found is exact, and it is the one asked for.
+        let hits = ((word.wrapping_sub(LOW * 0x2D) & !word) | (semicolon.wrapping_sub(LOW) & !semicolon)) & HIGH;
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + text[at..].iter().take_while(|&&byte| byte >= b'-' && byte != b';').count()
 }
 
 /// The bytes in the parentheses at the start, and what follows.
@@ -55,8 +81,8 @@ fn address_and_port(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Reads an endpoint at the start of `text`: it, and what follows.
-pub(super) fn take(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
+/// Reads an endpoint at the start of `text` into `endpoint`; returns what follows.
+pub(super) fn take<'t>(text: &'t [u8], endpoint: &mut Endpoint<'t>) -> Option<&'t [u8]> {
     let len = word_end(text);
     if len == 0 {
         return None;
@@ -71,7 +97,7 @@ pub(super) fn take(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
     if rest_at != len {
         rest = &text[rest_at..];
     }
-    let mut endpoint = Endpoint::default();
+    *endpoint = Endpoint::default();
     let (host, port) = address_and_port(word);
     endpoint.port = port;
     let colon = until(host, b':');
@@ -100,15 +126,15 @@ pub(super) fn take(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
             }
         }
     }
-    Some((endpoint, rest))
+    Some(rest)
 }
 
 /// `interface/address(port)(identity)`.
-pub(super) fn take_acl(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
+pub(super) fn take_acl<'t>(text: &'t [u8], endpoint: &mut Endpoint<'t>) -> Option<&'t [u8]> {
     let len = word_end(text);
     let word = &text[..len];
     let slash = word.iter().position(|&byte| byte == b'/')?;
-    let mut endpoint = Endpoint { interface: &word[..slash], address: &word[slash + 1..], ..Endpoint::default() };
+    *endpoint = Endpoint { interface: &word[..slash], address: &word[slash + 1..], ..Endpoint::default() };
     let mut rest = &text[len..];
     if let Some((port, after)) = parenthesised(rest) {
         endpoint.port = port;
@@ -118,15 +144,15 @@ pub(super) fn take_acl(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
         endpoint.identity = identity;
         rest = after;
     }
-    Some((endpoint, rest))
+    Some(rest)
 }
 
 /// `address:port`.
-pub(super) fn take_colon(text: &[u8]) -> Option<(Endpoint<'_>, &[u8])> {
+pub(super) fn take_colon<'t>(text: &'t [u8], endpoint: &mut Endpoint<'t>) -> Option<&'t [u8]> {
     let len = word_end(text);
     let at = text[..len].iter().rposition(|&byte| byte == b':')?;
-    let endpoint = Endpoint { address: &text[..at], port: &text[at + 1..len], ..Endpoint::default() };
-    Some((endpoint, &text[len..]))
+    *endpoint = Endpoint { address: &text[..at], port: &text[at + 1..len], ..Endpoint::default() };
+    Some(&text[len..])
 }
 
 impl Endpoint<'_> {

@@ -118,15 +118,15 @@ impl Template {
                     rest = &rest[literal.len()..];
                 }
                 Step::Capture(capture) => {
+                    let endpoint = &mut captures.endpoints[captures.ends.min(ENDPOINTS_MAX - 1)];
                     let taken = match capture {
-                        Capture::Endpoint(_) => endpoint::take(rest),
-                        Capture::AclEndpoint(_) => endpoint::take_acl(rest),
-                        Capture::ColonEndpoint(_) => endpoint::take_colon(rest),
+                        Capture::Endpoint(_) => endpoint::take(rest, endpoint),
+                        Capture::AclEndpoint(_) => endpoint::take_acl(rest, endpoint),
+                        Capture::ColonEndpoint(_) => endpoint::take_colon(rest, endpoint),
                         _ => None,
                     };
                     let (value, after) = match taken {
-                        Some((endpoint, after)) => {
-                            captures.endpoints[captures.ends] = endpoint;
+                        Some(after) => {
                             captures.ends += 1;
                             (&rest[..rest.len() - after.len()], after)
                         }
@@ -146,7 +146,7 @@ impl Template {
                             (&rest[..len], &rest[len..])
                         }
                     };
-                    let endpoint = if taken.is_some() { captures.ends } else { 0 };
+                    let endpoint = if taken.is_some() { captures.ends as u8 } else { 0 };
                     captures.found[captures.len] = Found { capture: *capture, value, endpoint };
                     captures.len += 1;
                     rest = after;
@@ -205,7 +205,7 @@ struct Found<'t> {
     capture: Capture,
     value: &'t [u8],
     /// One more than its place among the endpoints; 0 = none was read.
-    endpoint: usize,
+    endpoint: u8,
 }
 
 /// What a text held.
@@ -236,7 +236,7 @@ impl Captures<'_> {
         for &Found { capture, value, endpoint } in found {
             let value = value.trim_ascii();
             let none = Endpoint::default();
-            let endpoint = endpoint.checked_sub(1).map_or(&none, |at| &self.endpoints[at]);
+            let endpoint = endpoint.checked_sub(1).map_or(&none, |at| &self.endpoints[usize::from(at)]);
             match capture {
                 Capture::Ignored => {}
                 Capture::Endpoint(role) => {
