@@ -246,96 +246,139 @@ fn put_pairs(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) {
     let mut at = 0;
     while at < text.len() {
         let from = at;
-        let word = &text[from..from + until(&text[from..], b' ')];
-        at = from + word.len() + 1;
-        if word.is_empty() {
-            continue;
+        let rest = &text[from..];
+        if let Some((key, len)) = short_key(rest) {
+            let value = &rest[len + 1..];
+            let value = &value[..until(value, b' ')];
+            if put_known(writer, ids, key, value) {
+                at = from + len + 1 + value.len() + 1;
+                continue;
+            }
         }
-        // The packet that an ICMP error is about: another connection, kept apart.
-        if word[0] == b'[' {
-            let inner = &text[from + 1..];
-            let len = memchr::memchr(b']', inner).unwrap_or(inner.len());
-            writer.put_vendor(ids.inner, inner[..len].trim_ascii());
-            at = from + 1 + len + 1;
-            continue;
-        }
-        let equals = until(word, b'=');
-        if equals == word.len() {
-            match word {
-                b"DF" | b"MF" | b"CE" => writer.put_vendor(ids.fragment, word),
-                _ => writer.put_vendor(ids.flags, word),
-            }
-            continue;
-        }
-        let (key, value) = (&word[..equals], &word[equals + 1..]);
-        let id = match key_word(key) {
-            key::IN => {
-                if !value.is_empty() {
-                    writer.put(ecs::OBSERVER_INGRESS_INTERFACE_NAME, value);
-                }
-                ids.input
-            }
-            key::OUT => {
-                if !value.is_empty() {
-                    writer.put(ecs::OBSERVER_EGRESS_INTERFACE_NAME, value);
-                }
-                ids.output
-            }
-            key::SRC => {
-                put_ip(writer, ecs::SOURCE_IP, ecs::SOURCE_ADDRESS, value);
-                ids.src
-            }
-            key::DST => {
-                put_ip(writer, ecs::DESTINATION_IP, ecs::DESTINATION_ADDRESS, value);
-                ids.dst
-            }
-            key::SPT => {
-                writer.put_port(ecs::SOURCE_PORT, value);
-                ids.spt
-            }
-            key::DPT => {
-                writer.put_port(ecs::DESTINATION_PORT, value);
-                ids.dpt
-            }
-            key::PROTO => {
-                put_protocol(writer, value);
-                ids.proto
-            }
-            key::MAC => {
-                put_mac(writer, value);
-                ids.mac
-            }
-            key::LEN => ids.len,
-            key::TOS => ids.tos,
-            key::PREC => ids.prec,
-            key::TTL => ids.ttl,
-            key::ID => ids.id,
-            key::WINDOW => ids.window,
-            key::RES => ids.res,
-            key::URGP => ids.urgp,
-            key::TYPE => ids.icmp_type,
-            key::CODE => ids.icmp_code,
-            key::SEQ => ids.seq,
-            key::TC => ids.tc,
-            key::HOPLIMIT => ids.hoplimit,
-            key::FLOWLBL => ids.flowlbl,
-            key::PHYSIN => ids.physin,
-            key::PHYSOUT => ids.physout,
-            key::SPI => ids.spi,
-            key::MARK => ids.mark,
-            key::UID => ids.uid,
-            key::GID => ids.gid,
-            _ => match context.dictionary.find(key) {
-                Some(id) => id,
-                None => {
-                    let (name, value) = (writer.span_of(key), writer.span_of(value));
-                    writer.put_unnamed(name, value, Kind::Text);
-                    continue;
-                }
-            },
-        };
-        writer.put_vendor(id, value);
+        at = put_word(writer, context, text, from);
     }
+}
+
+/// Writes the word at `from`, whatever it is; returns where the next may begin.
+#[inline(never)]
+fn put_word(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8], from: usize) -> usize {
+    let ids = ids();
+    let word = &text[from..from + until(&text[from..], b' ')];
+    let next = from + word.len() + 1;
+    if word.is_empty() {
+        return next;
+    }
+    // The packet that an ICMP error is about: another connection, kept apart.
+    if word[0] == b'[' {
+        let inner = &text[from + 1..];
+        let len = until(inner, b']');
+        writer.put_vendor(ids.inner, inner[..len].trim_ascii());
+        return from + 1 + len + 1;
+    }
+    let equals = until(word, b'=');
+    if equals == word.len() {
+        match word {
+            b"DF" | b"MF" | b"CE" => writer.put_vendor(ids.fragment, word),
+            _ => writer.put_vendor(ids.flags, word),
+        }
+        return next;
+    }
+    let (key, value) = (&word[..equals], &word[equals + 1..]);
+    if put_known(writer, ids, key_word(key), value) {
+        return next;
+    }
+    match context.dictionary.find(key) {
+        Some(id) => writer.put_vendor(id, value),
+        None => {
+            let (name, value) = (writer.span_of(key), writer.span_of(value));
+            writer.put_unnamed(name, value, Kind::Text);
+        }
+    }
+    next
+}
+
+/// What stands before a `=` among the first eight bytes, as [`key_word`] tells it, and its length. It is a key
+/// only if it is one that is known: a flag and a blank may stand before the key.
+#[inline]
+fn short_key(text: &[u8]) -> Option<(u64, usize)> {
+    const LOW: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let bytes = u64::from_le_bytes(*text.first_chunk::<8>()?);
+    let word = bytes ^ (LOW * 0x3D);
+    let hits = word.wrapping_sub(LOW) & !word & HIGH;
+    if hits == 0 {
+        return None;
+    }
+    // Below the lowest hit lie the bits of the key and seven of the `=`.
+    let key = bytes & ((hits & hits.wrapping_neg()).wrapping_sub(1) >> 7);
+    Some((key, (hits.trailing_zeros() / 8) as usize))
+}
+
+/// Writes the value of a key that the kernel prints; `false` = it is another. Always in place: the call costs
+/// as much as the value.
+#[inline(always)]
+fn put_known(writer: &mut EventWriter<'_>, ids: &Ids, key: u64, value: &[u8]) -> bool {
+    let id = match key {
+        key::IN => {
+            if !value.is_empty() {
+                writer.put(ecs::OBSERVER_INGRESS_INTERFACE_NAME, value);
+            }
+            ids.input
+        }
+        key::OUT => {
+            if !value.is_empty() {
+                writer.put(ecs::OBSERVER_EGRESS_INTERFACE_NAME, value);
+            }
+            ids.output
+        }
+        key::SRC => {
+            put_ip(writer, ecs::SOURCE_IP, ecs::SOURCE_ADDRESS, value);
+            ids.src
+        }
+        key::DST => {
+            put_ip(writer, ecs::DESTINATION_IP, ecs::DESTINATION_ADDRESS, value);
+            ids.dst
+        }
+        key::SPT => {
+            writer.put_port(ecs::SOURCE_PORT, value);
+            ids.spt
+        }
+        key::DPT => {
+            writer.put_port(ecs::DESTINATION_PORT, value);
+            ids.dpt
+        }
+        key::PROTO => {
+            put_protocol(writer, value);
+            ids.proto
+        }
+        key::MAC => {
+            put_mac(writer, value);
+            ids.mac
+        }
+        key::LEN => ids.len,
+        key::TOS => ids.tos,
+        key::PREC => ids.prec,
+        key::TTL => ids.ttl,
+        key::ID => ids.id,
+        key::WINDOW => ids.window,
+        key::RES => ids.res,
+        key::URGP => ids.urgp,
+        key::TYPE => ids.icmp_type,
+        key::CODE => ids.icmp_code,
+        key::SEQ => ids.seq,
+        key::TC => ids.tc,
+        key::HOPLIMIT => ids.hoplimit,
+        key::FLOWLBL => ids.flowlbl,
+        key::PHYSIN => ids.physin,
+        key::PHYSOUT => ids.physout,
+        key::SPI => ids.spi,
+        key::MARK => ids.mark,
+        key::UID => ids.uid,
+        key::GID => ids.gid,
+        _ => return false,
+    };
+    writer.put_vendor(id, value);
+    true
 }
 
 fn put_ip(writer: &mut EventWriter<'_>, id: FieldId, address: FieldId, value: &[u8]) {
