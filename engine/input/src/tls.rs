@@ -61,7 +61,7 @@ pub(crate) fn server_config(config: &TlsConfig) -> Result<Arc<ServerConfig>, Tls
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let server = builder.with_single_cert(chain, key).map_err(|error| {
+    let mut server = builder.with_single_cert(chain, key).map_err(|error| {
         let what = format!(
             "certificate_file {} with key_file {}: {error}",
             config.certificate_file.display(),
@@ -69,6 +69,9 @@ pub(crate) fn server_config(config: &TlsConfig) -> Result<Arc<ServerConfig>, Tls
         );
         (what, "the key must belong to the first certificate of the chain".to_owned())
     })?;
+    // Log senders never read. A ticket that lies unread when one closes makes its kernel reset the connection, and
+    // the last records of it are lost; nobody resumes sessions that last for days.
+    server.send_tls13_tickets = 0;
     Ok(Arc::new(server))
 }
 
