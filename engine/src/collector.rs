@@ -240,9 +240,10 @@ impl Collector {
                 debug!("spool: {cause}");
             }
         }
-        input.parsed(done.parsed);
-        input.hits(done.hits);
         self.send(done.alerts);
+        // Only now: until its alerts are handed on, a record is in flight.
+        input.hits(done.hits);
+        input.parsed(done.parsed);
         for gone in done.batch.gone() {
             if let Some(file) = self.files.get_mut(&(gone.dev, gone.ino)) {
                 file.gone = true;

@@ -340,33 +340,40 @@ fn collect(
 pub struct Watch {
     paths: Vec<PathBuf>,
     seen: Vec<(PathBuf, u64, std::time::SystemTime)>,
+    /// The last look found a change.
+    moving: bool,
 }
 
 impl Watch {
     /// Notes the files as they are now.
     pub fn new(config: &Config) -> Self {
         let paths = config.rules.paths.iter().chain(&config.indicators.paths).cloned().collect();
-        let mut watch = Watch { paths, seen: Vec::new() };
-        watch.changed();
+        let mut watch = Watch { paths, seen: Vec::new(), moving: false };
+        watch.seen = watch.look();
         watch
     }
 
-    /// Whether anything changed since the last look.
+    /// Whether anything changed, and has been at rest since the last look: half an indicator list is a valid
+    /// one, so a file must not be read while it is being written.
     pub fn changed(&mut self) -> bool {
+        let now = self.look();
+        let moved = self.seen != now;
+        self.seen = now;
+        std::mem::replace(&mut self.moving, moved) && !moved
+    }
+
+    fn look(&self) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
         let mut files = Vec::new();
         for path in &self.paths {
             collect(path, true, |_| true, &mut files, &mut Vec::new(), 0);
         }
         files.sort();
-        let now = files
+        files
             .into_iter()
             .filter_map(|path| {
                 let metadata = std::fs::metadata(&path).ok()?;
                 Some((path, metadata.len(), metadata.modified().ok()?))
             })
-            .collect();
-        let changed = self.seen != now;
-        self.seen = now;
-        changed
+            .collect()
     }
 }

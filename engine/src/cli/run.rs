@@ -1,5 +1,6 @@
 //! `noroshi run`: the engine, from its start to its clean stop.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,8 @@ struct Engine {
     runtime: tokio::runtime::Runtime,
     started: Instant,
     color: bool,
+    /// Held while the process lives; the system lets go of it however that ends.
+    _lock: std::fs::File,
 }
 
 /// Counts of reloads, for metrics.
@@ -131,6 +134,7 @@ impl Engine {
                 state_dir.display()
             )
         })?;
+        let lock = lock_state(state_dir)?;
         info!(
             rules = detection.rules.len(), correlations = detection.correlations.len(),
             indicators = detection.indicators.len(), digest = %detection.digest_text(), "detection loaded"
@@ -170,6 +174,16 @@ impl Engine {
             clock: Some(now_ns),
             resume: resumed,
         };
+        // Before anything is received: a port that is taken must not cost records.
+        let metrics = Arc::new(Metrics::default());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        if let Some(listen) = config.metrics.listen {
+            let server =
+                metrics.serve(listen, config.metrics.allow_remote, runtime.handle()).map_err(anyhow::Error::msg)?;
+            info!(address = %server.local_address(), "metrics");
+            // Served until the runtime ends.
+            std::mem::forget(server);
+        }
         let detection = Arc::new(ArcSwap::from_pointee(detection));
         let (queue, batches) = bounded(config.engine.queue_batches.max(1));
         let (pipeline, outcomes) = Pipeline::start(&settings, &detection, batches);
@@ -198,16 +212,7 @@ impl Engine {
         let collector = Collector::new(outputs, settings.shards, known);
         let collector = std::thread::Builder::new().name("collector".into()).spawn(move || collector.run(&outcomes))?;
         let reloads = Arc::new(Reloads::default());
-        let metrics = Arc::new(Metrics::default());
         expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        if let Some(listen) = config.metrics.listen {
-            let server =
-                metrics.serve(listen, config.metrics.allow_remote, runtime.handle()).map_err(anyhow::Error::msg)?;
-            info!(address = %server.local_address(), "metrics");
-            // Served until the runtime ends.
-            std::mem::forget(server);
-        }
         Ok(Engine {
             config,
             options,
@@ -223,6 +228,7 @@ impl Engine {
             runtime,
             started,
             color,
+            _lock: lock,
         })
     }
 
@@ -321,6 +327,26 @@ impl Engine {
             error!(?balance, "the ledger does not balance");
         }
         Ok(if clean { Outcome::Done } else { Outcome::Findings })
+    }
+}
+
+/// Two engines on one state directory would cut each other's files.
+fn lock_state(state_dir: &Path) -> anyhow::Result<std::fs::File> {
+    let path = state_dir.join("lock");
+    let opened = std::fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened
+        .with_context(|| format!("cannot write to {}; give the user that runs noroshi the right", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
+            "another noroshi runs on the state directory {}; stop it, or give this one its own with state_dir or --state-dir",
+            state_dir.display()
+        ),
+        Err(std::fs::TryLockError::Error(cause)) => {
+            // A file system without locks: the operator is told, and trusted.
+            warn!(path = %path.display(), "cannot lock the state directory: {cause}; take care that only one noroshi uses it");
+            Ok(file)
+        }
     }
 }
 
