@@ -181,6 +181,22 @@ fn a_port_in_use_is_told_with_the_way_out_and_exits_with_3() {
         "{}",
         ended.stderr
     );
+    assert!(!ended.stderr.contains("listening input="), "nothing is received by then: {}", ended.stderr);
+}
+
+#[test]
+fn a_second_engine_on_one_state_directory_is_refused() {
+    let dir = prepared(FILE);
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    let second = Engine::spawn(NOROSHI, dir.path(), &[]).wait();
+    assert_eq!(second.code, Some(3), "{}", second.stderr);
+    for part in ["another noroshi runs on", "--state-dir"] {
+        assert!(second.stderr.contains(part), "`{part}` in {}", second.stderr);
+    }
+    alert(&engine, 1);
+    engine.kill();
+    // A crash leaves no lock behind.
+    Engine::start(NOROSHI, dir.path(), &[]).terminate().assert_clean();
 }
 
 #[test]
