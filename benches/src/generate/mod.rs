@@ -2,9 +2,9 @@
 //!
 //! A stream is a sequence of chunks of [`LINES_PER_CHUNK`] lines; a chunk is a function of (options, index)
 //! alone, so chunks are made in parallel, or one alone, and the bytes are the same. Line i has the event time
-//! `start + i / events_per_s`. Of the lines, 1 % are odd ([`odd`]), 1 % look like contact with an indicator and
+//! `start + i / events_per_s`. Of the lines, 1 % are odd (`odd`), 1 % look like contact with an indicator and
 //! are not, 0.1 % must be hit by exactly one rule or indicator ([`planted`]); the [`truth::Truth`] says where.
-//! Formats follow the vendors' documents; every value is invented ([`world`] says from which ranges).
+//! Formats follow the vendors' documents; every value is invented (`world` says from which ranges).
 
 pub(crate) mod asa;
 mod auditd;
