@@ -87,9 +87,30 @@ impl Decoder {
         Decoder { dictionary, successors }
     }
 
+    /// Fills `event` from the syslog header alone, its typed time and fields, with the text after it as `message`: what a
+    /// relay reads. No product is looked for.
+    pub fn decode_header(&mut self, record: &[u8], receive_time_ns: i64, options: &SourceOptions, event: &mut Event) {
+        self.begin(record, receive_time_ns, options, event, |writer, context| {
+            let header = crate::wire::syslog::decode(writer, context);
+            writer.put(crate::ecs::MESSAGE, header.message);
+        });
+    }
+
     /// Fills `event` from one record. Whatever can't be understood is left in the raw
     /// record and named in the event's defects.
     pub fn decode(&mut self, record: &[u8], receive_time_ns: i64, options: &SourceOptions, event: &mut Event) {
+        self.begin(record, receive_time_ns, options, event, crate::detect::decode);
+    }
+
+    #[inline]
+    fn begin(
+        &mut self,
+        record: &[u8],
+        receive_time_ns: i64,
+        options: &SourceOptions,
+        event: &mut Event,
+        read: impl FnOnce(&mut EventWriter<'_>, &Context<'_>),
+    ) {
         event.clear();
         let decoded = &record[..record.len().min(RECORD_BYTES_MAX)];
         let context = Context { dictionary: &self.dictionary, options, receive_time_ns, successors: &self.successors };
@@ -98,7 +119,7 @@ impl Decoder {
             writer.defect(Defect::Oversize);
         }
         writer.core().receive_time_ns = receive_time_ns;
-        crate::detect::decode(&mut writer, &context);
+        read(&mut writer, &context);
         if !writer.core().time_from_record {
             let reference = context.reference_ns();
             let core = writer.core();

@@ -66,7 +66,48 @@ pub(super) fn decode(
 
 pub(super) fn cases() -> Result<Vec<Case>> {
     let whole = FORMATS.iter().map(|(name, format, products, fields_min)| case(name, *format, products, *fields_min));
-    whole.chain([picking()]).collect()
+    let headers = [header("rfc3164", Format::Rfc3164, 10), header("rfc5424", Format::Rfc5424, 12)];
+    whole.chain([picking()]).chain(headers).collect()
+}
+
+/// Framing and the syslog header alone, with typed time: what relays do, and so what their figures are.
+fn header(name: &str, format: Format, fields_min: usize) -> Result<Case> {
+    let stream = Arc::new(Stream::single(SEED, format, STREAM_BYTES));
+    let (mut decoder, mut event, options) = (Decoder::new(Arc::new(Dictionary::new())), Event::new(), options(&stream));
+    let mut fields = 0;
+    for (number, (record, line)) in stream.records().enumerate() {
+        decoder.decode_header(record, 0, &options, &mut event);
+        let (view, words) = (event.view(record), record.split(|&byte| byte == b' '));
+        let host = words.filter(|word| !word.is_empty()).nth(if format == Format::Rfc5424 { 2 } else { 3 });
+        let off = view.core().time_ns - line.time_ns;
+        let right = view.core().time_from_record && off.abs() < TIME_OFF_NS && view.fields().len() >= fields_min;
+        ensure!(right && view.first(ecs::HOST_NAME) == host, "decode/header_{name}: line {} is read wrong", number + 1);
+        fields += view.fields().len();
+    }
+    let (data, count) = (Arc::clone(&stream), stream.lines.len());
+    Ok(Case {
+        name: format!("decode/header_{name}"),
+        unit: "line",
+        count: count as u64,
+        bytes: stream.bytes.len() as u64,
+        measured: Box::new(move |watch| {
+            let mut total = 0;
+            watch.time(|| {
+                let bytes = std::hint::black_box(&data.bytes);
+                Framer::new(Framing::NEWLINE).frame(bytes, false, |frame| {
+                    let record = &bytes[frame.start..frame.end];
+                    decoder.decode_header(record, 0, &options, &mut event);
+                    total += event.view(record).fields().len();
+                })
+            });
+            assert_eq!(total, fields, "the answer changed while it was timed");
+        }),
+        without: None,
+        baseline_name: "memchr split",
+        baseline_count: count as u64,
+        baseline: split_pass(&stream),
+        note: format!("{:.0} B, {:.1} fields", stream.bytes.len() as f64 / count as f64, fields as f64 / count as f64),
+    })
 }
 
 /// Members of an EVE record that rules name: those of every record, and those of some.
