@@ -7,57 +7,34 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use noroshi_benches::figures::GROUPS;
-use noroshi_benches::measure::{Case, Figure, Pass, Stopwatch, Turn, median};
+use noroshi_benches::measure::{Case, Figure};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Nanoseconds of each pass, as criterion asked for them; CPU time, not wall time.
-fn bench(
-    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    name: &str,
-    count: u64,
-    pass: &mut Pass,
-) -> Vec<f64> {
-    let passes = RefCell::new(Vec::new());
-    group.throughput(Throughput::Elements(count));
-    group.bench_function(name, |bencher| {
+/// One criterion sample is so many turns of baseline, what is taken off, and measured; criterion sees the time of the
+/// last less that of the second. So a ratio here is taken as the gate takes it.
+fn figure(criterion: &mut Criterion, case: &mut Case) -> Option<Figure> {
+    let turns = RefCell::new(Vec::new());
+    let mut group = criterion.benchmark_group("figures");
+    group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    group.throughput(Throughput::Elements(case.count));
+    group.bench_function(case.name.clone(), |bencher| {
         bencher.iter_custom(|iterations| {
-            let mut spent = Duration::ZERO;
+            let mut spent = 0.0;
             for _ in 0..iterations {
-                let mut watch = Stopwatch::new();
-                pass(&mut watch);
-                passes.borrow_mut().push(watch.spent().as_nanos() as f64 / count.max(1) as f64);
-                spent += watch.spent();
+                let turn = case.turn();
+                spent += (turn.measured - turn.without) * case.count as f64;
+                turns.borrow_mut().push(turn);
             }
-            // Criterion divides by it; a pass below the clock's step is no zero.
-            spent.max(Duration::from_nanos(1))
+            // Criterion divides by it: noise that makes it negative is no time.
+            Duration::from_nanos(spent.max(1.0) as u64)
         });
     });
-    let mut passes = passes.into_inner();
-    passes.sort_by(f64::total_cmp);
-    passes
-}
-
-fn figure(criterion: &mut Criterion, case: &mut Case) -> Option<Figure> {
-    let mut group = criterion.benchmark_group(case.name.replace('/', "_"));
-    group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    let baseline = bench(&mut group, case.baseline_name, case.baseline_count, &mut case.baseline);
-    let without = match &mut case.without {
-        Some(pass) => bench(&mut group, "without", case.count, pass),
-        None => vec![0.0],
-    };
-    let measured = bench(&mut group, "measured", case.count, &mut case.measured);
     group.finish();
+    let turns = turns.into_inner();
     // A filter on the command line leaves cases out.
-    if measured.is_empty() || baseline.is_empty() || without.is_empty() {
-        return None;
-    }
-    let turn = Turn { measured: median(&measured), without: median(&without), baseline: median(&baseline) };
-    let mut figure = case.figure(&[turn]);
-    figure.samples = measured.len();
-    figure.ns_range = (measured[0] - turn.without, measured[measured.len() - 1] - turn.without);
-    Some(figure)
+    (!turns.is_empty()).then(|| case.figure(&turns))
 }
 
 fn main() {

@@ -77,6 +77,9 @@ struct Full {
     /// The state of the sources, for the record
     #[arg(long, default_value = "unknown")]
     commit: String,
+    /// What /proc/loadavg said before the run, for the record
+    #[arg(long, default_value = "unknown")]
+    load_before: String,
 }
 
 fn main() -> ExitCode {
@@ -167,7 +170,7 @@ fn complete(full: &Full) -> Result<()> {
     print!("{}", table(&rows));
     println!("targets are for {}", targets.server.class);
     if let Some(directory) = &full.record {
-        let conditions = conditions(&full.commit);
+        let conditions = conditions(&full.commit, &full.load_before);
         let date = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
         let class = conditions.iter().find(|(name, _)| name == "cpu").map_or("host", |(_, cpu)| cpu.as_str());
         let class: String =
@@ -181,7 +184,7 @@ fn complete(full: &Full) -> Result<()> {
 }
 
 /// What a figure depends on beside the code.
-fn conditions(commit: &str) -> Vec<(String, String)> {
+fn conditions(commit: &str, load_before: &str) -> Vec<(String, String)> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let field = |name: &str| {
@@ -197,6 +200,7 @@ fn conditions(commit: &str) -> Vec<(String, String)> {
         ("cpu family and model".to_owned(), format!("{} {}", field("cpu family"), field("model\t"))),
         ("cores".to_owned(), std::thread::available_parallelism().map_or(0, usize::from).to_string()),
         ("memory".to_owned(), memory),
+        ("load before (1, 5, 15 min)".to_owned(), load_before.to_owned()),
         (
             "load at the end (1, 5, 15 min; the run itself makes 1 to 3)".to_owned(),
             read("/proc/loadavg").trim().to_owned(),
