@@ -279,11 +279,11 @@ impl Config {
                 blame(&quoted, format!("input `{}`: {}: {}", input.name, cause.key, cause.what), &cause.help);
             }
             if let Some(name) = &input.format {
-                if noroshi_parsers::logsource::ProductId::by_name(name).is_none() {
+                if let Err(cause) = crate::cli::format_of(name) {
                     blame(
                         name,
-                        format!("input `{}`: unknown format `{name}`", input.name),
-                        "noroshi parse --format help-me lists the formats",
+                        format!("input `{}`: {cause}", input.name),
+                        "leave `format` out to have it found per record",
                     );
                 }
             }
