@@ -1,19 +1,26 @@
 //! Which decoder a record is for.
 //!
 //! A record is judged by marks that its vendor documents (`%ASA-`, `CEF:`,
-//! `type=… msg=audit(`), cheapest first, never by its values. A source with a fixed
-//! format skips the search; a record that is not of that format is detected
-//! after all, with [`Defect::FormatMismatch`].
+//! `type=… msg=audit(`), cheapest first, never by its values. The marks of the commonest
+//! products are looked for here, by code; those of all others come from their declarations
+//! ([`Detect`]), gathered into tables once. A source with a fixed format whose record
+//! is not of that format has [`Defect::FormatMismatch`].
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use crate::decode::Context;
 use crate::defect::Defect;
+use crate::dictionary::FieldId;
 use crate::event::EventWriter;
 use crate::logsource::ProductId;
+use crate::products::names::id_of;
 use crate::products::{
-    self, access_log, auditd, cisco_asa, fortigate, generic as generic_names, linux_auth, netfilter, squid, suricata,
-    windows,
+    self, Detect, PRODUCTS, ReadMembers, ReadText, access_log, auditd, cisco_asa, fortigate, generic as generic_names,
+    linux_auth, netfilter, suricata, windows,
 };
 use crate::wire::json::dialect::Dialect;
 use crate::wire::syslog::Header;
@@ -23,6 +30,91 @@ use crate::{ecs, logsource};
 /// How far into a message the mark of a product is looked for. The longest documented
 /// prefix before a mark is an ASA device id and time stamp, under 100 bytes.
 const MARK_WITHIN_BYTES: usize = 160;
+
+/// Readers by the first byte of what they read.
+type ByFirstByte = Vec<Vec<ReadText>>;
+
+/// The marks that products declare, by kind.
+struct Marks {
+    lines: ByFirstByte,
+    members: Vec<(Vec<FieldId>, ReadMembers)>,
+    apps: HashMap<&'static [u8], Vec<ReadText>>,
+    marks: AhoCorasick,
+    mark_readers: Vec<ReadText>,
+    shapes: ByFirstByte,
+}
+
+impl Marks {
+    fn get() -> &'static Marks {
+        static MARKS: LazyLock<Marks> = LazyLock::new(Marks::gather);
+        &MARKS
+    }
+
+    fn gather() -> Marks {
+        let (mut lines, mut shapes) = (vec![Vec::new(); 256], vec![Vec::new(); 256]);
+        let mut members = Vec::new();
+        let mut apps: HashMap<_, Vec<_>> = HashMap::new();
+        let (mut marks, mut mark_readers) = (Vec::new(), Vec::new());
+        let add = |readers: &mut ByFirstByte, first: &str, read| {
+            first.bytes().for_each(|byte| readers[usize::from(byte)].push(read));
+        };
+        for detect in PRODUCTS.iter().flat_map(|product| product.detect) {
+            match *detect {
+                Detect::Line(first, read) => add(&mut lines, first, read),
+                Detect::Shape(first, read) => add(&mut shapes, first, read),
+                Detect::Members(names, read) => members.push((names.iter().map(|name| id_of(name)).collect(), read)),
+                Detect::App(names, read) => {
+                    names.iter().for_each(|name| apps.entry(name.as_bytes()).or_default().push(read));
+                }
+                Detect::Mark(texts, read) => {
+                    marks.extend_from_slice(texts);
+                    mark_readers.resize(marks.len(), read);
+                }
+            }
+        }
+        let marks = AhoCorasick::new(marks).expect("a few hundred short texts fit an automaton");
+        Marks { lines, members, apps, marks, mark_readers, shapes }
+    }
+
+    fn line<'a>(&self, writer: &mut EventWriter<'a>, context: &Context<'_>, record: &'a [u8]) -> bool {
+        let header = Header { message: record, ..Header::default() };
+        self.lines[usize::from(record[0])].iter().any(|read| read(writer, context, &header))
+    }
+
+    fn members(&self, writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
+        self.members.iter().any(|(ids, read)| ids.iter().all(|&id| writer.view().has(id)) && read(writer, context))
+    }
+
+    fn message<'a>(&self, writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
+        let by_app = self
+            .apps
+            .get(header.appname)
+            .is_some_and(|readers| readers.iter().any(|read| read(writer, context, header)));
+        if by_app {
+            return true;
+        }
+        let text = header.message;
+        let head = &text[..text.len().min(DECLARED_MARK_WITHIN_BYTES)];
+        // A mark may stand within another's text: each that ends somewhere is asked once.
+        let mut asked = None;
+        for found in self.marks.find_overlapping_iter(head) {
+            let reader = found.pattern().as_usize();
+            if asked == Some(reader) {
+                continue;
+            }
+            asked = Some(reader);
+            if self.mark_readers[reader](writer, context, header) {
+                return true;
+            }
+        }
+        let first = text.first().copied().unwrap_or_default();
+        self.shapes[usize::from(first)].iter().any(|read| read(writer, context, header))
+    }
+}
+
+/// How far into a message a declared mark is looked for: behind a device's own header of name, time and
+/// sequence, and the first few pairs of a key=value record.
+const DECLARED_MARK_WITHIN_BYTES: usize = 320;
 
 pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
     let record = writer.record();
@@ -39,7 +131,7 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
     // Formats without a syslog header first: their first byte tells.
     let bare = match record[0] {
         b'{' => json_record(writer, context, record),
-        b'<' => false,
+        b'<' if record.get(1).is_some_and(u8::is_ascii_digit) => false,
         _ => headerless(writer, context, record),
     };
     if !bare {
@@ -62,8 +154,7 @@ fn headerless<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, record: &
         }
         b'd' if record.starts_with(b"date=") => fortigate::decode(writer, context, &header),
         b'C' if record.starts_with(b"CEF:") => cef::decode(writer, context, &header),
-        byte if byte.is_ascii_digit() && squid::decode(writer, context, &header) => true,
-        _ => access_log::decode(writer, context, &header),
+        _ => Marks::get().line(writer, context, record) || access_log::decode(writer, context, &header),
     }
 }
 
@@ -95,16 +186,6 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
                 return true;
             }
         }
-        b"squid" | b"squid-1" | b"(squid-1)" => {
-            if squid::decode(writer, context, header) {
-                return true;
-            }
-        }
-        b"nginx" | b"apache" | b"apache2" | b"httpd" => {
-            if access_log::decode(writer, context, header) {
-                return true;
-            }
-        }
         _ => {}
     }
     let known = match text.first() {
@@ -116,10 +197,9 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
         Some(b'p' | b'P') => {
             (text.starts_with(b"pam_") || text.starts_with(b"PAM ")) && linux_auth::decode(writer, context, header)
         }
-        Some(byte) if byte.is_ascii_digit() => squid::decode(writer, context, header),
         _ => false,
     };
-    if known || by_inner_mark(writer, context, header) {
+    if known || by_inner_mark(writer, context, header) || Marks::get().message(writer, context, header) {
         return true;
     }
     // Every access log format quotes the request.
@@ -155,7 +235,7 @@ fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: 
     let known = match dialect {
         Dialect::Suricata => suricata::normalise(writer, context),
         Dialect::Windows => windows::normalise(writer, context),
-        Dialect::Generic => false,
+        Dialect::Generic => Marks::get().members(writer, context),
     };
     if !known {
         generic_names::normalise(writer, context);
@@ -185,4 +265,32 @@ fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
     let core = writer.core();
     core.product = product;
     core.log_source = log_source;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_tell_a_product_have_ids() {
+        for product in PRODUCTS {
+            for detect in product.detect {
+                match *detect {
+                    Detect::Members(names, _) => {
+                        assert!(!names.is_empty(), "{}", product.name);
+                        for name in names {
+                            assert_ne!(id_of(name), FieldId::UNNAMED, "{}: {name}", product.name);
+                        }
+                    }
+                    Detect::Mark(texts, _) => {
+                        assert!(texts.iter().all(|text| text.len() >= 3), "{}", product.name);
+                    }
+                    Detect::App(names, _) => assert!(!names.contains(&""), "{}", product.name),
+                    Detect::Line(first, _) | Detect::Shape(first, _) => {
+                        assert!(!first.is_empty() && first.is_ascii(), "{}", product.name);
+                    }
+                }
+            }
+        }
+    }
 }

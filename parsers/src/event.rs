@@ -545,6 +545,13 @@ impl<'a> EventWriter<'a> {
         self.view().first_field(id).map(|field| (field.value, field.kind))
     }
 
+    /// Says of every field written so far that its name is the vendor's own: a document's member may bear a name
+    /// of the schema and mean something else.
+    pub fn own_all(&mut self) {
+        let written = self.event.fields_len;
+        self.event.fields[..written].iter_mut().for_each(|field| field.vendor = true);
+    }
+
     /// How many fields are written.
     pub fn fields_len(&self) -> usize {
         self.event.fields_len

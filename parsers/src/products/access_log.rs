@@ -15,10 +15,66 @@ use crate::decode::Context;
 use crate::defect::Defect;
 use crate::event::{EventWriter, Kind};
 use crate::number::parse_u64;
+use crate::products::{Detect, Product};
 use crate::time::take_clf;
 use crate::wire::json::scan;
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
+
+/// `nginx`.
+pub(crate) static NGINX: Product = Product {
+    name: "nginx",
+    title: "nginx access log",
+    document: "nginx ngx_http_log_module",
+    namespace: "nginx.access",
+    module: "nginx",
+    dataset: "nginx.access",
+    names: NAMES,
+    ..Product::NONE
+};
+
+/// `nginx_error`.
+pub(crate) static NGINX_ERROR: Product = Product {
+    name: "nginx_error",
+    title: "nginx error log",
+    document: "nginx core functionality, error_log",
+    namespace: "nginx.error",
+    module: "nginx",
+    dataset: "nginx.error",
+    ..Product::NONE
+};
+
+/// `apache`.
+pub(crate) static APACHE: Product = Product {
+    name: "apache",
+    title: "Apache HTTP Server access log",
+    document: "Apache HTTP Server 2.4, mod_log_config",
+    namespace: "apache.access",
+    module: "apache",
+    dataset: "apache.access",
+    ..Product::NONE
+};
+
+/// `apache_error`.
+pub(crate) static APACHE_ERROR: Product = Product {
+    name: "apache_error",
+    title: "Apache HTTP Server error log",
+    document: "Apache HTTP Server 2.4, core: ErrorLogFormat",
+    namespace: "apache.error",
+    module: "apache",
+    dataset: "apache.error",
+    ..Product::NONE
+};
+
+/// `access_log`.
+pub(crate) static ACCESS_LOG: Product = Product {
+    name: "access_log",
+    title: "Access log in Common or Combined Log Format",
+    document: "Apache HTTP Server 2.4, Log Files",
+    namespace: "access_log",
+    detect: &[Detect::App(&["nginx", "apache", "apache2", "httpd"], decode)],
+    ..Product::NONE
+};
 
 vendor_names! {
     remote_ip_list = "remote_ip_list";

@@ -16,8 +16,21 @@ use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
 use crate::logsource;
 use crate::products;
+use crate::products::Product;
 use crate::scan::until;
 use crate::wire::syslog::Header;
+
+/// `auditd`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "auditd",
+    title: "Linux audit",
+    document: "Linux audit: auditd.conf(5), audit event fields and record types",
+    namespace: "auditd.log",
+    module: "auditd",
+    dataset: "auditd.log",
+    names: NAMES,
+    ..Product::NONE
+};
 
 /// The names below `auditd.log` that rules speak. Others are written without an id.
 pub(crate) static NAMES: &[&str] = &[

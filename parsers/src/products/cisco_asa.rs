@@ -19,8 +19,24 @@ use crate::ecs;
 use crate::event::EventWriter;
 use crate::logsource;
 use crate::products;
+use crate::products::Product;
 use crate::products::names::id_of;
 use crate::wire::syslog::Header;
+
+/// `cisco_asa`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "cisco_asa",
+    title: "Cisco ASA",
+    document: "Cisco Secure Firewall ASA Series Syslog Messages",
+    namespace: "cisco.asa",
+    module: "cisco_asa",
+    dataset: "cisco_asa.log",
+    vendor: "Cisco",
+    product: "asa",
+    observer_type: "firewall",
+    names: NAMES,
+    ..Product::NONE
+};
 
 /// The names below `cisco.asa`. Templates look theirs up when they compile.
 pub(crate) static NAMES: &[&str] = &[

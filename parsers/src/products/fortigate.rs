@@ -18,10 +18,26 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span, TimePrecision};
 use crate::number::{parse_i64, parse_u64};
+use crate::products::Product;
 use crate::time::{Civil, SECOND_NS, Stamp, parse_epoch, take_clock, take_offset};
 use crate::wire::kv::{Pairs, value_span};
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
+
+/// `fortigate`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "fortigate",
+    title: "Fortinet FortiGate",
+    document: "FortiOS Log Message Reference",
+    namespace: "fortinet.firewall",
+    module: "fortinet_fortigate",
+    dataset: "fortinet_fortigate.log",
+    vendor: "Fortinet",
+    product: "Fortigate",
+    observer_type: "firewall",
+    names: NAMES,
+    ..Product::NONE
+};
 
 /// Decodes a record of this product; `false` = it is none.
 pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {

@@ -10,7 +10,33 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::ecs;
 use crate::event::EventWriter;
+use crate::products::Product;
 use crate::time::{parse_epoch, take_iso};
+
+/// `syslog`.
+pub(crate) static SYSLOG: Product = Product {
+    name: "syslog",
+    title: "Syslog of no known program",
+    document: "RFC 3164, RFC 5424",
+    namespace: "syslog",
+    module: "system",
+    dataset: "system.syslog",
+    ..Product::NONE
+};
+
+/// `json`.
+pub(crate) static JSON: Product = Product {
+    name: "json",
+    title: "JSON of no known product",
+    document: "RFC 8259",
+    namespace: "json",
+    names: NAMES,
+    ..Product::NONE
+};
+
+/// `kv`.
+pub(crate) static KV: Product =
+    Product { name: "kv", title: "key=value pairs of no known product", namespace: "kv", ..Product::NONE };
 
 vendor_names! {
     timestamp = "timestamp";

@@ -12,8 +12,21 @@ use crate::ecs;
 use crate::event::{EventWriter, Kind};
 use crate::logsource;
 use crate::products;
+use crate::products::Product;
 use crate::scan;
 use crate::wire::syslog::Header;
+
+/// `linux_auth`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "linux_auth",
+    title: "sshd, sudo, su, PAM, login, useradd, systemd-logind, cron",
+    document: "OpenSSH, sudo, Linux-PAM, shadow and util-linux manuals",
+    namespace: "system.auth",
+    module: "system",
+    dataset: "system.auth",
+    names: NAMES,
+    ..Product::NONE
+};
 
 crate::products::names::vendor_names! {
     ssh_event = "ssh.event";

@@ -15,13 +15,22 @@ pub(crate) mod targets;
 pub(crate) mod url;
 pub(crate) mod windows;
 
+use crate::decode::Context;
+use crate::event::EventWriter;
 use crate::logsource::ProductId;
+use crate::wire::syslog::Header;
 
-/// What is said of a product on every event of it.
-#[derive(Clone, Copy, Debug)]
+/// A product: what is said of it on every event, and how its records are told from others.
+///
+/// A product's file declares one and [`PRODUCTS`] lists it; nothing else has to be touched.
+#[derive(Clone, Copy)]
 pub struct Product {
     /// Name used in config (`format = "cisco_asa"`) and on the command line.
     pub name: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// The document its decoder follows.
+    pub document: &'static str,
     /// Where the vendor's own names are written: `cisco.asa` puts `x` at `cisco.asa.x`.
     pub namespace: &'static str,
     /// `event.module`.
@@ -36,53 +45,96 @@ pub struct Product {
     pub observer_type: &'static str,
     /// The vendor names its decoder writes, so that they have ids.
     pub names: &'static [&'static str],
+    /// The marks its records bear.
+    pub(crate) detect: &'static [Detect],
+}
+
+impl Product {
+    /// What a declaration leaves out.
+    pub(crate) const NONE: Product = Product {
+        name: "",
+        title: "",
+        document: "",
+        namespace: "",
+        module: "",
+        dataset: "",
+        vendor: "",
+        product: "",
+        observer_type: "",
+        names: &[],
+        detect: &[],
+    };
+}
+
+/// Reads a message, or a whole line; `false` = it is not of this product, and nothing was written.
+pub(crate) type ReadText = for<'a> fn(&mut EventWriter<'a>, &Context<'_>, &Header<'a>) -> bool;
+
+/// Reads a JSON object whose members are written already; `false` = it is not of this product.
+pub(crate) type ReadMembers = fn(&mut EventWriter<'_>, &Context<'_>) -> bool;
+
+/// A mark that a vendor documents, and who reads the records that bear it. Products are asked in the
+/// order of [`PRODUCTS`], for the first kind that fits in the order below; the first to say yes has the record.
+#[derive(Clone, Copy)]
+#[allow(dead_code)]
+pub(crate) enum Detect {
+    /// The whole record, before a syslog header is looked for, begins with one of these bytes.
+    Line(&'static str, ReadText),
+    /// The JSON object has all of these members, by dotted path. They are among the product's names.
+    Members(&'static [&'static str], ReadMembers),
+    /// The APP-NAME or TAG of the header.
+    App(&'static [&'static str], ReadText),
+    /// One of these stands near the start of the message. At least three bytes each.
+    Mark(&'static [&'static str], ReadText),
+    /// The message behind the header begins with one of these bytes.
+    Shape(&'static str, ReadText),
 }
 
 macro_rules! products {
-    ($($id:ident = $name:literal $namespace:literal $module:literal $dataset:literal [$vendor:literal $product:literal $type:literal] $names:expr;)*) => {
+    ($($id:ident = $product:path;)*) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "numbers the constants below")]
         #[repr(u16)]
         enum Number { $($id,)* }
 
         $(
-            #[doc = concat!("`", $name, "`")]
+            #[doc = concat!("[`", stringify!($product), "`]")]
             pub const $id: ProductId = ProductId(Number::$id as u16);
         )*
 
         /// Every product; the first stands for none known.
-        pub static PRODUCTS: &[Product] = &[
-            $(Product { name: $name, namespace: $namespace, module: $module, dataset: $dataset, vendor: $vendor, product: $product, observer_type: $type, names: $names },)*
-        ];
+        pub static PRODUCTS: &[&Product] = &[$(&$product,)*];
     };
 }
 
+static UNKNOWN_PRODUCT: Product =
+    Product { name: "unknown", title: "Records of no known product", namespace: "unknown", ..Product::NONE };
+
 products! {
-    UNKNOWN = "unknown" "unknown" "" "" ["" "" ""] &[];
-    SYSLOG = "syslog" "syslog" "system" "system.syslog" ["" "" ""] &[];
-    JSON = "json" "json" "" "" ["" "" ""] generic::NAMES;
-    KV = "kv" "kv" "" "" ["" "" ""] &[];
-    CEF = "cef" "cef.extensions" "cef" "cef.log" ["" "" ""] crate::wire::cef::NAMES;
-    LINUX_AUTH = "linux_auth" "system.auth" "system" "system.auth" ["" "" ""] linux_auth::NAMES;
-    NETFILTER = "netfilter" "iptables" "iptables" "iptables.log" ["" "" ""] netfilter::NAMES;
-    AUDITD = "auditd" "auditd.log" "auditd" "auditd.log" ["" "" ""] auditd::NAMES;
-    CISCO_ASA = "cisco_asa" "cisco.asa" "cisco_asa" "cisco_asa.log" ["Cisco" "asa" "firewall"] cisco_asa::NAMES;
-    FORTIGATE = "fortigate" "fortinet.firewall" "fortinet_fortigate" "fortinet_fortigate.log" ["Fortinet" "Fortigate" "firewall"] fortigate::NAMES;
-    SURICATA = "suricata" "suricata.eve" "suricata" "suricata.eve" ["OISF" "Suricata" "ids"] suricata::NAMES;
-    NGINX = "nginx" "nginx.access" "nginx" "nginx.access" ["" "" ""] access_log::NAMES;
-    NGINX_ERROR = "nginx_error" "nginx.error" "nginx" "nginx.error" ["" "" ""] &[];
-    APACHE = "apache" "apache.access" "apache" "apache.access" ["" "" ""] &[];
-    APACHE_ERROR = "apache_error" "apache.error" "apache" "apache.error" ["" "" ""] &[];
-    ACCESS_LOG = "access_log" "access_log" "" "" ["" "" ""] &[];
-    SQUID = "squid" "squid.log" "squid" "squid.log" ["Squid" "Squid" "proxy"] squid::NAMES;
-    WINDOWS = "windows" "winlog.event_data" "windows" "windows.forwarded" ["" "" ""] windows::NAMES;
-    SYSMON = "sysmon" "winlog.event_data" "windows" "windows.sysmon_operational" ["" "" ""] &[];
+    UNKNOWN = UNKNOWN_PRODUCT;
+    SYSLOG = generic::SYSLOG;
+    JSON = generic::JSON;
+    KV = generic::KV;
+    CEF = crate::wire::cef::PRODUCT;
+    LINUX_AUTH = linux_auth::PRODUCT;
+    NETFILTER = netfilter::PRODUCT;
+    AUDITD = auditd::PRODUCT;
+    CISCO_ASA = cisco_asa::PRODUCT;
+    FORTIGATE = fortigate::PRODUCT;
+    SURICATA = suricata::PRODUCT;
+    NGINX = access_log::NGINX;
+    NGINX_ERROR = access_log::NGINX_ERROR;
+    APACHE = access_log::APACHE;
+    APACHE_ERROR = access_log::APACHE_ERROR;
+    ACCESS_LOG = access_log::ACCESS_LOG;
+    SQUID = squid::PRODUCT;
+    WINDOWS = windows::PRODUCT;
+    SYSMON = windows::SYSMON;
 }
 
 impl ProductId {
     /// What is said of it.
     #[inline]
     pub fn get(self) -> &'static Product {
-        PRODUCTS.get(usize::from(self.0)).unwrap_or(&PRODUCTS[0])
+        PRODUCTS.get(usize::from(self.0)).copied().unwrap_or(PRODUCTS[0])
     }
 
     /// The product of a config name.

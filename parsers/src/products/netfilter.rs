@@ -11,8 +11,21 @@ use crate::ecs;
 use crate::event::{EventWriter, Kind};
 use crate::logsource;
 use crate::products;
+use crate::products::Product;
 use crate::scan::until;
 use crate::wire::syslog::Header;
+
+/// `netfilter`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "netfilter",
+    title: "Linux kernel iptables, nftables, ufw",
+    document: "Linux kernel nf_log_syslog; iptables-extensions(8) LOG",
+    namespace: "iptables",
+    module: "iptables",
+    dataset: "iptables.log",
+    names: NAMES,
+    ..Product::NONE
+};
 
 crate::products::names::vendor_names! {
     prefix = "PREFIX";

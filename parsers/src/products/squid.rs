@@ -11,10 +11,30 @@ use crate::decode::Context;
 use crate::defect::Defect;
 use crate::event::{EventWriter, Kind, TimePrecision};
 use crate::number::{parse_i64, parse_u64, take_u64};
+use crate::products::{Detect, Product};
 use crate::time::SECOND_NS;
 use crate::wire::json::scan;
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
+
+/// `squid`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "squid",
+    title: "Squid access log",
+    document: "Squid: logformat",
+    namespace: "squid.log",
+    module: "squid",
+    dataset: "squid.log",
+    vendor: "Squid",
+    product: "Squid",
+    observer_type: "proxy",
+    names: NAMES,
+    detect: &[
+        Detect::Line("0123456789", decode),
+        Detect::App(&["squid", "squid-1", "(squid-1)"], decode),
+        Detect::Shape("0123456789", decode),
+    ],
+};
 
 vendor_names! {
     elapsed = "elapsed";

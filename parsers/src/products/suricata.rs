@@ -10,9 +10,25 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind};
 use crate::number::parse_i64;
+use crate::products::Product;
 use crate::products::fields::present;
 use crate::time::take_iso;
 use crate::{ecs, logsource, products};
+
+/// `suricata`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "suricata",
+    title: "Suricata EVE",
+    document: "Suricata User Guide 8, EVE JSON Format",
+    namespace: "suricata.eve",
+    module: "suricata",
+    dataset: "suricata.eve",
+    vendor: "OISF",
+    product: "Suricata",
+    observer_type: "ids",
+    names: NAMES,
+    ..Product::NONE
+};
 
 vendor_names! {
     timestamp = "timestamp";

@@ -19,8 +19,32 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span, TimePrecision};
 use crate::number::parse_u64;
+use crate::products::Product;
 use crate::time::{Stamp, parse_epoch, take_iso};
 use crate::{ecs, logsource, products};
+
+/// `windows`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "windows",
+    title: "Windows event log as JSON",
+    document: "Windows Event Schema; Winlogbeat and NXLog field references",
+    namespace: "winlog.event_data",
+    module: "windows",
+    dataset: "windows.forwarded",
+    names: NAMES,
+    ..Product::NONE
+};
+
+/// `sysmon`.
+pub(crate) static SYSMON: Product = Product {
+    name: "sysmon",
+    title: "Microsoft Sysmon",
+    document: "Sysinternals Sysmon",
+    namespace: "winlog.event_data",
+    module: "windows",
+    dataset: "windows.sysmon_operational",
+    ..Product::NONE
+};
 
 /// The part of a member's path that is the event's own name, if the path leads into event data or
 /// the system part; whether it is of the system part.

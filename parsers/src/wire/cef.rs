@@ -16,11 +16,24 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span};
 use crate::number::take_u64;
+use crate::products::Product;
 use crate::products::fields::{put_path, put_time, relate, relate_span};
 use crate::products::{targets, url};
 use crate::time::{Civil, Stamp, infer_year, month, parse_epoch, take_clock, take_fraction, take_iso, take_offset};
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
+
+/// `cef`.
+pub(crate) static PRODUCT: Product = Product {
+    name: "cef",
+    title: "Common Event Format",
+    document: "ArcSight Common Event Format Implementation Standard, version 27",
+    namespace: "cef.extensions",
+    module: "cef",
+    dataset: "cef.log",
+    names: NAMES,
+    ..Product::NONE
+};
 
 /// Fields of the header after the version.
 const HEADER_FIELDS: usize = 6;
