@@ -76,6 +76,7 @@ log_sources! {
     LINUX_AUDITD = "linux_auditd" ["linux"] ["auditd"] [];
 
     CISCO_ASA = "cisco_asa" ["cisco"] ["asa" "aaa"] ["firewall"];
+    CISCO_FTD = "cisco_ftd" ["cisco"] ["ftd" "asa" "aaa"] ["firewall" "ids"];
     FORTIGATE_TRAFFIC = "fortigate_traffic" ["fortigate" "fortinet" "fortios"] ["traffic"] ["firewall"];
     FORTIGATE_UTM = "fortigate_utm" ["fortigate" "fortinet" "fortios"] ["utm"] ["firewall" "ids"];
     FORTIGATE_EVENT = "fortigate_event" ["fortigate" "fortinet" "fortios"] ["event"] ["firewall"];

@@ -1,4 +1,4 @@
-//! Cisco ASA (and FTD's LINA messages): `%ASA-level-id: text`.
+//! Cisco ASA and what speaks its messages (FTD, PIX, FWSM): `%ASA-level-id: text`.
 //!
 //! The texts are those of the Cisco Secure Firewall ASA Series Syslog Messages guide, one
 //! row a message id in [`messages`]. An id without a row still gives its severity, id and
@@ -19,8 +19,9 @@ use crate::ecs;
 use crate::event::EventWriter;
 use crate::logsource;
 use crate::products;
-use crate::products::Product;
+use crate::products::cisco_ftd;
 use crate::products::names::id_of;
+use crate::products::{Detect, Product};
 use crate::wire::syslog::Header;
 
 /// `cisco_asa`.
@@ -35,7 +36,7 @@ pub(crate) static PRODUCT: Product = Product {
     product: "asa",
     observer_type: "firewall",
     names: NAMES,
-    ..Product::NONE
+    detect: &[Detect::Mark(&["%PIX-", "%FWSM-"], decode)],
 };
 
 /// The names below `cisco.asa`. Templates look theirs up when they compile.
@@ -107,6 +108,8 @@ static LEVELS: [&str; 8] =
 
 /// `%ASA-[suffix-]level-id: text`.
 struct Mark<'a> {
+    /// Whether a Threat Defense wrote it.
+    ftd: bool,
     suffix: &'a [u8],
     level: &'a [u8],
     id: &'a [u8],
@@ -115,13 +118,16 @@ struct Mark<'a> {
 
 fn take_mark(message: &[u8]) -> Option<Mark<'_>> {
     let mut from = 0;
-    let mark = loop {
+    let (ftd, mark) = loop {
         let at = from + memchr::memchr(b'%', &message[from..])?;
         let rest = &message[at + 1..];
-        if let Some(rest) = rest.strip_prefix(b"ASA-").or_else(|| rest.strip_prefix(b"FTD-")) {
-            break rest;
+        match rest {
+            [b'A', b'S', b'A', b'-', rest @ ..] | [b'P', b'I', b'X', b'-', rest @ ..] => break (false, rest),
+            [b'F', b'T', b'D', b'-', rest @ ..] => break (true, rest),
+            [b'F', b'W', b'S', b'M', b'-', rest @ ..] => break (false, rest),
+            [b'N', b'G', b'I', b'P', b'S', b'-', rest @ ..] => break (true, rest),
+            _ => from = at + 1,
         }
-        from = at + 1;
     };
     // `%ASA-session-3-106102:` carries the class of the message; some versions leave it empty.
     let class = mark.iter().take(32).take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -134,18 +140,24 @@ fn take_mark(message: &[u8]) -> Option<Mark<'_>> {
     if digits == 0 {
         return None;
     }
-    let text = rest[digits..].strip_prefix(b":")?;
-    Some(Mark { suffix, level: &mark[..1], id: &rest[..digits], text: text.trim_ascii() })
+    // The colon is missing from texts that a console cut out.
+    let text = match &rest[digits..] {
+        [b':' | b' ', text @ ..] => text,
+        _ => return None,
+    };
+    Some(Mark { ftd, suffix, level: &mark[..1], id: &rest[..digits], text: text.trim_ascii() })
 }
 
 /// Decodes a record of this product; `false` = it is none.
-pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Header<'a>) -> bool {
+pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let Some(mark) = take_mark(header.message) else { return false };
     let core = writer.core();
-    core.product = products::CISCO_ASA;
-    core.log_source = logsource::CISCO_ASA;
-    writer.put(ecs::MESSAGE, mark.text);
-    writer.put_str(ecs::EVENT_KIND, "event");
+    (core.product, core.log_source) = match mark.ftd {
+        false => (products::CISCO_ASA, logsource::CISCO_ASA),
+        true => (products::CISCO_FTD, logsource::CISCO_FTD),
+    };
+    let id = crate::number::parse_u64(mark.id).map_or(0, |id| id as u32);
+    let security_event = mark.ftd && (430_001..=430_005).contains(&id);
     writer.put(ecs::EVENT_CODE, mark.id);
     writer.put_vendor(ids().message_id, mark.id);
     writer.put(ecs::EVENT_SEVERITY, mark.level);
@@ -153,13 +165,18 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
     if !mark.suffix.is_empty() {
         writer.put_vendor(ids().suffix, mark.suffix);
     }
-    if !header.hostname.is_empty() {
-        let name = writer.span_of(header.hostname);
-        for id in [ecs::OBSERVER_HOSTNAME, ecs::OBSERVER_NAME, ecs::RELATED_HOSTS] {
-            writer.put_span(id, name, crate::event::Kind::Text, false);
+    put_host(writer, header);
+    if security_event {
+        if !cisco_ftd::decode(writer, context, id, mark.text) {
+            writer.defect(Defect::MessageMalformed);
         }
+        if !writer.view().has(ecs::MESSAGE) {
+            writer.put(ecs::MESSAGE, mark.text);
+        }
+        return true;
     }
-    let id = crate::number::parse_u64(mark.id).map_or(0, |id| id as u32);
+    writer.put(ecs::MESSAGE, mark.text);
+    writer.put_str(ecs::EVENT_KIND, "event");
     let Some(row) = messages::find(id) else {
         writer.put_str(ecs::EVENT_CATEGORY, "network");
         return true;
@@ -173,4 +190,14 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
     };
     row.meaning.write(writer, verdict);
     true
+}
+
+/// The header's host is the device itself.
+pub(super) fn put_host(writer: &mut EventWriter<'_>, header: &Header<'_>) {
+    if !header.hostname.is_empty() {
+        let name = writer.span_of(header.hostname);
+        for id in [ecs::OBSERVER_HOSTNAME, ecs::OBSERVER_NAME, ecs::RELATED_HOSTS] {
+            writer.put_span(id, name, crate::event::Kind::Text, false);
+        }
+    }
 }

@@ -141,6 +141,33 @@ pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) 
     writer.put_as(id, &text[..=len], Kind::Text, false);
 }
 
+/// The schema's name and IANA's number of a transport by the name that devices print, any case.
+pub(crate) fn transport_of(name: &[u8]) -> Option<(&'static str, &'static str)> {
+    static TRANSPORTS: [(&str, &str, &str); 19] = [
+        ("tcp", "tcp", "6"),
+        ("udp", "udp", "17"),
+        ("icmp", "icmp", "1"),
+        ("icmpv6", "ipv6-icmp", "58"),
+        ("icmp6", "ipv6-icmp", "58"),
+        ("ipv6-icmp", "ipv6-icmp", "58"),
+        ("icmp-v6", "ipv6-icmp", "58"),
+        ("gre", "gre", "47"),
+        ("sctp", "sctp", "132"),
+        ("esp", "esp", "50"),
+        ("ah", "ah", "51"),
+        ("ahp", "ah", "51"),
+        ("igmp", "igmp", "2"),
+        ("ospf", "ospf", "89"),
+        ("eigrp", "eigrp", "88"),
+        ("pim", "pim", "103"),
+        ("vrrp", "vrrp", "112"),
+        ("ipinip", "ipip", "4"),
+        ("dccp", "dccp", "33"),
+    ];
+    let found = TRANSPORTS.iter().find(|(printed, ..)| name.eq_ignore_ascii_case(printed.as_bytes()))?;
+    Some((found.1, found.2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 pub(crate) mod access_log;
 pub(crate) mod auditd;
 pub(crate) mod cisco_asa;
+pub(crate) mod cisco_ftd;
 pub(crate) mod fields;
 pub(crate) mod fortigate;
 pub(crate) mod generic;
@@ -118,6 +119,7 @@ products! {
     NETFILTER = netfilter::PRODUCT;
     AUDITD = auditd::PRODUCT;
     CISCO_ASA = cisco_asa::PRODUCT;
+    CISCO_FTD = cisco_ftd::PRODUCT;
     FORTIGATE = fortigate::PRODUCT;
     SURICATA = suricata::PRODUCT;
     NGINX = access_log::NGINX;

@@ -3,6 +3,7 @@
 use crate::dictionary::same;
 use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
+use crate::products::fields::relate_span;
 use crate::scan::until;
 
 /// Which end of a connection.
@@ -156,6 +157,11 @@ pub(super) fn take_colon<'t>(text: &'t [u8], endpoint: &mut Endpoint<'t>) -> Opt
 }
 
 impl Endpoint<'_> {
+    /// Writes the interface and the user alone.
+    pub(super) fn write_outer(&self, writer: &mut EventWriter<'_>, side: Side) {
+        Endpoint { interface: self.interface, identity: self.identity, ..Endpoint::default() }.write(writer, side);
+    }
+
     pub(super) fn write(&self, writer: &mut EventWriter<'_>, side: Side) {
         if !self.interface.is_empty() {
             let id = match side {
@@ -227,11 +233,12 @@ pub(super) fn put_address(writer: &mut EventWriter<'_>, side: Side, value: &[u8]
             let span = writer.span_of(value);
             writer.put_span(address_id, span, Kind::Text, false);
             writer.put_span(domain_id, span, Kind::Text, false);
+            relate_span(writer, span, ecs::RELATED_HOSTS);
         }
     }
 }
 
-fn put_related_ip(writer: &mut EventWriter<'_>, span: Span) {
+pub(super) fn put_related_ip(writer: &mut EventWriter<'_>, span: Span) {
     let value = writer.bytes(span);
     if !writer.view().values(ecs::RELATED_IP).any(|other| same(other, value)) {
         writer.put_span(ecs::RELATED_IP, span, Kind::Text, false);
@@ -269,6 +276,8 @@ pub(super) fn put_user(writer: &mut EventWriter<'_>, side: Side, value: &[u8]) {
     if domain.is_empty() {
         if let Some(at) = name.iter().position(|&byte| byte == b'@').filter(|&at| at > 0) {
             writer.put(email_id, name);
+            let host = writer.span_of(&name[at + 1..]);
+            relate_span(writer, host, ecs::RELATED_HOSTS);
             (name, domain) = (&name[..at], &name[at + 1..]);
         }
     }

@@ -286,6 +286,7 @@ static MESSAGES: &[Source] = &[
             "Discard IP fragment set with more than {_} elements: src = {source.address}, dest = {destination.address}, proto = {transport}, id = {_}",
         ],
     ),
+    (210007, &NAT_FAILED, &["LU allocate xlate failed for {_} {transport} translation from {src} to {dst}"]),
     (302010, &PLAIN, &["{+connections_in_use} in use, {+connections_most_used} most used"]),
     (302013, &BUILT, &["Built {direction} {transport} connection {connection} for {first} to {second}~ ({user.name})"]),
     (302014, &TEARDOWN, FLOW),
@@ -391,7 +392,8 @@ static MESSAGES: &[Source] = &[
         313005,
         &DENIED,
         &[
-            "No matching connection for ICMP error message: {transport} src {src} dst {dst} (type {+icmp_type}, code {+icmp_code}) on {_} interface.~  Original IP payload: {_} src {_}/{source.port} dst {_}/{destination.port}.",
+            "No matching connection for ICMP error message: {transport} src {outer_src} dst {outer_dst} (type {+icmp_type}, code {+icmp_code}) on {_} interface.  Original IP payload: {_} src {source.address}/{source.port} dst {destination.address}/{destination.port}.",
+            "No matching connection for ICMP error message: {transport} src {src} dst {dst} (type {+icmp_type}, code {+icmp_code}) on {_} interface.",
         ],
     ),
     (
@@ -451,8 +453,48 @@ static MESSAGES: &[Source] = &[
         &DYNAMIC_DROPPED,
         &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
     ),
+    (
+        338101,
+        &DYNAMIC_FILTER,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338102,
+        &DYNAMIC_FILTER,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338103,
+        &DYNAMIC_FILTER,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338104,
+        &DYNAMIC_FILTER,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338201,
+        &DYNAMIC_DROPPED,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338202,
+        &DYNAMIC_DROPPED,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338203,
+        &DYNAMIC_DROPPED,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
+    (
+        338204,
+        &DYNAMIC_DROPPED,
+        &["Dynamic {_}ilter {+filter_action} {_}listed {transport} traffic from {src} to {dst},~ {reason}"],
+    ),
     (401004, &SHUNNED, &["Shunned packet: {source.address} ==> {destination.address} on interface {interface}"]),
-    (419002, &DUPLICATE, &["Duplicate TCP SYN from {src} to {dst} with different initial sequence number"]),
+    (419002, &DUPLICATE, &["Duplicate {transport} SYN from {src} to {dst} with different initial sequence number"]),
     (434002, &DENIED, &["SFR requested to drop {transport} packet from {src} to {dst}"]),
     (500004, &DENIED, &["Invalid transport field for protocol={transport}, from {src} to {dst}"]),
     (502101, &USER_ADDED, &["New user added to local dbase: Uname: {user.target.name} Priv: {+privilege.new} "]),
@@ -561,8 +603,8 @@ static MESSAGES: &[Source] = &[
         716059,
         &VPN_RESUMED,
         &[
-            "Group {source.user.group.name} User {source.user.name} IP {destination.address} AnyConnect session resumed. Connection from {source.address}.",
-            "Group {source.user.group.name} User {source.user.name} IP {destination.address} AnyConnect session resumed connection from IP {source.address}.",
+            "Group {source.user.group.name} User {source.user.name} IP {destination.address} AnyConnect session resumed. Connection from {source.address}",
+            "Group {source.user.group.name} User {source.user.name} IP {destination.address} AnyConnect session resumed connection from IP {source.address}",
         ],
     ),
     (
@@ -587,12 +629,18 @@ static MESSAGES: &[Source] = &[
     (
         722033,
         &CONNECTION_START,
-        &["Group {source.user.group.name} User {source.user.name} IP {source.address} First {transport} SVC {_}", SVC],
+        &[
+            "Group {source.user.group.name} User {source.user.name} IP {source.address} {rest}First {transport} SVC {_}",
+            SVC,
+        ],
     ),
     (
         722034,
         &CONNECTION_NEUTRAL,
-        &["Group {source.user.group.name} User {source.user.name} IP {source.address} New {transport} SVC {_}", SVC],
+        &[
+            "Group {source.user.group.name} User {source.user.name} IP {source.address} {rest}New {transport} SVC {_}",
+            SVC,
+        ],
     ),
     (722035, &CONNECTION_NEUTRAL, &[SVC]),
     (722036, &CONNECTION_NEUTRAL, &[SVC]),
@@ -601,8 +649,8 @@ static MESSAGES: &[Source] = &[
         722051,
         &VPN_ADDRESS,
         &[
-            "Group {source.user.group.name} User {source.user.name} IP {source.address} IPv4 Address {+assigned_ip} {_}",
-            "Group {source.user.group.name} User {source.user.name} IP {source.address} Address {+assigned_ip} {_}",
+            "Group {source.user.group.name} User {source.user.name} IP {source.address} {rest}IPv4 Address {+assigned_ip} {_}",
+            "Group {source.user.group.name} User {source.user.name} IP {source.address} {rest}Address {+assigned_ip} {_}",
         ],
     ),
     (

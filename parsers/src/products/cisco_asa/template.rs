@@ -7,6 +7,7 @@
 use crate::dictionary::{FieldId, FieldType};
 use crate::ecs;
 use crate::event::{EventWriter, Kind};
+use crate::products::fields::transport_of;
 use crate::products::names::id_of;
 use crate::scan::{find, starts_with, until};
 
@@ -34,6 +35,10 @@ pub(super) enum Capture {
     AclEndpoint(Side),
     /// `address:port` of IKEv2.
     ColonEndpoint(Side),
+    /// As `Endpoint`, of which only interface and user count: the addresses stand elsewhere.
+    Outer(Side),
+    /// What is left of the text is the reason; it is read on besides.
+    Rest,
     /// The global address of an ICMP connection.
     Global,
     Direction,
@@ -95,7 +100,12 @@ impl Template {
         let captures = steps.iter().filter(|step| matches!(step, Step::Capture(_))).count();
         assert!(captures <= CAPTURES_MAX, "more captures than CAPTURES_MAX in `{text}`");
         let endpoints = steps.iter().filter(|step| {
-            matches!(step, Step::Capture(Capture::Endpoint(_) | Capture::AclEndpoint(_) | Capture::ColonEndpoint(_)))
+            matches!(
+                step,
+                Step::Capture(
+                    Capture::Endpoint(_) | Capture::Outer(_) | Capture::AclEndpoint(_) | Capture::ColonEndpoint(_)
+                )
+            )
         });
         assert!(endpoints.count() <= ENDPOINTS_MAX, "more endpoints than ENDPOINTS_MAX in `{text}`");
         Template(steps)
@@ -117,10 +127,14 @@ impl Template {
                     }
                     rest = &rest[literal.len()..];
                 }
+                Step::Capture(Capture::Rest) => {
+                    captures.found[captures.len] = Found { capture: Capture::Rest, value: rest, endpoint: 0 };
+                    captures.len += 1;
+                }
                 Step::Capture(capture) => {
                     let endpoint = &mut captures.endpoints[captures.ends.min(ENDPOINTS_MAX - 1)];
                     let taken = match capture {
-                        Capture::Endpoint(_) => endpoint::take(rest, endpoint),
+                        Capture::Endpoint(_) | Capture::Outer(_) => endpoint::take(rest, endpoint),
                         Capture::AclEndpoint(_) => endpoint::take_acl(rest, endpoint),
                         Capture::ColonEndpoint(_) => endpoint::take_colon(rest, endpoint),
                         _ => None,
@@ -174,6 +188,9 @@ fn capture_of(name: &str) -> Capture {
         "second" => Capture::Endpoint(Role::Second),
         "acl_src" => Capture::AclEndpoint(Side::Source),
         "acl_dst" => Capture::AclEndpoint(Side::Destination),
+        "outer_src" => Capture::Outer(Side::Source),
+        "outer_dst" => Capture::Outer(Side::Destination),
+        "rest" => Capture::Rest,
         "ike_src" => Capture::ColonEndpoint(Side::Source),
         "ike_dst" => Capture::ColonEndpoint(Side::Destination),
         "global" => Capture::Global,
@@ -250,6 +267,8 @@ impl Captures<'_> {
                     endpoint.write(writer, side);
                 }
                 Capture::AclEndpoint(side) | Capture::ColonEndpoint(side) => endpoint.write(writer, side),
+                Capture::Outer(side) => endpoint.write_outer(writer, side),
+                Capture::Rest => put_ecs(writer, ecs::EVENT_REASON, value),
                 Capture::Global => {
                     let address = &value[..until(value, b'/')];
                     endpoint::put_nat(writer, Side::Source, address, b"");
@@ -300,7 +319,9 @@ fn put_ecs(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
         return;
     }
     match id {
-        ecs::SOURCE_ADDRESS => endpoint::put_address(writer, Side::Source, value),
+        ecs::SOURCE_ADDRESS => {
+            endpoint::put_address(writer, Side::Source, bare(value.strip_suffix(b".").unwrap_or(value)));
+        }
         ecs::DESTINATION_ADDRESS => endpoint::put_address(writer, Side::Destination, value),
         ecs::SOURCE_USER_NAME => endpoint::put_user(writer, Side::Source, value),
         ecs::DESTINATION_USER_NAME => endpoint::put_user(writer, Side::Destination, value),
@@ -312,7 +333,12 @@ fn put_ecs(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
             writer.put_port(id, value);
         }
         _ if crate::ecs::FIELDS[id.index()].kind == FieldType::Ip => {
-            writer.put_ip(id, value);
+            if let Some(ip) = crate::ip::parse(value) {
+                let span = writer.put_addr(id, ip, value);
+                endpoint::put_related_ip(writer, span);
+            } else {
+                writer.defect(crate::defect::Defect::AddressInvalid);
+            }
         }
         _ => writer.put(id, value),
     }
@@ -326,30 +352,17 @@ fn put_word(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
     }
 }
 
-/// IANA's protocol numbers of the names that the ASA prints.
 fn put_transport(writer: &mut EventWriter<'_>, value: &[u8]) {
-    let (name, number) = match value {
-        b"TCP" | b"tcp" => ("tcp", "6"),
-        b"UDP" | b"udp" => ("udp", "17"),
-        b"ICMP" | b"icmp" => ("icmp", "1"),
-        b"ICMPv6" | b"icmp6" | b"ICMP6" | b"ipv6-icmp" => ("ipv6-icmp", "58"),
-        b"GRE" | b"gre" => ("gre", "47"),
-        b"SCTP" | b"sctp" => ("sctp", "132"),
-        b"ESP" | b"esp" => ("esp", "50"),
-        b"IGMP" | b"igmp" => ("igmp", "2"),
-        b"OSPF" | b"ospf" => ("ospf", "89"),
-        b"EIGRP" | b"eigrp" => ("eigrp", "88"),
-        _ => {
-            if value.iter().all(u8::is_ascii_digit) && !value.is_empty() {
-                writer.put(ecs::NETWORK_IANA_NUMBER, value);
-            } else if !value.is_empty() {
-                writer.put(ecs::NETWORK_TRANSPORT, value);
-            }
-            return;
-        }
-    };
-    writer.put_str(ecs::NETWORK_TRANSPORT, name);
-    writer.put_str(ecs::NETWORK_IANA_NUMBER, number);
+    // The probe that opens an inline set's connection.
+    let value = value.strip_prefix(b"Probe ").unwrap_or(value);
+    if let Some((name, number)) = transport_of(value) {
+        writer.put_str(ecs::NETWORK_TRANSPORT, name);
+        writer.put_str(ecs::NETWORK_IANA_NUMBER, number);
+    } else if value.iter().all(u8::is_ascii_digit) && !value.is_empty() {
+        writer.put(ecs::NETWORK_IANA_NUMBER, value);
+    } else if !value.is_empty() {
+        writer.put(ecs::NETWORK_TRANSPORT, value);
+    }
 }
 
 /// `h:mm:ss` or `0h:01m:52s` (days as `1d 2h:…`), with start and end beside it: the message
@@ -481,7 +494,12 @@ fn put_url(writer: &mut EventWriter<'_>, value: &[u8]) {
         return;
     }
     writer.put(ecs::URL_ORIGINAL, value);
-    let Some(at) = find(value, b"://") else { return };
+    let Some(at) = find(value, b"://") else {
+        if value[0] == b'/' {
+            writer.put(ecs::URL_PATH, &value[..until(value, b'?')]);
+        }
+        return;
+    };
     writer.put(ecs::URL_SCHEME, &value[..at]);
     let rest = &value[at + 3..];
     let authority = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
