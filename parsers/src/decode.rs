@@ -3,6 +3,7 @@
 //! Decoding never fails. A record that no decoder knows is still an event: its
 //! header fields and whatever safe heuristics find, with [`Defect::UnknownFormat`].
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::defect::Defect;
@@ -39,6 +40,8 @@ pub struct Context<'a> {
     pub receive_time_ns: i64,
     /// The order in which names came before.
     pub(crate) successors: &'a Successors,
+    /// Room for a document that stands escaped in another's string.
+    pub(crate) scratch: &'a Cell<Vec<u8>>,
 }
 
 impl Context<'_> {
@@ -78,13 +81,14 @@ impl Context<'_> {
 pub struct Decoder {
     dictionary: Arc<Dictionary>,
     successors: Successors,
+    scratch: Cell<Vec<u8>>,
 }
 
 impl Decoder {
     /// A decoder that resolves names by `dictionary`.
     pub fn new(dictionary: Arc<Dictionary>) -> Self {
         let successors = Successors::new(&dictionary);
-        Decoder { dictionary, successors }
+        Decoder { dictionary, successors, scratch: Cell::default() }
     }
 
     /// Fills `event` from the syslog header alone, its typed time and fields, with the text after it as `message`: what a
@@ -113,7 +117,13 @@ impl Decoder {
     ) {
         event.clear();
         let decoded = &record[..record.len().min(RECORD_BYTES_MAX)];
-        let context = Context { dictionary: &self.dictionary, options, receive_time_ns, successors: &self.successors };
+        let context = Context {
+            dictionary: &self.dictionary,
+            options,
+            receive_time_ns,
+            successors: &self.successors,
+            scratch: &self.scratch,
+        };
         let mut writer = event.writer(decoded);
         if decoded.len() < record.len() {
             writer.defect(Defect::Oversize);

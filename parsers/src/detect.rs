@@ -229,19 +229,41 @@ fn by_inner_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header
     false
 }
 
-/// A JSON object: its members as fields, then the product they show.
+/// A JSON object: its members as fields, then the product they show, be it within another's envelope.
 fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: &'a [u8]) -> bool {
-    let Some(dialect) = json::decode(writer, context, object) else { return false };
-    let known = match dialect {
-        Dialect::Suricata => suricata::normalise(writer, context),
-        Dialect::Windows => windows::normalise(writer, context),
-        Dialect::Generic => Marks::get().members(writer, context),
-    };
+    writer.begin_document();
+    let before = writer.mark();
+    let Some(mut known) = json_product(writer, context, object) else { return false };
+    if !known && json::unwrap::has_wrapped(object) {
+        writer.rewind(&before);
+        known = json::unwrap::unwrap(writer, context, object, json_product);
+        if !known {
+            writer.rewind(&before);
+            json::decode(writer, context, object);
+        }
+    }
     if !known {
         generic_names::normalise(writer, context);
         writer.core().product = products::JSON;
     }
     true
+}
+
+/// Writes the members of a JSON object and asks the products; `None` = it is no object.
+fn json_product(writer: &mut EventWriter<'_>, context: &Context<'_>, object: &[u8]) -> Option<bool> {
+    let before = writer.mark();
+    let known = match json::decode(writer, context, object)? {
+        Dialect::Suricata => suricata::normalise(writer, context),
+        Dialect::Windows => windows::normalise(writer, context),
+        Dialect::Generic | Dialect::Envelope => return Some(Marks::get().members(writer, context)),
+    };
+    if known {
+        return Some(true);
+    }
+    // It bears some members of theirs and is another's all the same.
+    writer.rewind(&before);
+    json::decode_as(writer, context, object, Dialect::Generic);
+    Some(Marks::get().members(writer, context))
 }
 
 /// No product known: the header's fields, pairs, and the message itself.

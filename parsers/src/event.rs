@@ -167,6 +167,8 @@ pub struct Event {
     /// Constants the fields refer to: cheaper to point at than to copy, and most events write ten.
     constants: Vec<&'static [u8]>,
     constants_len: usize,
+    /// Where the fields of a document begin, behind those of the header that carried it.
+    document_from: usize,
     /// By field id: where its first value stands, if `generation` is the current one.
     slots: Vec<Slot>,
     generation: u32,
@@ -187,6 +189,7 @@ impl Event {
         self.fields_len = 0;
         self.arena.clear();
         self.constants_len = 0;
+        self.document_from = 0;
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
             self.slots.fill(Slot::default());
@@ -545,17 +548,67 @@ impl<'a> EventWriter<'a> {
         self.view().first_field(id).map(|field| (field.value, field.kind))
     }
 
-    /// Says of every field written so far that its name is the vendor's own: a document's member may bear a name
-    /// of the schema and mean something else.
+    /// Says that a document begins here: what was written before is of the header that carried it.
+    pub fn begin_document(&mut self) {
+        self.event.document_from = self.event.fields_len;
+    }
+
+    /// Says of every field of the document written so far that its name is the vendor's own: a document's member
+    /// may bear a name of the schema and mean something else.
     pub fn own_all(&mut self) {
-        let written = self.event.fields_len;
-        self.event.fields[..written].iter_mut().for_each(|field| field.vendor = true);
+        let document = self.event.document_from.min(self.event.fields_len)..self.event.fields_len;
+        self.event.fields[document].iter_mut().for_each(|field| field.vendor = true);
     }
 
     /// How many fields are written.
     pub fn fields_len(&self) -> usize {
         self.event.fields_len
     }
+
+    /// Takes back the field that was written last.
+    pub fn forget_last(&mut self) {
+        let mark = Mark { fields_len: self.event.fields_len.saturating_sub(1), ..self.mark() };
+        self.rewind(&mark);
+    }
+
+    /// The event as it stands, to go back to with [`EventWriter::rewind`].
+    pub fn mark(&self) -> Mark {
+        let event = &*self.event;
+        Mark {
+            fields_len: event.fields_len,
+            arena_len: event.arena.len(),
+            constants_len: event.constants_len,
+            defects: event.defects,
+            core: event.core,
+        }
+    }
+
+    /// Forgets everything written since `mark`: what was tried fitted nothing.
+    pub fn rewind(&mut self, mark: &Mark) {
+        let event = &mut *self.event;
+        for field in &event.fields[mark.fields_len.min(event.fields_len)..event.fields_len] {
+            let slot = &mut event.slots[field.id.index()];
+            if slot.first as usize >= mark.fields_len {
+                // Zero is never the current generation.
+                *slot = Slot::default();
+            }
+        }
+        event.fields_len = event.fields_len.min(mark.fields_len);
+        event.arena.truncate(mark.arena_len);
+        event.constants_len = event.constants_len.min(mark.constants_len);
+        event.defects = mark.defects;
+        event.core = mark.core;
+    }
+}
+
+/// A state of an event while it is written. Of use only for the event it was taken of.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    fields_len: usize,
+    arena_len: usize,
+    constants_len: usize,
+    defects: Defects,
+    core: Core,
 }
 
 #[inline]

@@ -93,6 +93,17 @@ log_sources! {
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];
 
+    AWS_CLOUDTRAIL = "aws_cloudtrail" ["aws"] ["cloudtrail"] [];
+    M365 = "m365" ["m365"] ["audit" "threat_management" "threat_detection" "exchange"] [];
+    GOOGLE_WORKSPACE = "google_workspace" ["gcp"] ["google_workspace.admin"] [];
+    GITHUB_AUDIT = "github_audit" ["github"] ["audit"] [];
+    AZURE_SIGNIN = "azure_signin" ["azure"] ["signinlogs"] [];
+    AZURE_AUDIT = "azure_audit" ["azure"] ["auditlogs"] [];
+    AZURE_ACTIVITY = "azure_activity" ["azure"] ["activitylogs"] [];
+    AZURE_RISK = "azure_risk" ["azure"] ["riskdetection"] [];
+    GCP_AUDIT = "gcp_audit" ["gcp"] ["gcp.audit"] [];
+    OKTA = "okta" ["okta"] ["okta"] [];
+
     WINDOWS = "windows" ["windows"] [] [];
     WINDOWS_SECURITY = "windows_security" ["windows"] ["security"] [];
     WINDOWS_SECURITY_PROCESS = "windows_security_process" ["windows"] ["security"] ["process_creation"];

@@ -37,6 +37,7 @@ pub(crate) static PRODUCT: Product = Product {
     observer_type: "firewall",
     names: NAMES,
     detect: &[Detect::Mark(&["%PIX-", "%FWSM-"], decode)],
+    ..Product::NONE
 };
 
 /// The names below `cisco.asa`. Templates look theirs up when they compile.

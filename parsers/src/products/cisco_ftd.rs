@@ -38,6 +38,7 @@ pub(crate) static PRODUCT: Product = Product {
         Detect::Mark(&[AUDIT_END], decode_audit),
         Detect::App(&["SFIMS", "ftd"], decode_alert),
     ],
+    ..Product::NONE
 };
 
 vendor_names! {

@@ -87,7 +87,13 @@ pub(crate) fn put_path(
 
 /// Writes a hardware address in the schema's form, `AA-BB-CC-DD-EE-FF`.
 pub(crate) fn put_mac(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
-    let Some(span) = present(writer, from) else { return };
+    if let Some(span) = present(writer, from) {
+        put_mac_span(writer, span, to);
+    }
+}
+
+/// As [`put_mac`] for a value that is written somewhere.
+pub(crate) fn put_mac_span(writer: &mut EventWriter<'_>, span: Span, to: FieldId) {
     let mut digits = [0u8; 12];
     let mut len = 0;
     for &byte in writer.bytes(span) {

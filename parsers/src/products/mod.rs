@@ -2,11 +2,13 @@
 
 pub(crate) mod access_log;
 pub(crate) mod auditd;
+pub(crate) mod aws_cloudtrail;
 pub(crate) mod cisco_asa;
 pub(crate) mod cisco_ftd;
 pub(crate) mod fields;
 pub(crate) mod fortigate;
 pub(crate) mod generic;
+pub(crate) mod json_table;
 pub(crate) mod linux_auth;
 pub(crate) mod names;
 pub(crate) mod netfilter;
@@ -46,6 +48,8 @@ pub struct Product {
     pub observer_type: &'static str,
     /// The vendor names its decoder writes, so that they have ids.
     pub names: &'static [&'static str],
+    /// Tables whose members are names too.
+    pub(crate) json: &'static [&'static json_table::JsonTable],
     /// The marks its records bear.
     pub(crate) detect: &'static [Detect],
 }
@@ -63,6 +67,7 @@ impl Product {
         product: "",
         observer_type: "",
         names: &[],
+        json: &[],
         detect: &[],
     };
 }
@@ -130,6 +135,7 @@ products! {
     SQUID = squid::PRODUCT;
     WINDOWS = windows::PRODUCT;
     SYSMON = windows::SYSMON;
+    AWS_CLOUDTRAIL = aws_cloudtrail::PRODUCT;
 }
 
 impl ProductId {
@@ -147,5 +153,7 @@ impl ProductId {
 
 /// Every vendor name any decoder writes by id.
 pub fn vendor_names() -> impl Iterator<Item = &'static str> {
-    PRODUCTS.iter().flat_map(|product| product.names.iter().copied())
+    PRODUCTS
+        .iter()
+        .flat_map(|product| product.names.iter().copied().chain(product.json.iter().flat_map(|table| table.names())))
 }

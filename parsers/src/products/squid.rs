@@ -34,6 +34,7 @@ pub(crate) static PRODUCT: Product = Product {
         Detect::App(&["squid", "squid-1", "(squid-1)"], decode),
         Detect::Shape("0123456789", decode),
     ],
+    ..Product::NONE
 };
 
 vendor_names! {

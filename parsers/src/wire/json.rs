@@ -8,28 +8,71 @@ pub(crate) mod dialect;
 mod escape;
 pub(crate) mod scan;
 mod select;
+pub(crate) mod unwrap;
 mod walk;
 
 pub use select::{Member, PATHS_MAX, Picked, Selector};
 
 use crate::decode::Context;
 use crate::defect::Defect;
+use crate::dictionary::FieldId;
 use crate::event::EventWriter;
 use dialect::Dialect;
 
 /// Writes every member of the JSON object in `text`; `None` = it is no JSON object at all,
 /// else whose document it is.
-pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) -> Option<Dialect> {
-    let first = scan::skip_space(text, 1);
-    if text.first() != Some(&b'{') || !matches!(text.get(first), Some(b'"' | b'}')) {
+pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) -> Option<Dialect> {
+    if !is_object(text) {
         return None;
     }
     let dialect = Dialect::of(text);
+    decode_as(writer, context, text, dialect);
+    Some(dialect)
+}
+
+/// Whether a JSON object may begin here.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.first() == Some(&b'{') && matches!(text.get(scan::skip_space(text, 1)), Some(b'"' | b'}'))
+}
+
+/// Writes every member of the object in `text` as that of a document of `dialect`.
+pub(crate) fn decode_as(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8], dialect: Dialect) {
     let end = walk::Walker::new(writer, context, text, dialect).walk();
+    close(writer, text, end);
+}
+
+/// Writes the members of a document whose value at `inner` is written already.
+pub(crate) fn decode_envelope(
+    writer: &mut EventWriter<'_>,
+    context: &Context<'_>,
+    text: &[u8],
+    inner: std::ops::Range<usize>,
+) {
+    let end = walk::Walker::new(writer, context, text, Dialect::Envelope).without(inner).walk();
+    close(writer, text, end);
+}
+
+/// Writes the members of the JSON object that the value of `id` is, below that member's own name:
+/// `Message` with `{"a":1}` gives `Message.a`. The first value only; `false` = it is no object.
+#[allow(dead_code)]
+pub(crate) fn decode_value(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId) -> bool {
+    let Some(value) = writer.first(id).filter(|value| is_object(value)) else { return false };
+    let mut text = context.scratch.take();
+    text.clear();
+    text.extend_from_slice(value);
+    // Not `Generic`: the names are the vendor's, and below a name of the vendor's.
+    let end = walk::Walker::new(writer, context, &text, Dialect::Suricata)
+        .under(context.dictionary.name(id).as_bytes())
+        .walk();
+    close(writer, &text, end);
+    context.scratch.set(text);
+    true
+}
+
+fn close(writer: &mut EventWriter<'_>, text: &[u8], end: Option<usize>) {
     if end.is_none_or(|end| scan::skip_space(text, end) < text.len()) {
         writer.defect(Defect::JsonMalformed);
     }
-    Some(dialect)
 }
 
 #[cfg(test)]

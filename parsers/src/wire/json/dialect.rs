@@ -21,6 +21,9 @@ pub(crate) enum Dialect {
     Suricata,
     /// A Windows event in one of its JSON shapes: event data by bare names.
     Windows,
+    /// What stands around a product's document, whose members are written already: as [`Dialect::Generic`],
+    /// but a schema name that has a value keeps it.
+    Envelope,
 }
 
 /// Where a member is written.
@@ -64,6 +67,12 @@ impl Dialect {
         }
     }
 
+    /// Whether every name is the vendor's own.
+    #[inline]
+    pub(super) fn is_own(self) -> bool {
+        self == Dialect::Suricata
+    }
+
     /// Whether a member's name is its whole path, so that the name tells where it stands.
     #[inline]
     pub(super) fn names_are_paths(self) -> bool {
@@ -78,7 +87,7 @@ impl Dialect {
                 Some(id) => Name::Vendor(id),
                 None => Name::Unnamed { name: path, vendor: true },
             },
-            Dialect::Generic => match dictionary.find(path) {
+            Dialect::Generic | Dialect::Envelope => match dictionary.find(path) {
                 Some(id) if id.index() < ecs::COUNT && !reserved(id) => Name::Schema(id),
                 Some(id) => Name::Vendor(id),
                 None => Name::Unnamed { name: path, vendor: true },

@@ -15,7 +15,14 @@ fn members(text: &[u8]) -> (Vec<String>, Vec<&'static str>) {
     let dictionary = Arc::new(Dictionary::new());
     let options = SourceOptions::default();
     let successors = Successors::new(&dictionary);
-    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0, successors: &successors };
+    let scratch = std::cell::Cell::default();
+    let context = Context {
+        dictionary: &dictionary,
+        options: &options,
+        receive_time_ns: 0,
+        successors: &successors,
+        scratch: &scratch,
+    };
     let mut event = Event::new();
     event.clear();
     super::decode(&mut event.writer(text), &context, text);
@@ -111,7 +118,14 @@ fn no_object_is_refused() {
     let dictionary = Arc::new(Dictionary::new());
     let options = SourceOptions::default();
     let successors = Successors::new(&dictionary);
-    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0, successors: &successors };
+    let scratch = std::cell::Cell::default();
+    let context = Context {
+        dictionary: &dictionary,
+        options: &options,
+        receive_time_ns: 0,
+        successors: &successors,
+        scratch: &scratch,
+    };
     for text in ["", "{", "{x", "[1]", "{1:2}", "\"a\""] {
         let mut event = Event::new();
         event.clear();
@@ -189,7 +203,14 @@ proptest! {
         let text = Value::Object(members_of.into_iter().collect()).to_string();
         let (dictionary, options) = (Dictionary::new(), SourceOptions::default());
         let successors = Successors::new(&dictionary);
-    let context = Context { dictionary: &dictionary, options: &options, receive_time_ns: 0, successors: &successors };
+    let scratch = std::cell::Cell::default();
+    let context = Context {
+        dictionary: &dictionary,
+        options: &options,
+        receive_time_ns: 0,
+        successors: &successors,
+        scratch: &scratch,
+    };
         let mut event = Event::new();
         event.clear();
         super::decode(&mut event.writer(text.as_bytes()), &context, text.as_bytes());

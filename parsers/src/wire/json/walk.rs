@@ -29,11 +29,14 @@ struct Frame {
     repeats: bool,
 }
 
-pub(super) struct Walker<'w, 'a, 'c> {
+pub(super) struct Walker<'w, 'a, 'c, 't> {
     writer: &'w mut EventWriter<'a>,
     context: &'c Context<'c>,
-    text: &'a [u8],
+    text: &'t [u8],
     dialect: Dialect,
+    /// A value that is written already: where it begins and where it ends.
+    skip: (usize, usize),
+    prefix_len: usize,
     path: [u8; PATH_BYTES_MAX],
     /// Fields that the header wrote: a member of the same name is no duplicate.
     fields_before: usize,
@@ -45,9 +48,9 @@ pub(super) struct Walker<'w, 'a, 'c> {
 
 /// The name of the value being read. Kept small: it is passed for every member.
 #[derive(Clone, Copy)]
-struct Member<'a> {
+struct Member<'t> {
     /// The key where the path buffer does not hold it: at the root, and where it was guessed.
-    key: &'a [u8],
+    key: &'t [u8],
     /// The id where it was guessed, else [`FieldId::UNNAMED`].
     guessed: FieldId,
     /// How long the whole name is.
@@ -57,11 +60,11 @@ struct Member<'a> {
     in_path: bool,
 }
 
-impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
+impl<'w, 'a, 'c, 't> Walker<'w, 'a, 'c, 't> {
     pub(super) fn new(
         writer: &'w mut EventWriter<'a>,
         context: &'c Context<'c>,
-        text: &'a [u8],
+        text: &'t [u8],
         dialect: Dialect,
     ) -> Self {
         let fields_before = writer.fields_len();
@@ -70,6 +73,8 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
             context,
             text,
             dialect,
+            skip: (usize::MAX, 0),
+            prefix_len: 0,
             path: [0; PATH_BYTES_MAX],
             fields_before,
             watched: [0; UNNAMED_WATCHED_MAX],
@@ -78,10 +83,26 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         }
     }
 
+    /// Puts every name below `prefix` and a dot.
+    #[allow(dead_code)]
+    pub(super) fn under(mut self, prefix: &[u8]) -> Self {
+        let len = append(&mut self.path, 0, prefix);
+        let len = append(&mut self.path, len, b".");
+        self.prefix_len = if len < PATH_BYTES_MAX { len } else { 0 };
+        self
+    }
+
+    /// Leaves out the value that lies at `range`.
+    pub(super) fn without(mut self, range: std::ops::Range<usize>) -> Self {
+        self.skip = (range.start, range.end);
+        self
+    }
+
     /// Walks the object that opens at 0. `None` = it breaks off or is malformed; what was read stays.
     pub(super) fn walk(&mut self) -> Option<usize> {
         let text = self.text;
         let mut frames = [Frame::default(); DEPTH_MAX];
+        frames[0].path_len = self.prefix_len as u16;
         let mut depth = 1;
         let mut at = scan::skip_space(text, 1);
         if *text.get(at)? == b'}' {
@@ -103,6 +124,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
                 member
             };
             match *text.get(at)? {
+                _ if at == self.skip.0 => at = self.skip.1,
                 open @ (b'{' | b'[') => {
                     let inside = scan::skip_space(text, at + 1);
                     let empty = *text.get(inside)? == open + 2;
@@ -163,7 +185,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
 
     /// The key at `at` and its colon; the place of the value.
     #[inline]
-    fn key(&mut self, at: usize, frame: Frame) -> Option<(Member<'a>, usize)> {
+    fn key(&mut self, at: usize, frame: Frame) -> Option<(Member<'t>, usize)> {
         let text = self.text;
         if *text.get(at)? != b'"' {
             return None;
@@ -208,7 +230,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
 
     /// The member that followed the last one before, if it stands here again.
     #[inline]
-    fn guess(&self, at: usize, path_len: usize) -> Option<(FieldId, &'a [u8])> {
+    fn guess(&self, at: usize, path_len: usize) -> Option<(FieldId, &'t [u8])> {
         if !self.dialect.names_are_paths() {
             return None;
         }
@@ -221,7 +243,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
     }
 
     #[inline]
-    fn scalar(&mut self, at: usize, member: Member<'a>) -> Option<usize> {
+    fn scalar(&mut self, at: usize, member: Member<'t>) -> Option<usize> {
         let text = self.text;
         let (end, kind) = match text[at] {
             b'"' => {
@@ -254,16 +276,16 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
     }
 
     #[inline]
-    fn put_slice(&mut self, member: Member<'a>, value: &[u8], kind: Kind) {
+    fn put_slice(&mut self, member: Member<'t>, value: &[u8], kind: Kind) {
         let span = self.writer.span_of(value);
         self.put(member, span, kind);
     }
 
     #[inline]
-    fn put(&mut self, member: Member<'a>, value: Span, kind: Kind) {
+    fn put(&mut self, member: Member<'t>, value: Span, kind: Kind) {
         if member.guessed != FieldId::UNNAMED {
             self.last = member.guessed;
-            if self.dialect == Dialect::Suricata {
+            if self.dialect.is_own() || member.guessed.index() >= ecs::COUNT {
                 return self.put_vendor(member.guessed, member.repeats, value, kind);
             }
             let from = member.path_len - member.key.len();
@@ -280,7 +302,7 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
         self.writer.put_span(id, value, kind, true);
     }
 
-    fn put_named(&mut self, member: Member<'a>, value: Span, kind: Kind) {
+    fn put_named(&mut self, member: Member<'t>, value: Span, kind: Kind) {
         // A key that is all of the name lies in the record.
         let whole = !member.in_path && member.key.len() == member.path_len;
         let path = if whole {
@@ -293,6 +315,10 @@ impl<'w, 'a, 'c> Walker<'w, 'a, 'c> {
             Name::Vendor(id) => {
                 note(&mut self.last, self.dialect, self.context, id);
                 self.put_vendor(id, member.repeats, value, kind);
+            }
+            Name::Schema(id) if self.dialect == Dialect::Envelope && self.writer.view().has(id) => {
+                note(&mut self.last, self.dialect, self.context, id);
+                self.writer.put_span(id, value, kind, true);
             }
             Name::Schema(id) => {
                 note(&mut self.last, self.dialect, self.context, id);
