@@ -90,6 +90,10 @@ log_sources! {
     NGINX_ERROR = "nginx_error" ["nginx"] ["error"] [];
     ACCESS_LOG = "access_log" ["apache" "nginx"] ["access"] ["webserver"];
     SQUID = "squid" ["squid"] ["access"] ["proxy"];
+    IIS = "iis" ["iis"] ["access"] ["webserver"];
+    IIS_ERROR = "iis_error" ["iis"] ["error"] [];
+    HAPROXY = "haproxy" ["haproxy"] ["access"] ["webserver"];
+    SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];
 

@@ -70,3 +70,12 @@ pub(crate) fn fields(record: &[u8], zone: &str, wanted: &str) -> String {
     });
     out.join("; ")
 }
+
+/// The document of a record, as of 2026-03-15T12:00:00Z in UTC.
+pub(crate) fn document(record: &str) -> serde_json::Value {
+    let mut document = serde_json::Value::Null;
+    decode(record.as_bytes(), "UTC", |event, dictionary| {
+        document = crate::document::to_json(event.view(record.as_bytes()), dictionary);
+    });
+    document
+}

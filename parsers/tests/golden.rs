@@ -202,6 +202,9 @@ const REPEATED: &[&str] = &[
     "a b ",
     "CEF:0|",
     "\\\"",
+    "/",
+    "- 1 ",
+    "{a|",
 ];
 
 #[test]
@@ -216,6 +219,10 @@ fn time_grows_with_length_alone() {
         "<34>Jan 01 2026 10:00:00 h : %ASA-6-113005: AAA user authentication Rejected : ",
         "type=EXECVE msg=audit(1:1): ",
         "type=USER_CMD msg=audit(1:1): msg='cmd=",
+        "2026-03-01 08:09:10 10.1.2.3 GET / - 80 - 192.0.2.7 ",
+        "192.0.2.9:1 [01/Mar/2026:08:09:10.250] fe be/s 1/0/0/20/31 ",
+        "03/01-08:09:10.123456  [**] [1:1:1] ",
+        "03/01-08:09:10.123456 ,1,1,1,",
     ];
     let mut harness = Harness::new();
     let mut timed = |record: &[u8]| {

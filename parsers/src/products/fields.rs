@@ -92,6 +92,12 @@ pub(crate) fn put_mac(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) 
     }
 }
 
+/// As [`put_mac`] for text of the record.
+pub(crate) fn put_mac_text(writer: &mut EventWriter<'_>, text: &[u8], to: FieldId) {
+    let span = writer.span_of(text);
+    put_mac_span(writer, span, to);
+}
+
 /// As [`put_mac`] for a value that is written somewhere.
 pub(crate) fn put_mac_span(writer: &mut EventWriter<'_>, span: Span, to: FieldId) {
     let mut digits = [0u8; 12];
@@ -172,6 +178,59 @@ pub(crate) fn transport_of(name: &[u8]) -> Option<(&'static str, &'static str)> 
     ];
     let found = TRANSPORTS.iter().find(|(printed, ..)| name.eq_ignore_ascii_case(printed.as_bytes()))?;
     Some((found.1, found.2))
+}
+
+/// `network.direction` by which of the ends are private.
+pub(crate) fn put_direction(writer: &mut EventWriter<'_>) {
+    let core = writer.core();
+    let (Some(source), Some(destination)) = (core.source_ip, core.destination_ip) else { return };
+    let direction = match (crate::ip::is_private(source), crate::ip::is_private(destination)) {
+        (true, true) => "internal",
+        (true, false) => "outbound",
+        (false, true) => "inbound",
+        (false, false) => "external",
+    };
+    writer.put_str(ecs::NETWORK_DIRECTION, direction);
+}
+
+/// `network.type` by the source's address, else the destination's.
+pub(crate) fn put_network_type(writer: &mut EventWriter<'_>) {
+    let core = writer.core();
+    let Some(ip) = core.source_ip.or(core.destination_ip) else { return };
+    writer.put_str(ecs::NETWORK_TYPE, if ip.is_ipv4() { "ipv4" } else { "ipv6" });
+}
+
+/// Writes short text in lower case; text longer than [`LOWERED_BYTES_MAX`] as it is.
+pub(crate) fn put_lower(writer: &mut EventWriter<'_>, to: FieldId, span: Span) {
+    let text = writer.bytes(span);
+    if text.len() > LOWERED_BYTES_MAX || !text.iter().any(u8::is_ascii_uppercase) {
+        writer.put_span(to, span, Kind::Text, false);
+        return;
+    }
+    let mut lowered = [0; LOWERED_BYTES_MAX];
+    let lowered = &mut lowered[..text.len()];
+    lowered.copy_from_slice(text);
+    lowered.make_ascii_lowercase();
+    writer.put(to, lowered);
+}
+
+/// Longest name lowered: a host name of DNS (253 bytes) fits.
+const LOWERED_BYTES_MAX: usize = 256;
+
+/// Splits `DOMAIN\\user` (and leaves `user@domain` whole, as the user signs in so).
+pub(crate) fn put_account(writer: &mut EventWriter<'_>, account: Span, name: FieldId, domain: FieldId) {
+    let text = writer.bytes(account);
+    let len = text.len();
+    match memchr::memchr(b'\\', text).filter(|&at| at + 1 < len) {
+        Some(at) => {
+            if at > 0 {
+                writer.put_span(domain, account.part(0..at), Kind::Text, false);
+            }
+            writer.put_span(name, account.part(at + 1..len), Kind::Text, false);
+        }
+        None => writer.put_span(name, account, Kind::Text, false),
+    }
+    relate(writer, name, ecs::RELATED_USER);
 }
 
 #[cfg(test)]

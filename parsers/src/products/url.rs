@@ -91,6 +91,39 @@ pub(crate) fn put_authority(writer: &mut EventWriter<'_>, authority: Span) {
     writer.put_span(ecs::URL_PORT, authority.part(colon + 1..authority.len()), Kind::Text, false);
 }
 
+/// The span of `text` with `+` read as a blank and, where `percent`, `%hh` as the byte it stands for
+/// (application/x-www-form-urlencoded). In place where there is neither.
+pub(crate) fn form_decoded(writer: &mut EventWriter<'_>, text: &[u8], percent: bool) -> Span {
+    let plain = |byte: &u8| *byte != b'+' && !(percent && *byte == b'%');
+    if text.iter().all(plain) {
+        return writer.span_of(text);
+    }
+    let from = writer.arena_start();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.iter().take_while(|byte| plain(byte)).count();
+        writer.arena_push(&rest[..run]);
+        rest = &rest[run..];
+        let Some(&first) = rest.first() else { break };
+        let hex = |at: usize| rest.get(at).and_then(|&byte| (byte as char).to_digit(16)).map(|digit| digit as u8);
+        match (first, hex(1), hex(2)) {
+            (b'+', ..) => {
+                writer.arena_push(b" ");
+                rest = &rest[1..];
+            }
+            (_, Some(high), Some(low)) => {
+                writer.arena_push(&[high << 4 | low]);
+                rest = &rest[3..];
+            }
+            _ => {
+                writer.arena_push(&[first]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    writer.arena_end(from)
+}
+
 /// Longest scheme looked for; the longest registered with IANA is under 40 bytes.
 const SCHEME_BYTES_MAX: usize = 40;
 
@@ -110,6 +143,18 @@ mod tests {
         let found: Vec<_> =
             view.fields().iter().skip(1).map(|f| (f.id, std::str::from_utf8(view.value(f)).unwrap())).collect();
         assert_eq!(found, expected, "{url}");
+    }
+
+    #[test]
+    fn forms_are_decoded() {
+        for (text, expected) in [("a", "a"), ("a+b", "a b"), ("%41%zz%4", "A%zz%4"), ("%2", "%2"), ("a%20b+c", "a b c")]
+        {
+            let mut event = Event::new();
+            event.clear();
+            let mut writer = event.writer(text.as_bytes());
+            let span = form_decoded(&mut writer, text.as_bytes(), true);
+            assert_eq!(writer.bytes(span), expected.as_bytes(), "{text}");
+        }
     }
 
     #[test]
