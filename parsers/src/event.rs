@@ -560,6 +560,38 @@ impl<'a> EventWriter<'a> {
         self.event.fields[document].iter_mut().for_each(|field| field.vendor = true);
     }
 
+    /// Gives the first field of `from` the name `to`: the host of a header turns out to be the observer. Looks through
+    /// the fields written so far, so it stands before those of a wide record.
+    pub fn rename(&mut self, from: FieldId, to: FieldId) -> bool {
+        let event = &mut *self.event;
+        let Some(at) = event.slots.get(from.index()).filter(|slot| slot.generation == event.generation) else {
+            return false;
+        };
+        let at = at.first as usize;
+        if to.index() >= event.slots.len() {
+            event.slots.resize((to.index() + 1).next_power_of_two(), Slot::default());
+        }
+        event.fields[at].id = to;
+        let next = event.fields[at + 1..event.fields_len].iter().position(|field| field.id == from);
+        event.slots[from.index()] = match next {
+            Some(next) => Slot { generation: event.generation, first: (at + 1 + next) as u32 },
+            None => Slot::default(),
+        };
+        let slot = &mut event.slots[to.index()];
+        if slot.generation != event.generation || slot.first as usize > at {
+            *slot = Slot { generation: event.generation, first: at as u32 };
+        }
+        true
+    }
+
+    /// Puts another value in the place of the first of `id`; adds it where there is none.
+    pub fn replace(&mut self, id: FieldId, value: Span) {
+        match self.view().first_index(id) {
+            Some(at) => self.event.fields[at].value = value,
+            None => self.put_span(id, value, Kind::Text, false),
+        }
+    }
+
     /// How many fields are written.
     pub fn fields_len(&self) -> usize {
         self.event.fields_len

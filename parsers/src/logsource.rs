@@ -80,6 +80,13 @@ log_sources! {
     FORTIGATE_TRAFFIC = "fortigate_traffic" ["fortigate" "fortinet" "fortios"] ["traffic"] ["firewall"];
     FORTIGATE_UTM = "fortigate_utm" ["fortigate" "fortinet" "fortios"] ["utm"] ["firewall" "ids"];
     FORTIGATE_EVENT = "fortigate_event" ["fortigate" "fortinet" "fortios"] ["event"] ["firewall"];
+    PANOS_TRAFFIC = "panos_traffic" ["paloalto" "panos"] ["traffic"] ["firewall"];
+    PANOS_THREAT = "panos_threat" ["paloalto" "panos"] ["threat"] ["firewall" "ids"];
+    PANOS_URL = "panos_url" ["paloalto" "panos"] ["threat" "url"] ["firewall" "proxy"];
+    PANOS_VIRUS = "panos_virus" ["paloalto" "panos"] ["threat" "virus"] ["firewall" "antivirus"];
+    PANOS_GLOBALPROTECT = "panos_globalprotect" ["paloalto" "panos"] ["globalprotect"] ["appliance" "file_event"];
+    PANOS_SYSTEM = "panos_system" ["paloalto" "panos"] ["system"] ["appliance"];
+    PANOS_OTHER = "panos" ["paloalto" "panos"] [] [];
     SURICATA_ALERT = "suricata_alert" ["suricata"] ["alert"] ["ids"];
     SURICATA_DNS = "suricata_dns" ["suricata"] ["dns"] ["dns"];
     SURICATA_HTTP = "suricata_http" ["suricata"] ["http"] ["proxy"];

@@ -122,6 +122,31 @@ pub(crate) fn put_mac_span(writer: &mut EventWriter<'_>, span: Span, to: FieldId
     writer.put_as(to, &text, Kind::Text, false);
 }
 
+/// Writes an account name: the domain of `domain\user` and `user@domain` apart. The answer is the name, where it is
+/// not among the values of `name` already.
+pub(crate) fn put_user(writer: &mut EventWriter<'_>, user: Span, name: FieldId, domain: FieldId) -> Option<Span> {
+    let text = writer.bytes(user);
+    let len = text.len();
+    let (user, of) = if let Some(at) = memchr::memchr(b'\\', text).filter(|&at| at + 1 < len) {
+        // Some writers escape the backslash.
+        let from = at + 1 + usize::from(text[at + 1] == b'\\' && at + 2 < len);
+        (user.part(from..len), user.part(0..at))
+    } else if let Some(at) = memchr::memrchr(b'@', text).filter(|&at| at > 0 && at + 1 < len) {
+        (user.part(0..at), user.part(at + 1..len))
+    } else {
+        (user, Span::default())
+    };
+    let text = writer.bytes(user);
+    if text.is_empty() || writer.view().values(name).any(|other| other == text) {
+        return None;
+    }
+    writer.put_span(name, user, Kind::Text, false);
+    if !of.is_empty() && writer.first(domain).is_none() {
+        writer.put_span(domain, of, Kind::Text, false);
+    }
+    Some(user)
+}
+
 /// Writes an instant as RFC 3339 UTC with nine digits of fraction where it has any.
 pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) {
     let seconds = time_ns.div_euclid(crate::time::SECOND_NS);

@@ -6,6 +6,16 @@ use crate::event::{EventWriter, Kind, Span};
 
 /// Writes `url.original` and the parts that the URL has. A part written before stays alone.
 pub(crate) fn put(writer: &mut EventWriter<'_>, url: Span) {
+    put_parts(writer, url, false);
+}
+
+/// As [`put`] for a URL that may begin with its authority, as firewalls write it: `www.example.com:8080/a?b`.
+pub(crate) fn put_any(writer: &mut EventWriter<'_>, url: Span) {
+    let rooted = writer.bytes(url).first() == Some(&b'/');
+    put_parts(writer, url, !rooted);
+}
+
+fn put_parts(writer: &mut EventWriter<'_>, url: Span, bare: bool) {
     writer.put_span(ecs::URL_ORIGINAL, url, Kind::Text, false);
     let text = writer.bytes(url);
     let len = text.len();
@@ -19,9 +29,9 @@ pub(crate) fn put(writer: &mut EventWriter<'_>, url: Span) {
     let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let colon =
         colon.filter(|&colon| colon > 0 && text[colon..].starts_with(b"://") && text[..colon].iter().all(is_scheme));
-    if let Some(colon) = colon {
-        scheme = 0..colon;
-        let from = colon + 3;
+    let authority = colon.map(|colon| colon + 3).or(bare.then_some(0));
+    if let Some(from) = authority {
+        scheme = 0..colon.unwrap_or_default();
         let authority = &text[from..];
         let to = from + authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(authority.len());
         path_from = to;
@@ -52,7 +62,7 @@ pub(crate) fn put(writer: &mut EventWriter<'_>, url: Span) {
     // What is not a path (`*`, an authority of CONNECT) has no parts.
     let has_path = text.get(path.start) == Some(&b'/');
     let port_is_number = crate::number::parse_u64(&text[port.clone()]).is_some();
-    if !scheme.is_empty() {
+    if authority.is_some() {
         put_part(writer, ecs::URL_SCHEME, url, scheme);
         put_part(writer, ecs::URL_USERNAME, url, user);
         put_part(writer, ecs::URL_PASSWORD, url, password);
@@ -154,6 +164,29 @@ mod tests {
             let mut writer = event.writer(text.as_bytes());
             let span = form_decoded(&mut writer, text.as_bytes(), true);
             assert_eq!(writer.bytes(span), expected.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_without_a_scheme() {
+        for (url, expected) in [
+            (
+                "www.example.com:8080/a?b",
+                [(ecs::URL_DOMAIN, "www.example.com"), (ecs::URL_PATH, "/a"), (ecs::URL_QUERY, "b")],
+            ),
+            (
+                "http://example.com/a?b",
+                [(ecs::URL_DOMAIN, "example.com"), (ecs::URL_PATH, "/a"), (ecs::URL_QUERY, "b")],
+            ),
+        ] {
+            let mut event = Event::new();
+            event.clear();
+            let mut writer = event.writer(url.as_bytes());
+            let span = writer.span_of(url.as_bytes());
+            put_any(&mut writer, span);
+            for (id, value) in expected {
+                assert_eq!(event.view(url.as_bytes()).first(id), Some(value.as_bytes()), "{url}");
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! One file a wire format: bytes to fields under the names the wire gives.
 
 pub mod cef;
+pub(crate) mod csv;
 pub mod json;
 pub mod kv;
 pub(crate) mod successors;
