@@ -120,7 +120,7 @@ mod tests {
         let mut writer = event.writer(text.as_bytes());
         let mut cells = Cells::new(text.as_bytes());
         let mut found = Vec::new();
-        while let Some(cell) = cells.next() {
+        for cell in cells.by_ref() {
             let span = cell.span(&mut writer);
             found.push(String::from_utf8_lossy(writer.bytes(span)).into_owned());
         }
