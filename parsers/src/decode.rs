@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use crate::charset::{Charset, Look};
 use crate::defect::Defect;
 use crate::dictionary::Dictionary;
 use crate::event::{Event, EventWriter, TimePrecision};
@@ -25,6 +26,8 @@ pub struct SourceOptions {
     pub format: Option<ProductId>,
     /// The zone of stamps that carry none.
     pub zone: Zone,
+    /// What the bytes are.
+    pub charset: Charset,
     /// What year-less stamps are judged by where the receive time is not known, and what stands
     /// in for a missing time; nanoseconds since the epoch.
     pub reference_time_ns: i64,
@@ -116,7 +119,12 @@ impl Decoder {
         read: impl FnOnce(&mut EventWriter<'_>, &Context<'_>),
     ) {
         event.clear();
-        let decoded = &record[..record.len().min(RECORD_BYTES_MAX)];
+        let raw = &record[..record.len().min(RECORD_BYTES_MAX)];
+        let look = Look::at(raw);
+        // The event keeps the text for its readers; for as long as it is written, it is ours.
+        let mut text = event.take_text();
+        let decoded = options.charset.decode(raw, look, &mut text);
+        let shown = if decoded.is_some() { &text[..] } else { raw };
         let context = Context {
             dictionary: &self.dictionary,
             options,
@@ -124,8 +132,27 @@ impl Decoder {
             successors: &self.successors,
             scratch: &self.scratch,
         };
-        let mut writer = event.writer(decoded);
-        if decoded.len() < record.len() {
+        let mut writer = event.writer(shown);
+        match decoded {
+            Some(decoded) => {
+                writer.core().charset = decoded.name;
+                if decoded.guessed {
+                    writer.defect(Defect::CharsetGuessed);
+                }
+                if decoded.malformed {
+                    writer.defect(Defect::CharsetMalformed);
+                }
+            }
+            None => {
+                if look.nul {
+                    writer.defect(Defect::Nul);
+                }
+                if look.high && std::str::from_utf8(raw).is_err() {
+                    writer.defect(Defect::InvalidUtf8);
+                }
+            }
+        }
+        if raw.len() < record.len() {
             writer.defect(Defect::Oversize);
         }
         writer.core().receive_time_ns = receive_time_ns;
@@ -137,5 +164,36 @@ impl Decoder {
             core.time_precision = TimePrecision::Nano;
             writer.defect(Defect::TimeMissing);
         }
+        event.give_text(text, decoded.is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ecs;
+
+    #[test]
+    fn text_is_read_and_the_raw_record_kept() {
+        let (record, _, _) = encoding_rs::SHIFT_JIS.encode("<13>Mar 12 08:15:02 web01 sudo: 表計課 : user NOT in sudoers ; TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/ソ");
+        let dictionary = Arc::new(Dictionary::new());
+        let mut decoder = Decoder::new(Arc::clone(&dictionary));
+        let mut event = Event::new();
+        for charset in [Charset::Cp932, Charset::Auto] {
+            let options = SourceOptions { charset, ..SourceOptions::default() };
+            decoder.decode(&record, 0, &options, &mut event);
+            let view = event.view(&record);
+            assert_eq!(view.original(), &record[..]);
+            assert_eq!(view.first(ecs::USER_NAME), Some("表計課".as_bytes()));
+            assert_eq!(event.defects.has(Defect::CharsetGuessed), charset == Charset::Auto);
+            let document = crate::document::to_json(event.view(&record), &dictionary);
+            assert_eq!(document["noroshi"]["charset"], "Shift_JIS");
+            let kept = document["noroshi"]["original_base64"].as_str().expect("the record is kept");
+            use base64::Engine as _;
+            assert_eq!(base64::engine::general_purpose::STANDARD.decode(kept).unwrap(), &record[..]);
+        }
+        // The text of the record before is not the text of this one.
+        decoder.decode(b"plain", 0, &SourceOptions::default(), &mut event);
+        assert_eq!(event.view(b"plain").text(), b"plain");
     }
 }

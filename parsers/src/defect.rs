@@ -39,6 +39,10 @@ defects! {
     ZoneAssumed = "zone_assumed",
     /// The record is not valid UTF-8.
     InvalidUtf8 = "invalid_utf8",
+    /// The source declares no character set and the record is no UTF-8: the set is a guess.
+    CharsetGuessed = "charset_guessed",
+    /// Bytes that mean nothing in the record's character set; U+FFFD stands in the text for them.
+    CharsetMalformed = "charset_malformed",
     /// NUL bytes in the record.
     Nul = "nul",
     /// Longer than the decode bound; kept whole as raw parts, the first decoded.

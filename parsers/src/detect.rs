@@ -122,12 +122,6 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
         writer.defect(Defect::Empty);
         return;
     }
-    if memchr::memchr(0, record).is_some() {
-        writer.defect(Defect::Nul);
-    }
-    if !record.is_ascii() && std::str::from_utf8(record).is_err() {
-        writer.defect(Defect::InvalidUtf8);
-    }
     // Formats without a syslog header first: their first byte tells.
     let bare = match record[0] {
         b'{' => json_record(writer, context, record),

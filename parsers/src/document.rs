@@ -14,8 +14,9 @@ use crate::time::format_rfc3339;
 /// Writes an event as one nested JSON object.
 ///
 /// ECS names stand at the root, vendor names below the product's namespace. A name that
-/// would be both a value and an object keeps its dots (`"a.b"` beside `"a"`). Bytes that are no
-/// UTF-8 are replaced in text values; then `noroshi.original_base64` carries the record exactly.
+/// would be both a value and an object keeps its dots (`"a.b"` beside `"a"`). `event.original` is the record as
+/// text; where that is not the record byte for byte (bytes that are no UTF-8, another character set),
+/// `noroshi.original_base64` carries the record exactly, and `noroshi.charset` names the set.
 pub fn to_json(event: EventView<'_>, dictionary: &Dictionary) -> Value {
     let core = event.core();
     let product = core.product.get();
@@ -57,8 +58,11 @@ pub fn to_json(event: EventView<'_>, dictionary: &Dictionary) -> Value {
     constant(ecs::OBSERVER_PRODUCT, product.product);
     constant(ecs::OBSERVER_TYPE, product.observer_type);
     constant(ecs::ECS_VERSION, "8.11.0");
-    let original = String::from_utf8_lossy(event.original());
-    if matches!(original, std::borrow::Cow::Owned(_)) {
+    let original = String::from_utf8_lossy(event.text());
+    if !core.charset.is_empty() {
+        place(&mut root, "noroshi.charset", core.charset.into());
+    }
+    if original.as_bytes() != event.original() {
         place(
             &mut root,
             "noroshi.original_base64",

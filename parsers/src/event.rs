@@ -128,6 +128,9 @@ pub struct Core {
     pub time_ns: i64,
     /// When the record was read, nanoseconds since the Unix epoch; 0 = not known (files).
     pub receive_time_ns: i64,
+    /// The encoding that the record was decoded from, by its name in the WHATWG Encoding Standard; empty where the record
+    /// is its own text.
+    pub charset: &'static str,
     /// Digits that the stamp carried.
     pub time_precision: TimePrecision,
     /// Whether `time_ns` came from the record.
@@ -164,6 +167,9 @@ pub struct Event {
     fields: Vec<Field>,
     fields_len: usize,
     arena: Vec<u8>,
+    /// The record as UTF-8, where `transcoded`: spans refer to it then, else to the record.
+    text: Vec<u8>,
+    transcoded: bool,
     /// Constants the fields refer to: cheaper to point at than to copy, and most events write ten.
     constants: Vec<&'static [u8]>,
     constants_len: usize,
@@ -188,6 +194,7 @@ impl Event {
     pub fn clear(&mut self) {
         self.fields_len = 0;
         self.arena.clear();
+        self.transcoded = false;
         self.constants_len = 0;
         self.document_from = 0;
         self.generation = self.generation.wrapping_add(1);
@@ -207,7 +214,18 @@ impl Event {
     /// Reads the event back, beside the record it was decoded from.
     #[inline]
     pub fn view<'a>(&'a self, record: &'a [u8]) -> EventView<'a> {
-        EventView { record, event: self }
+        EventView { text: if self.transcoded { &self.text } else { record }, record, event: self }
+    }
+
+    /// The buffer for a record's text, to be given back by [`Event::give_text`].
+    pub(crate) fn take_text(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.text)
+    }
+
+    /// Takes the buffer back; from now on it is the record's text, if it was `transcoded`.
+    pub(crate) fn give_text(&mut self, text: Vec<u8>, transcoded: bool) {
+        self.text = text;
+        self.transcoded = transcoded;
     }
 
     /// Takes the parts in registers: a `Field` passed by reference is written in
@@ -534,7 +552,7 @@ impl<'a> EventWriter<'a> {
     /// The event as it stands.
     #[inline]
     pub fn view(&self) -> EventView<'_> {
-        EventView { record: self.record, event: self.event }
+        EventView { text: self.record, record: self.record, event: self.event }
     }
 
     /// The first value of `id` written so far.
@@ -666,6 +684,7 @@ fn constant_bytes(constants: &[&'static [u8]], span: Span) -> &'static [u8] {
 /// An event beside its record, for reading.
 #[derive(Clone, Copy)]
 pub struct EventView<'a> {
+    text: &'a [u8],
     record: &'a [u8],
     event: &'a Event,
 }
@@ -675,6 +694,12 @@ impl<'a> EventView<'a> {
     #[inline]
     pub fn original(&self) -> &'a [u8] {
         self.record
+    }
+
+    /// The record as text: what decoders read and rules search. UTF-8 unless it is the record itself.
+    #[inline]
+    pub fn text(&self) -> &'a [u8] {
+        self.text
     }
 
     /// The typed columns.
@@ -697,12 +722,12 @@ impl<'a> EventView<'a> {
     /// The value of a field of this event.
     #[inline]
     pub fn value(&self, field: &Field) -> &'a [u8] {
-        resolve(self.record, self.event, field.value)
+        resolve(self.text, self.event, field.value)
     }
 
     /// The name of an unnamed field; empty for those with an id (ask the dictionary).
     pub fn own_name(&self, field: &Field) -> &'a [u8] {
-        resolve(self.record, self.event, field.name)
+        resolve(self.text, self.event, field.name)
     }
 
     /// The first field of `id`.

@@ -24,6 +24,10 @@
 //! one shorter), which share [`Frame::offset`] and count [`Frame::part`] from 0. So an endless line
 //! and a lying length prefix cost the caller at most the limit plus one read in memory.
 
+mod wide;
+
+pub use wide::WideFramer;
+
 use memchr::{memchr, memchr_iter};
 
 /// Longest record handed over in one piece: 1 MiB. RFC 5425 §4.3.1 asks receivers for 8,192 bytes,

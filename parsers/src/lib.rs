@@ -5,6 +5,7 @@
 //! ECS names, the vendor's own names beside them. Parsing never fails: what is odd
 //! becomes a [`defect::Defect`] and the raw record always survives.
 
+pub mod charset;
 pub mod decode;
 pub mod defect;
 pub mod detect;

@@ -51,12 +51,15 @@ impl Zone {
         Zone { name: "UTC".into(), kind: ZoneKind::Fixed(0), last: AtomicU64::new(NO_DAY) }
     }
 
-    /// A zone by IANA name (`Asia/Tokyo`), `UTC`, `Z`, or offset (`+09:00`, `-0330`).
+    /// A zone by IANA name (`Asia/Tokyo`), `UTC`, `Z`, or offset (`+09:00`, `-0330`, `GMT+9`, `UTC-0330`: hours and minutes
+    /// ahead of UTC, as devices write it and contrary to the sign of `Etc/GMT-9`).
     ///
     /// # Errors
     /// A text that is neither says so, with what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let fixed = crate::time::take_offset(text.as_bytes()).filter(|(_, rest)| rest.is_empty());
+        let fixed = crate::time::take_offset(text.as_bytes())
+            .filter(|(_, rest)| rest.is_empty())
+            .or_else(|| Some((named_offset(text)?, &b""[..])));
         let kind = match fixed {
             Some((offset, _)) => ZoneKind::Fixed(offset),
             // What hosts without a zone of their own are set to; looking it up for each stamp would be in vain.
@@ -132,6 +135,23 @@ impl Zone {
     }
 }
 
+/// Reads `GMT+9`, `UTC-03:30`, `GMT-0200`.
+fn named_offset(text: &str) -> Option<i32> {
+    let text = text.strip_prefix("GMT").or_else(|| text.strip_prefix("UTC"))?;
+    let (sign, digits) =
+        text.strip_prefix('+').map(|digits| (1, digits)).or_else(|| Some((-1, text.strip_prefix('-')?)))?;
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() > 2 => digits.split_at_checked(digits.len() - 2)?,
+        None => (digits, "0"),
+    };
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok()).flatten();
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    // The widest offsets in use are -12:00 and +14:00.
+    (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +173,10 @@ mod tests {
     #[test]
     fn offsets_and_errors() {
         assert_eq!(Zone::parse("+05:45").unwrap().offset_s(&civil(1, 1, 0)), 20_700);
+        for (name, offset) in [("GMT+2", 7200), ("GMT-0200", -7200), ("UTC+05:45", 20_700), ("GMT+14", 50_400)] {
+            assert_eq!(Zone::parse(name).unwrap().offset_s(&civil(1, 1, 0)), offset, "{name}");
+        }
+        assert!(Zone::parse("GMT+99").is_err());
         assert!(Zone::parse("Mars/Olympus").unwrap_err().contains("Asia/Tokyo"));
     }
 }

@@ -196,8 +196,8 @@ impl CompiledItem {
     ) -> Option<(Option<&'a Field>, &'a [u8])> {
         if self.keyword {
             // Most values lie in the raw record, so it is tried first.
-            if test.on_value(event.original(), event) {
-                return Some((None, event.original()));
+            if test.on_value(event.text(), event) {
+                return Some((None, event.text()));
             }
             let named = event.fields().iter().filter(|field| field.kind != Kind::Null);
             return named.map(|field| (Some(field), event.value(field))).find(|(_, value)| test.on_value(value, event));

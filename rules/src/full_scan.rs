@@ -69,7 +69,7 @@ impl Scan<'_> {
             Some(name) => self.values(name),
             None => {
                 let fields = self.event.fields().iter().filter(|field| field.kind != Kind::Null);
-                fields.map(|field| self.event.value(field)).chain([self.event.original()]).collect()
+                fields.map(|field| self.event.value(field)).chain([self.event.text()]).collect()
             }
         };
         match test {

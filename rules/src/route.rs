@@ -225,7 +225,7 @@ impl Route {
             lower.extend(value.iter().map(u8::to_ascii_lowercase));
             finder.find(lower, |rules| marks.add(rules));
         };
-        search(event.original());
+        search(event.text());
         // Values that lie in the record were searched with it.
         for field in
             event.fields().iter().filter(|field| field.span().in_record().is_none() && field.kind != Kind::Null)

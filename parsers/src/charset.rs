@@ -1,0 +1,273 @@
+//! Character sets: what the bytes of a record say as UTF-8 text.
+//!
+//! The decoded text is what decoders read and rules match; the raw record stays what evidence keeps. A
+//! record that is UTF-8 already, as nearly all are, is its own text and is not copied.
+//!
+//! Encodings are those of the WHATWG Encoding Standard (crate `encoding_rs`): `latin-1` means windows-1252,
+//! `cp932` Shift_JIS with the extensions of Windows code page 932.
+
+use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+/// The character set of a source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Charset {
+    /// Judged by each record alone, so that a replay reads it the same way: UTF-8 where it is valid; UTF-16 by its byte order
+    /// mark or the NULs beside its ASCII; ISO-2022-JP by its escape sequences; else the guess of `chardetng` among
+    /// Shift_JIS, EUC-JP and windows-1252, with [`crate::defect::Defect::CharsetGuessed`].
+    #[default]
+    Auto,
+    /// UTF-8, whatever the bytes.
+    Utf8,
+    /// Shift_JIS with Microsoft's extensions.
+    Cp932,
+    /// EUC-JP.
+    EucJp,
+    /// ISO-2022-JP (RFC 1468).
+    Iso2022Jp,
+    /// windows-1252, which holds ISO-8859-1.
+    Latin1,
+    /// UTF-16 of either byte order: by the mark, else by where the NULs of its ASCII stand, else little endian.
+    Utf16,
+}
+
+/// Names by which a character set is declared: the first of each is the one told.
+const NAMES: &[(Charset, &[&str])] = &[
+    (Charset::Auto, &["auto"]),
+    (Charset::Utf8, &["utf-8", "utf8", "ascii", "us-ascii"]),
+    (Charset::Cp932, &["cp932", "shift_jis", "shift-jis", "sjis", "windows-31j", "ms932"]),
+    (Charset::EucJp, &["euc-jp", "eucjp"]),
+    (Charset::Iso2022Jp, &["iso-2022-jp"]),
+    (Charset::Latin1, &["latin-1", "latin1", "iso-8859-1", "windows-1252", "cp1252"]),
+    (Charset::Utf16, &["utf-16", "utf16", "utf-16le", "utf-16be"]),
+];
+
+/// Fewest bytes over 0x7F from which a set is guessed: two double-byte characters. From less, a guess is a coin's toss, and in
+/// Shift_JIS a stray byte takes the ASCII byte after it along. Whoever writes into a log can still write four: a source whose
+/// set is known should declare it.
+const GUESS_HIGH_BYTES_MIN: usize = 4;
+
+/// What one look at a record's bytes tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Some byte is over 0x7F.
+    pub(crate) high: bool,
+    /// Some byte is NUL.
+    pub(crate) nul: bool,
+    /// Some byte is ESC.
+    escape: bool,
+}
+
+impl Look {
+    /// Reads every byte once. The compiler makes vector code of it: 16 bytes a step.
+    #[inline]
+    pub(crate) fn at(record: &[u8]) -> Look {
+        let (mut high, mut nul, mut escape) = (0u8, 0u8, 0u8);
+        for &byte in record {
+            high |= byte;
+            nul |= u8::from(byte == 0);
+            escape |= u8::from(byte == 0x1B);
+        }
+        Look { high: high >= 0x80, nul: nul != 0, escape: escape != 0 }
+    }
+}
+
+/// How a record's text was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoded {
+    /// The encoding's name in the WHATWG standard.
+    pub(crate) name: &'static str,
+    /// Bytes that mean nothing in it were replaced by U+FFFD.
+    pub(crate) malformed: bool,
+    /// The encoding is a guess.
+    pub(crate) guessed: bool,
+}
+
+impl Charset {
+    /// A character set by name, without case.
+    ///
+    /// # Errors
+    /// An unknown name says which are known.
+    pub fn parse(name: &str) -> Result<Charset, String> {
+        let known = NAMES.iter().find(|(_, names)| names.iter().any(|known| known.eq_ignore_ascii_case(name)));
+        known.map(|(charset, _)| *charset).ok_or_else(|| {
+            let names: Vec<_> = NAMES.iter().map(|(_, names)| names[0]).collect();
+            format!("unknown charset `{name}`; known are {}", names.join(", "))
+        })
+    }
+
+    /// Whether the bytes of a record stand in 16-bit units, so that its lines end in two bytes.
+    pub fn is_wide(self) -> bool {
+        self == Charset::Utf16
+    }
+
+    /// Writes the text of `record` into `text`; `None` = the record is its own text.
+    pub(crate) fn decode(self, record: &[u8], look: Look, text: &mut Vec<u8>) -> Option<Decoded> {
+        if !look.high && !look.nul && !look.escape {
+            return None;
+        }
+        let (encoding, guessed) = match self {
+            Charset::Utf8 => (bom_alone(record)?, false),
+            Charset::Cp932 => (SHIFT_JIS, false),
+            Charset::EucJp => (EUC_JP, false),
+            Charset::Iso2022Jp => (ISO_2022_JP, false),
+            Charset::Latin1 => (WINDOWS_1252, false),
+            Charset::Utf16 => (utf16(record).unwrap_or(UTF_16LE), false),
+            Charset::Auto => judge(record, look)?,
+        };
+        let body = Encoding::for_bom(record).filter(|(marked, _)| *marked == encoding).map_or(0, |(_, len)| len);
+        let malformed = transcode(encoding, &record[body..], text);
+        // A guess that does not fit was none.
+        (!guessed || !malformed).then_some(Decoded { name: encoding.name(), malformed, guessed })
+    }
+}
+
+/// UTF-8 where the record starts with its mark, which is no part of the text.
+fn bom_alone(record: &[u8]) -> Option<&'static Encoding> {
+    record.starts_with(b"\xEF\xBB\xBF").then_some(UTF_8)
+}
+
+/// The encoding of a record that declares none, and whether it is a guess.
+fn judge(record: &[u8], look: Look) -> Option<(&'static Encoding, bool)> {
+    if let Some((encoding, _)) = Encoding::for_bom(record) {
+        return Some((encoding, false));
+    }
+    if look.nul {
+        return utf16(record).map(|encoding| (encoding, false));
+    }
+    if !look.high {
+        let designates = |tail: &[u8]| matches!(tail, [b'$', b'@' | b'B', ..] | [b'(', b'J', ..]);
+        let found = memchr::memchr_iter(0x1B, record).any(|at| designates(&record[at + 1..]));
+        return found.then_some((ISO_2022_JP, false));
+    }
+    // Control characters other than a tab are of no text: what bears them is binary and stays as it is.
+    if std::str::from_utf8(record).is_ok() || record.iter().any(|&byte| byte < 0x20 && byte != b'\t' && byte != b'\r') {
+        return None;
+    }
+    if record.iter().filter(|byte| !byte.is_ascii()).count() < GUESS_HIGH_BYTES_MIN {
+        return None;
+    }
+    let mut detector = chardetng::EncodingDetector::new();
+    detector.feed(record, true);
+    // The name of Japan breaks ties between East Asian encodings: it is where our users are.
+    let guess = detector.guess(Some(b"jp"), false);
+    [SHIFT_JIS, EUC_JP, WINDOWS_1252].contains(&guess).then_some((guess, true))
+}
+
+/// UTF-16 by its mark, or by NULs that all stand in one half of the 16-bit units and in a quarter of them or more.
+fn utf16(record: &[u8]) -> Option<&'static Encoding> {
+    match Encoding::for_bom(record) {
+        Some((encoding, _)) if encoding != UTF_8 => return Some(encoding),
+        _ => {}
+    }
+    let (mut low, mut high) = (0, 0);
+    for unit in record.chunks_exact(2) {
+        high += usize::from(unit[0] == 0);
+        low += usize::from(unit[1] == 0);
+    }
+    let enough = (record.len() / 8).max(2);
+    match (low, high) {
+        _ if !record.len().is_multiple_of(2) => None,
+        (low, 0) if low >= enough => Some(UTF_16LE),
+        (0, high) if high >= enough => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// Fills `text` with the UTF-8 of `bytes`; whether anything was replaced.
+fn transcode(encoding: &'static Encoding, bytes: &[u8], text: &mut Vec<u8>) -> bool {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    // Three bytes a byte is the most that any of these makes; the library's own bound says so.
+    let room = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 16);
+    text.clear();
+    text.resize(room, 0);
+    let (_, _, written, malformed) = decoder.decode_to_utf8(bytes, text, true);
+    text.truncate(written);
+    malformed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(charset: Charset, record: &[u8]) -> Option<(String, bool, bool)> {
+        let mut text = Vec::new();
+        let decoded = charset.decode(record, Look::at(record), &mut text)?;
+        Some((String::from_utf8(text).expect("it is UTF-8"), decoded.malformed, decoded.guessed))
+    }
+
+    /// 表 and ソ end in 0x5C, the backslash, in Shift_JIS.
+    const JAPANESE: &str = "user=\"予定表\" path=\"C:\\ソフト\\表示\" result=認証に失敗しました";
+
+    #[test]
+    fn declared_sets_read_what_they_wrote() {
+        for (charset, encoding) in
+            [(Charset::Cp932, SHIFT_JIS), (Charset::EucJp, EUC_JP), (Charset::Iso2022Jp, ISO_2022_JP)]
+        {
+            let (bytes, _, lost) = encoding.encode(JAPANESE);
+            assert!(!lost);
+            assert_eq!(text(charset, &bytes), Some((JAPANESE.to_owned(), false, false)), "{charset:?}");
+            let (read, malformed, guessed) = text(Charset::Auto, &bytes).expect("it is not UTF-8");
+            assert_eq!((read.as_str(), malformed), (JAPANESE, false), "{charset:?}");
+            assert_eq!(guessed, charset != Charset::Iso2022Jp);
+        }
+        assert_eq!(text(Charset::Latin1, b"caf\xE9 ferm\xE9"), Some(("café fermé".to_owned(), false, false)));
+    }
+
+    #[test]
+    fn utf_16_of_either_order_with_and_without_a_mark() {
+        let units =
+            |order: fn(u16) -> [u8; 2], text: &str| -> Vec<u8> { text.encode_utf16().flat_map(order).collect() };
+        for order in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+            for mark in ["", "\u{FEFF}"] {
+                let record = units(order, &format!("{mark}{JAPANESE}"));
+                for charset in [Charset::Auto, Charset::Utf16] {
+                    assert_eq!(text(charset, &record), Some((JAPANESE.to_owned(), false, false)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn utf_8_and_binary_are_their_own_text() {
+        assert_eq!(text(Charset::Auto, JAPANESE.as_bytes()), None);
+        assert_eq!(text(Charset::Auto, b"plain"), None);
+        assert_eq!(
+            text(Charset::Auto, b"\x1b[31mred\x1b[0m"),
+            None,
+            "an escape sequence of a terminal is none of ours"
+        );
+        assert_eq!(text(Charset::Auto, b"a\x01\x02\xFF\xFE\x90b"), None);
+        assert_eq!(text(Charset::Auto, b"one\0nul"), None);
+        assert_eq!(text(Charset::Auto, b"mimik\x89atz"), None, "a stray byte hides no letter");
+        assert_eq!(text(Charset::Utf8, b"caf\xE9"), None);
+        assert_eq!(text(Charset::Utf8, b"\xEF\xBB\xBFa=1"), Some(("a=1".to_owned(), false, false)));
+    }
+
+    #[test]
+    fn what_means_nothing_is_told() {
+        let (read, malformed, _) = text(Charset::Cp932, b"a\x81\x20b").expect("it has a high byte");
+        assert!(malformed && read.contains('\u{FFFD}') && read.ends_with('b'), "{read}");
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(Charset::parse("Shift_JIS"), Ok(Charset::Cp932));
+        assert!(Charset::parse("ebcdic").unwrap_err().contains("iso-2022-jp"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_make_text_in_every_set(record in prop::collection::vec(any::<u8>(), 0..120)) {
+            for (charset, _) in NAMES {
+                if let Some((read, _, guessed)) = text(*charset, &record) {
+                    prop_assert!(!guessed || *charset == Charset::Auto);
+                    prop_assert!(read.len() <= record.len() * 3 + 3);
+                }
+            }
+            let look = Look::at(&record);
+            prop_assert_eq!(look.nul, record.contains(&0));
+            prop_assert_eq!(look.high, !record.is_ascii());
+        }
+    }
+}
