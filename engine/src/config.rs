@@ -290,13 +290,6 @@ impl Config {
             if let Some(Err(cause)) = input.timezone.as_deref().map(noroshi_parsers::zone::Zone::parse) {
                 blame(input.timezone.as_deref().unwrap_or_default(), format!("input `{}`: {cause}", input.name), "");
             }
-            if let Some(charset) = input.charset.as_deref().filter(|charset| !matches!(*charset, "auto" | "utf-8")) {
-                blame(
-                    charset,
-                    format!("input `{}`: charset `{charset}` is not read yet", input.name),
-                    "use auto or utf-8",
-                );
-            }
         }
         for output in &self.outputs {
             for cause in output.check() {

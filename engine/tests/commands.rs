@@ -146,6 +146,41 @@ fn parse_takes_formats_and_zones_by_file() {
 }
 
 #[test]
+fn character_sets_are_read_and_the_raw_bytes_kept() {
+    use base64::Engine as _;
+    let dir = WorkDir::default();
+    // 表 and ソ end in the byte of the backslash.
+    let line: &[u8] =
+        b"<13>Mar  2 10:00:00 web01 app: user=\"\x95\x5C\x8C\x76\x89\xDB\" dir=\"C:\\\x83\x5C\x83\x74\x83\x67\" n=1";
+    let text = "<13>Mar  2 10:00:00 web01 app: user=\"表計課\" dir=\"C:\\ソフト\" n=1";
+    dir.write("sjis.log", [line, b"\n", line, b"\n"].concat());
+    dir.write(
+        "wide.log",
+        format!("\u{FEFF}{text}\r\n{text}\n").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+    );
+    for args in
+        [["--charset", "cp932", "sjis.log"], ["--charset", "auto", "sjis.log"], ["--charset", "auto", "wide.log"]]
+    {
+        let (out, _) = check_code(&dir, &[&["parse"][..], &args].concat(), 0);
+        let events = ndjson(out.as_bytes());
+        assert_eq!(events.len(), 2, "{args:?}");
+        for event in &events {
+            assert_eq!(event["event"]["original"].as_str(), Some(text), "{args:?}");
+            assert_eq!(event["host"]["name"], "web01", "{event}");
+            let kept = event["noroshi"]["original_base64"].as_str().expect("the raw record is kept");
+            let kept = base64::engine::general_purpose::STANDARD.decode(kept).expect("it is base64");
+            assert!(args[2] != "sjis.log" || kept == line);
+        }
+    }
+    // A rule that names the text finds it, and the alert shows it.
+    dir.write("r.yml", "title: t\nid: 5e7c9a52-2f0e-4b1f-8d8e-0c1d2e3f4a5b\nlogsource: {product: linux}\ndetection: {k: ['C:\\ソフト'], condition: k}\n");
+    for file in ["sjis.log", "wide.log"] {
+        let (out, _) = check_code(&dir, &["match", "--rules", "r.yml", "--ignore-logsource", file], 0);
+        assert_eq!(ndjson(out.as_bytes()).len(), 2, "{file}: {out}");
+    }
+}
+
+#[test]
 fn unreadable_files_are_told_and_the_others_are_read() {
     let dir = WorkDir::default();
     dir.write("good.log", "one\n");

@@ -11,8 +11,8 @@ use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF
 /// The character set of a source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Charset {
-    /// Judged by each record alone, so that a replay reads it the same way: UTF-8 where it is valid; UTF-16 by its byte order
-    /// mark or the NULs beside its ASCII; ISO-2022-JP by its escape sequences; else the guess of `chardetng` among
+    /// Judged by each record alone, so that a replay reads it the same way: UTF-8 where it is valid; UTF-16 by the NULs beside
+    /// its ASCII (a byte order mark alone is too easily written into a log); ISO-2022-JP by its escape sequences; else the guess of `chardetng` among
     /// Shift_JIS, EUC-JP and windows-1252, with [`crate::defect::Defect::CharsetGuessed`].
     #[default]
     Auto,
@@ -30,6 +30,15 @@ pub enum Charset {
     Utf16,
 }
 
+/// Which half of a 16-bit unit comes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ByteOrder {
+    /// The high one.
+    Big,
+    /// The low one.
+    Little,
+}
+
 /// Names by which a character set is declared: the first of each is the one told.
 const NAMES: &[(Charset, &[&str])] = &[
     (Charset::Auto, &["auto"]),
@@ -45,6 +54,9 @@ const NAMES: &[(Charset, &[&str])] = &[
 /// Shift_JIS a stray byte takes the ASCII byte after it along. Whoever writes into a log can still write four: a source whose
 /// set is known should declare it.
 const GUESS_HIGH_BYTES_MIN: usize = 4;
+
+/// Bytes of a stream by which its byte order is told: sixteen characters, among which a log has some ASCII.
+pub const HEAD_BYTES: usize = 32;
 
 /// What one look at a record's bytes tells.
 #[derive(Clone, Copy, Debug)]
@@ -95,9 +107,32 @@ impl Charset {
         })
     }
 
-    /// Whether the bytes of a record stand in 16-bit units, so that its lines end in two bytes.
-    pub fn is_wide(self) -> bool {
-        self == Charset::Utf16
+    /// The byte order of a stream of 16-bit units that begins with `head`, whose lines end in two bytes; `None` = it is a
+    /// stream of bytes. Of a source that declares none, it must bear a mark, and some ASCII to prove it, in the first
+    /// [`HEAD_BYTES`].
+    pub fn wide(self, head: &[u8]) -> Option<ByteOrder> {
+        let head = &head[..head.len().min(HEAD_BYTES) & !1];
+        let marked = wide_mark(head);
+        let encoding = match self {
+            Charset::Auto => {
+                let marked = marked?;
+                let (low, high) = nul_halves(head);
+                let proven = if marked == UTF_16LE { low > 3 * high } else { high > 3 * low };
+                proven.then_some(marked)?
+            }
+            Charset::Utf16 => marked.or_else(|| utf16(head)).unwrap_or(UTF_16LE),
+            _ => return None,
+        };
+        Some(if encoding == UTF_16BE { ByteOrder::Big } else { ByteOrder::Little })
+    }
+
+    /// How many bytes of a stream's head [`Charset::wide`] has to see, of those that are `here`.
+    pub fn head_needed(self, here: &[u8]) -> usize {
+        match self {
+            Charset::Utf16 => HEAD_BYTES,
+            Charset::Auto if here.len() < 2 || wide_mark(here).is_some() => HEAD_BYTES,
+            _ => 0,
+        }
     }
 
     /// Writes the text of `record` into `text`; `None` = the record is its own text.
@@ -111,7 +146,7 @@ impl Charset {
             Charset::EucJp => (EUC_JP, false),
             Charset::Iso2022Jp => (ISO_2022_JP, false),
             Charset::Latin1 => (WINDOWS_1252, false),
-            Charset::Utf16 => (utf16(record).unwrap_or(UTF_16LE), false),
+            Charset::Utf16 => (wide_mark(record).or_else(|| utf16(record)).unwrap_or(UTF_16LE), false),
             Charset::Auto => judge(record, look)?,
         };
         let body = Encoding::for_bom(record).filter(|(marked, _)| *marked == encoding).map_or(0, |(_, len)| len);
@@ -128,8 +163,8 @@ fn bom_alone(record: &[u8]) -> Option<&'static Encoding> {
 
 /// The encoding of a record that declares none, and whether it is a guess.
 fn judge(record: &[u8], look: Look) -> Option<(&'static Encoding, bool)> {
-    if let Some((encoding, _)) = Encoding::for_bom(record) {
-        return Some((encoding, false));
+    if record.starts_with(b"\xEF\xBB\xBF") {
+        return Some((UTF_8, false));
     }
     if look.nul {
         return utf16(record).map(|encoding| (encoding, false));
@@ -153,24 +188,27 @@ fn judge(record: &[u8], look: Look) -> Option<(&'static Encoding, bool)> {
     [SHIFT_JIS, EUC_JP, WINDOWS_1252].contains(&guess).then_some((guess, true))
 }
 
-/// UTF-16 by its mark, or by NULs that all stand in one half of the 16-bit units and in a quarter of them or more.
+/// UTF-16 by NULs that stand in one half of a quarter of the 16-bit units or more, and hardly ever in the other: 一 is U+4E00.
 fn utf16(record: &[u8]) -> Option<&'static Encoding> {
-    match Encoding::for_bom(record) {
-        Some((encoding, _)) if encoding != UTF_8 => return Some(encoding),
-        _ => {}
-    }
-    let (mut low, mut high) = (0, 0);
-    for unit in record.chunks_exact(2) {
-        high += usize::from(unit[0] == 0);
-        low += usize::from(unit[1] == 0);
-    }
     let enough = (record.len() / 8).max(2);
-    match (low, high) {
+    match nul_halves(record) {
         _ if !record.len().is_multiple_of(2) => None,
-        (low, 0) if low >= enough => Some(UTF_16LE),
-        (0, high) if high >= enough => Some(UTF_16BE),
+        (low, high) if low >= enough && low > 3 * high => Some(UTF_16LE),
+        (low, high) if high >= enough && high > 3 * low => Some(UTF_16BE),
         _ => None,
     }
+}
+
+/// UTF-16 by its byte order mark.
+fn wide_mark(head: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_bom(head).map(|(encoding, _)| encoding).filter(|&encoding| encoding != UTF_8)
+}
+
+/// How many units have a NUL as their second and as their first byte.
+fn nul_halves(record: &[u8]) -> (usize, usize) {
+    record
+        .chunks_exact(2)
+        .fold((0, 0), |(second, first), unit| (second + usize::from(unit[1] == 0), first + usize::from(unit[0] == 0)))
 }
 
 /// Fills `text` with the UTF-8 of `bytes`; whether anything was replaced.
@@ -226,6 +264,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn streams_of_units_are_told_by_their_head() {
+        assert_eq!(Charset::Auto.wide(b"\xFF\xFEa\0"), Some(ByteOrder::Little));
+        assert_eq!(Charset::Auto.wide(b"\xFE\xFF\0a"), Some(ByteOrder::Big));
+        assert_eq!(Charset::Auto.wide(b"\xFF\xFEabcd"), None, "a mark alone proves nothing");
+        assert_eq!(Charset::Auto.wide(b"a\0b\0c\0d\0"), None);
+        assert_eq!(Charset::Utf16.wide(b"\0a\0b\0c\0d\0"), Some(ByteOrder::Big));
+        assert_eq!(Charset::Utf16.wide(b""), Some(ByteOrder::Little));
+        assert_eq!(Charset::Utf8.wide(b"\xFF\xFEa\0"), None);
     }
 
     #[test]

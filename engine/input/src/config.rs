@@ -4,6 +4,7 @@
 //! [`InputSpec`] refuses unknown keys with line and column, then [`InputSpec::kind`] refuses keys that
 //! the input's type has no use for and gives every default its value.
 
+use noroshi_parsers::charset::Charset;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -131,7 +132,7 @@ pub struct InputSpec {
     pub format: Option<String>,
     /// Zone of stamps without one. Read by the engine.
     pub timezone: Option<String>,
-    /// Character set. Read by the engine.
+    /// Character set, by name.
     pub charset: Option<String>,
     /// Declared lateness of the sources of this input. Read by the engine.
     pub lateness_s: Option<u64>,
@@ -156,6 +157,8 @@ pub enum InputKind {
     Stdin {
         /// A longer record is cut into parts.
         record_bytes_max: usize,
+        /// What the bytes are.
+        charset: Charset,
     },
 }
 
@@ -211,6 +214,8 @@ pub struct FileConfig {
     pub poll_interval_ms: u64,
     /// A longer record is cut into parts.
     pub record_bytes_max: usize,
+    /// What the bytes are.
+    pub charset: Charset,
 }
 
 /// One key that is wrong, with the way out.
@@ -336,6 +341,23 @@ impl InputSpec {
                 });
             }
         }
+        match self.charset.as_deref().map(Charset::parse) {
+            Some(Err(what)) => {
+                errors.push(SpecError {
+                    key: "charset",
+                    what,
+                    help: "leave it out to have it found per record".to_owned(),
+                });
+            }
+            Some(Ok(Charset::Utf16)) if matches!(self.input_type, InputType::Tcp | InputType::Tls) => {
+                errors.push(SpecError {
+                    key: "charset",
+                    what: "a TCP stream is framed by bytes and cannot carry utf-16".to_owned(),
+                    help: "have the sender write utf-8, or read its file".to_owned(),
+                });
+            }
+            _ => {}
+        }
         for pattern in self.paths.iter().flatten() {
             if let Err(error) = glob::Pattern::new(pattern) {
                 errors.push(SpecError {
@@ -352,6 +374,11 @@ impl InputSpec {
     }
 
     /// The kind, once nothing is missing.
+    /// The character set of its records; an unknown name, which [`InputSpec::kind`] refuses, reads as none.
+    pub fn charset(&self) -> Charset {
+        self.charset.as_deref().and_then(|name| Charset::parse(name).ok()).unwrap_or_default()
+    }
+
     fn checked_kind(&self) -> InputKind {
         let record_bytes_max = self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX);
         let listen = self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -384,8 +411,9 @@ impl InputSpec {
                 from: self.from.unwrap_or_default(),
                 poll_interval_ms: self.poll_interval_ms.unwrap_or(POLL_INTERVAL_MS),
                 record_bytes_max,
+                charset: self.charset(),
             }),
-            InputType::Stdin => InputKind::Stdin { record_bytes_max },
+            InputType::Stdin => InputKind::Stdin { record_bytes_max, charset: self.charset() },
         }
     }
 }

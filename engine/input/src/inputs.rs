@@ -149,8 +149,11 @@ impl Inputs {
                     let tail = tail::Tail::new(start, config, Arc::new(RealFiles), checkpoints);
                     work.push((format!("file {}", spec.name), Box::new(move || tail.run())));
                 }
-                InputKind::Stdin { record_bytes_max } => {
-                    work.push((format!("stdin {}", spec.name), Box::new(move || stdin::run(&start, record_bytes_max))));
+                InputKind::Stdin { record_bytes_max, charset } => {
+                    work.push((
+                        format!("stdin {}", spec.name),
+                        Box::new(move || stdin::run(&start, record_bytes_max, charset)),
+                    ));
                 }
             }
         }

@@ -11,7 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use noroshi_parsers::frame::{Framer, Framing, Position, RECORD_BYTES_MAX};
+use noroshi_parsers::charset::Charset;
+use noroshi_parsers::frame::{Frame, Framer, Framing, Position, RECORD_BYTES_MAX, WideFramer};
 
 use crate::batch::{BATCH_BYTES, Batch, BatchPool, FileIdentity, Fingerprint, InputIndex, Origin, RecordRef};
 use crate::counters::{InputCounters, Tally};
@@ -47,24 +48,78 @@ impl std::error::Error for ReadError {}
 /// Lines of one stream, framed in the buffer of a batch.
 #[derive(Debug)]
 pub(crate) struct LineStream {
-    framer: Framer,
+    framer: LineFramer,
     /// The begin of a record whose end was not read yet. At most one record's limit.
     carry: Vec<u8>,
 }
 
+#[derive(Debug)]
+enum LineFramer {
+    /// The first bytes of the stream, which may say that it is UTF-16, are not read yet.
+    Undecided {
+        charset: Charset,
+        record_bytes_max: usize,
+    },
+    Bytes(Framer),
+    Wide(WideFramer),
+}
+
+const BEGIN: Position = Position { offset: 0, line: 1 };
+
+impl LineFramer {
+    fn decided(charset: Charset, head: &[u8], record_bytes_max: usize, position: Position) -> Self {
+        match charset.wide(head) {
+            Some(order) => Self::Wide(WideFramer::resume(order, record_bytes_max, position)),
+            None => Self::Bytes(Framer::resume(Framing::NEWLINE, record_bytes_max, position)),
+        }
+    }
+
+    fn frame(&mut self, buffer: &[u8], end_of_stream: bool, sink: impl FnMut(Frame)) -> usize {
+        if let Self::Undecided { charset, record_bytes_max } = *self {
+            if buffer.len() < charset.head_needed(buffer) && !end_of_stream {
+                return 0;
+            }
+            *self = Self::decided(charset, buffer, record_bytes_max, BEGIN);
+        }
+        match self {
+            Self::Undecided { .. } => 0,
+            Self::Bytes(framer) => framer.frame(buffer, end_of_stream, sink),
+            Self::Wide(framer) => framer.frame(buffer, end_of_stream, sink),
+        }
+    }
+}
+
 impl LineStream {
-    pub(crate) fn new(record_bytes_max: usize, position: Position) -> Self {
-        Self { framer: Framer::resume(Framing::NEWLINE, record_bytes_max, position), carry: Vec::new() }
+    /// A stream from its begin.
+    pub(crate) fn new(record_bytes_max: usize, charset: Charset) -> Self {
+        Self { framer: LineFramer::Undecided { charset, record_bytes_max }, carry: Vec::new() }
+    }
+
+    /// A stream taken up at `position`; `head` is how it begins.
+    pub(crate) fn resume(record_bytes_max: usize, charset: Charset, head: &[u8], position: Position) -> Self {
+        if position.offset == 0 {
+            return Self::new(record_bytes_max, charset);
+        }
+        Self { framer: LineFramer::decided(charset, head, record_bytes_max, position), carry: Vec::new() }
     }
 
     /// Where reading can be taken up again without losing or doubling a record.
     pub(crate) fn position(&self) -> Position {
-        self.framer.position()
+        match &self.framer {
+            LineFramer::Undecided { .. } => BEGIN,
+            LineFramer::Bytes(framer) => framer.position(),
+            LineFramer::Wide(framer) => framer.position(),
+        }
     }
 
     /// True when part of a record is still waiting for its end.
     pub(crate) fn has_rest(&self) -> bool {
-        !self.carry.is_empty() || self.framer.inside_record()
+        let inside = match &self.framer {
+            LineFramer::Undecided { .. } => false,
+            LineFramer::Bytes(framer) => framer.inside_record(),
+            LineFramer::Wide(framer) => framer.inside_record(),
+        };
+        inside || !self.carry.is_empty()
     }
 
     /// Reads once, at most `bytes_max`, and adds the records completed to `batch`; 0 at the end of what there is.
@@ -206,7 +261,7 @@ impl RecordReader {
         pool: &BatchPool,
     ) -> Self {
         Self {
-            lines: LineStream::new(RECORD_BYTES_MAX, Position { offset: 0, line: 1 }),
+            lines: LineStream::new(RECORD_BYTES_MAX, Charset::Auto),
             reader,
             path,
             origin: Arc::new(origin),
@@ -220,10 +275,10 @@ impl RecordReader {
         }
     }
 
-    /// Cuts records longer than this into parts. To be called before the first batch.
+    /// What the bytes are, and the length over which a record is cut into parts. To be called before the first batch.
     #[must_use]
-    pub fn record_bytes_max(mut self, bytes: usize) -> Self {
-        self.lines = LineStream::new(bytes, Position { offset: 0, line: 1 });
+    pub fn reading(mut self, charset: Charset, record_bytes_max: usize) -> Self {
+        self.lines = LineStream::new(record_bytes_max, charset);
         self
     }
 

@@ -144,3 +144,27 @@ fn a_reader_that_fails_hands_over_what_it_gave() {
     assert!(reader.next_batch(0).unwrap_err().to_string().contains("after 5 bytes, which were kept"));
     assert!(reader.next_batch(0).unwrap().is_none());
 }
+
+#[test]
+fn utf_16_is_told_by_its_mark_however_it_arrives_and_taken_up_again_in_the_middle() {
+    let text = "10:00 a=《一》 b=二 c=d e=f\r\n三\n四";
+    let bytes: Vec<u8> = format!("\u{FEFF}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let units = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    let (records, error) = read(&bytes);
+    assert!(error.is_none());
+    let lines: Vec<_> = records.iter().map(|(bytes, _)| bytes.clone()).collect();
+    assert_eq!(lines, [units("\u{FEFF}10:00 a=《一》 b=二 c=d e=f"), units("三"), units("四")]);
+
+    let mut lines = LineStream::new(1000, Charset::Auto);
+    let (mut batch, mut tally) = (BatchPool::default().take(0), Tally::default());
+    for byte in &bytes[..bytes.len() - 2] {
+        assert_eq!(lines.read(&mut &[*byte][..], 1, &mut batch, 0, 0, &mut tally).unwrap(), 1);
+    }
+    let position = lines.position();
+    assert_eq!((batch.records.len(), position.line), (2, 3));
+    let mut resumed = LineStream::resume(1000, Charset::Auto, &bytes, position);
+    let mut batch = BatchPool::default().take(0);
+    resumed.read(&mut &bytes[position.offset as usize..], 1000, &mut batch, 0, 0, &mut tally).unwrap();
+    resumed.finish(&mut batch, 0, 0, &mut tally);
+    assert_eq!(batch.record(&batch.records[0]), units("四"));
+}

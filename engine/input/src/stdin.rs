@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use noroshi_parsers::frame::Position;
-
 use crate::batch::{BATCH_BYTES, Origin};
+use noroshi_parsers::charset::Charset;
+
 use crate::counters::{InputCounters, Tally};
 use crate::inputs::Start;
 use crate::outlet::STOP_LOOK;
@@ -15,16 +15,15 @@ use crate::sys;
 
 /// Reads to the end. A read that would wait for ever cannot be interrupted, so each one is
 /// preceded by a wait that looks at the stop signal.
-pub(crate) fn run(start: &Start, record_bytes_max: usize) {
+pub(crate) fn run(start: &Start, record_bytes_max: usize, charset: Charset) {
     let ready = || sys::wait_readable(io::stdin().as_raw_fd(), STOP_LOOK);
     // Not through `Stdin`'s own buffer: what it holds would be invisible to the wait.
-    pump(start, record_bytes_max, &mut sys::RawStdin, ready);
+    pump(start, LineStream::new(record_bytes_max, charset), &mut sys::RawStdin, ready);
 }
 
 /// The loop, over any reader; `ready` waits a while and tells whether a read would not block.
-fn pump(start: &Start, record_bytes_max: usize, reader: &mut impl Read, ready: impl Fn() -> io::Result<bool>) {
+fn pump(start: &Start, mut lines: LineStream, reader: &mut impl Read, ready: impl Fn() -> io::Result<bool>) {
     let origin = Arc::new(Origin::Stdin);
-    let mut lines = LineStream::new(record_bytes_max, Position { offset: 0, line: 1 });
     let counters = &start.outlet.counters;
     let mut ended = false;
     while !ended {
@@ -104,7 +103,7 @@ mod tests {
     fn lines_come_to_the_end_of_input_the_unterminated_one_too() {
         let (start, batches) = start();
         let mut pieces = Pieces(vec![Ok(b"one\ntw"), Ok(b"o\n"), Ok(b"end")]);
-        pump(&start, 1 << 20, &mut pieces, || Ok(true));
+        pump(&start, LineStream::new(1 << 20, Charset::Auto), &mut pieces, || Ok(true));
         assert_eq!(texts(&batches), ["one", "two", "end"]);
         assert_eq!(count(&start.outlet.counters, "unterminated"), 1);
         assert_conserved(&start.outlet.counters);
@@ -121,7 +120,7 @@ mod tests {
             *looks += 1;
             Ok(*looks <= 2)
         };
-        pump(&start, 1 << 20, &mut pieces, ready);
+        pump(&start, LineStream::new(1 << 20, Charset::Auto), &mut pieces, ready);
         assert_eq!(texts(&batches), ["one", "half"]);
     }
 
@@ -129,7 +128,7 @@ mod tests {
     fn a_failing_input_hands_over_what_came_before() {
         let (start, batches) = start();
         let mut pieces = Pieces(vec![Ok(b"half"), Err(io::Error::from_raw_os_error(libc::EIO))]);
-        pump(&start, 1 << 20, &mut pieces, || Ok(true));
+        pump(&start, LineStream::new(1 << 20, Charset::Auto), &mut pieces, || Ok(true));
         assert_eq!(texts(&batches), ["half"]);
         assert_eq!(count(&start.outlet.counters, "file_errors"), 1);
     }

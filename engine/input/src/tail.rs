@@ -262,16 +262,23 @@ impl Tail {
         let identity = FileIdentity { dev: opened.dev, ino: opened.ino, fingerprint: Fingerprint::of(&head) };
         InputCounters::add(&self.counters().files_opened, 1);
         tracing::info!(input = %self.start.name, path = %path.display(), offset = position.offset, "following file");
-        self.follow(path, identity, file, position);
+        self.follow(path, identity, file, &head, position);
     }
 
-    fn follow(&mut self, path: PathBuf, identity: FileIdentity, file: Box<dyn ReadFile>, position: Position) {
+    fn follow(
+        &mut self,
+        path: PathBuf,
+        identity: FileIdentity,
+        file: Box<dyn ReadFile>,
+        head: &[u8],
+        position: Position,
+    ) {
         self.followed.push(Followed {
             origin: origin(&path, identity),
             path,
             identity,
             file,
-            lines: LineStream::new(self.config.record_bytes_max, position),
+            lines: LineStream::resume(self.config.record_bytes_max, self.config.charset, head, position),
             read_to: position.offset,
             nameless_since: None,
             failing: false,
@@ -324,7 +331,7 @@ impl Tail {
                 InputCounters::add(&self.counters().files_rotated, 1);
                 let identity = FileIdentity { fingerprint: Fingerprint::of(&head), ..checkpoint.identity };
                 let position = Position { offset: checkpoint.offset, line: checkpoint.line };
-                self.follow(path, identity, file, position);
+                self.follow(path, identity, file, &head, position);
             } else {
                 InputCounters::add(&self.counters().checkpoints_lost, 1);
                 tracing::warn!(input = %self.start.name, path = %checkpoint.path.display(), offset = checkpoint.offset,
@@ -435,7 +442,7 @@ impl Tail {
         let followed = &mut self.followed[i];
         followed.identity.fingerprint = Fingerprint::of(&head);
         followed.origin = origin(&followed.path, followed.identity);
-        followed.lines = LineStream::new(self.config.record_bytes_max, Position { offset: 0, line: 1 });
+        followed.lines = LineStream::new(self.config.record_bytes_max, self.config.charset);
         followed.read_to = 0;
         // Records and ends before and after the cut do not share a batch: their offsets would clash.
         self.hand_over(batch)

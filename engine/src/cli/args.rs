@@ -87,7 +87,7 @@ pub(crate) struct ReadArgs {
     /// Zone of stamps that carry none: an IANA name or an offset [default: the host's].
     #[arg(long, value_name = "TZ")]
     pub timezone: Option<String>,
-    /// Character set of the files: auto or utf-8.
+    /// Character set of the files: auto, utf-8, cp932, euc-jp, iso-2022-jp, latin-1 or utf-16 [default: auto, judged per record].
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
     /// What year-less stamps are judged by, RFC 3339 [default: the newest full stamp of the inputs, else the newest file's modification time].

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use noroshi_input::{Batch, BatchPool, RecordReader};
+use noroshi_parsers::charset::Charset;
 use noroshi_parsers::decode::{Decoder, SourceOptions};
 use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
+use noroshi_parsers::frame::RECORD_BYTES_MAX;
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products::PRODUCTS;
 use noroshi_parsers::time::{DAY_NS, take_iso};
@@ -68,23 +70,14 @@ fn host_zone() -> Zone {
     zone.and_then(|zone| Zone::parse(zone.iana_name()?).ok()).unwrap_or_default()
 }
 
-/// Refuses character sets that are not read yet.
-pub(crate) fn check_charset(name: Option<&str>) -> anyhow::Result<()> {
-    match name {
-        None | Some("auto" | "utf-8") => Ok(()),
-        Some(other) => bail!(
-            "charset `{other}` is not read yet; use auto or utf-8 (bytes that are no UTF-8 are kept exactly either way)"
-        ),
-    }
-}
-
 impl Inputs {
     /// Resolves the arguments. Files that cannot be opened are told when they are read.
     pub(crate) fn new(read: &ReadArgs, files: &[PathBuf], dictionary: &Arc<Dictionary>) -> anyhow::Result<Self> {
-        let mut declared: Vec<(glob::Pattern, Option<ProductId>, Zone)> = Vec::new();
+        let mut declared: Vec<(glob::Pattern, Option<ProductId>, Zone, Charset)> = Vec::new();
         let mut format = None;
         let mut zone = zone_of(read.timezone.as_deref())?;
-        check_charset(read.charset.as_deref())?;
+        let charset =
+            read.charset.as_deref().map(Charset::parse).transpose().map_err(anyhow::Error::msg)?.unwrap_or_default();
         if let Some(name) = &read.format {
             format = Some(format_of(name)?);
         }
@@ -95,19 +88,18 @@ impl Inputs {
             let pattern = glob::Pattern::new(pattern).with_context(|| format!("--source `{source}`: bad glob"))?;
             let format = if name.is_empty() { format } else { Some(format_of(name)?) };
             let zone = if zone_name.is_empty() { zone.clone() } else { zone_of(Some(zone_name))? };
-            declared.push((pattern, format, zone));
+            declared.push((pattern, format, zone, charset));
         }
         if let Some(path) = &read.config {
             let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
             zone = zone_of(config.timezone.as_deref())?;
             for input in &config.inputs {
-                check_charset(input.charset.as_deref())?;
                 let format = input.format.as_deref().map(format_of).transpose()?;
                 let zone = if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() };
                 for path in input.paths.iter().flatten() {
                     let pattern = glob::Pattern::new(path)
                         .with_context(|| format!("input `{}`: bad glob `{path}`", input.name))?;
-                    declared.push((pattern, format, zone.clone()));
+                    declared.push((pattern, format, zone.clone(), input.charset()));
                 }
             }
         }
@@ -117,8 +109,11 @@ impl Inputs {
                 pattern.matches_path(path)
                     || path.file_name().is_some_and(|name| pattern.matches(&name.to_string_lossy()))
             });
-            let (format, zone) = found.map_or((format, zone.clone()), |(_, format, zone)| (*format, zone.clone()));
-            inputs.push((path.clone(), SourceOptions { format, zone, reference_time_ns: 0 }));
+            let (format, zone, charset) = found
+                .map_or((format, zone.clone(), charset), |(_, format, zone, charset)| {
+                    (*format, zone.clone(), *charset)
+                });
+            inputs.push((path.clone(), SourceOptions { format, zone, charset, reference_time_ns: 0 }));
         }
         let workers =
             read.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
@@ -156,7 +151,7 @@ impl Inputs {
         move || loop {
             let Some(reader) = &mut open else {
                 let input = self.files.get(file)?;
-                match open_file(&input.path, file, &pool) {
+                match open_file(&input.path, input.options.charset, file, &pool) {
                     Ok(reader) => open = Some(reader),
                     Err(error) => {
                         tell(error);
@@ -199,12 +194,13 @@ impl Inputs {
     }
 }
 
-fn open_file(path: &Path, file: usize, pool: &BatchPool) -> Result<RecordReader, String> {
+fn open_file(path: &Path, charset: Charset, file: usize, pool: &BatchPool) -> Result<RecordReader, String> {
     let input = u16::try_from(file).unwrap_or(u16::MAX);
     if path == Path::new("-") {
-        return Ok(RecordReader::stdin(input, pool));
+        return Ok(RecordReader::stdin(input, pool).reading(charset, RECORD_BYTES_MAX));
     }
-    RecordReader::open(path, input, pool).map_err(|error| error.to_string())
+    let reader = RecordReader::open(path, input, pool).map_err(|error| error.to_string())?;
+    Ok(reader.reading(charset, RECORD_BYTES_MAX))
 }
 
 /// The newest fully dated stamp among the inputs, else the newest modification time.
@@ -246,9 +242,9 @@ fn scan(
     let read = || {
         loop {
             let Some((file, reader, seen)) = &mut open else {
-                let (file, (path, _)) = files.next()?;
+                let (file, (path, options)) = files.next()?;
                 // What cannot be read is told when it is read in earnest.
-                open = open_file(path, file, &pool).ok().map(|reader| (file, reader, 0));
+                open = open_file(path, options.charset, file, &pool).ok().map(|reader| (file, reader, 0));
                 continue;
             };
             if *seen < records

@@ -360,6 +360,7 @@ fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
             let options = SourceOptions {
                 format: input.format.as_deref().map(format_of).transpose()?,
                 zone: if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() },
+                charset: input.charset(),
                 reference_time_ns: 0,
             };
             let declared = Declared {

@@ -7,6 +7,7 @@
 use memchr::memchr_iter;
 
 use super::{Frame, FrameFlags, Position};
+use crate::charset::ByteOrder;
 
 /// The framing of one stream of UTF-16.
 #[derive(Clone, Debug)]
@@ -23,9 +24,9 @@ pub struct WideFramer {
 
 impl WideFramer {
     /// A framer at `position`, the begin of a record, with a limit of `record_bytes_max` (at least 2, made even).
-    pub fn resume(big_endian: bool, record_bytes_max: usize, position: Position) -> Self {
+    pub fn resume(order: ByteOrder, record_bytes_max: usize, position: Position) -> Self {
         WideFramer {
-            big_endian,
+            big_endian: order == ByteOrder::Big,
             record_bytes_max: (record_bytes_max & !1).max(2),
             offset: position.offset,
             line: position.line,
@@ -123,7 +124,8 @@ mod tests {
 
     /// The stream in cuts, as a reader offers it.
     fn wide(stream: &[u8], big_endian: bool, max: usize, cuts: &[usize]) -> Vec<Found> {
-        let mut framer = WideFramer::resume(big_endian, max, Position { offset: 0, line: 1 });
+        let order = if big_endian { ByteOrder::Big } else { ByteOrder::Little };
+        let mut framer = WideFramer::resume(order, max, Position { offset: 0, line: 1 });
         let (mut found, mut buffer) = (Vec::new(), Vec::new());
         let mut from = 0;
         for (number, &cut) in cuts.iter().chain([&stream.len()]).enumerate() {
