@@ -55,6 +55,10 @@ defects! {
     JsonMalformed = "json_malformed",
     /// JSON nested deeper than the bound.
     JsonDepth = "json_depth",
+    /// XML that does not parse to its end.
+    XmlMalformed = "xml_malformed",
+    /// XML nested deeper than the bound.
+    XmlDepth = "xml_depth",
     /// A syslog header that breaks RFC 3164 and RFC 5424.
     HeaderMalformed = "header_malformed",
     /// The syslog priority is over 191.

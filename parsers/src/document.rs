@@ -23,7 +23,7 @@ pub fn to_json(event: EventView<'_>, dictionary: &Dictionary) -> Value {
     let mut root = Map::new();
     root.insert("@timestamp".into(), format_rfc3339(core.time_ns).into());
     let mut written = std::collections::HashSet::new();
-    for field in event.fields() {
+    for field in event.fields().iter().filter(|field| !field.is_forgotten()) {
         let (name, value) = if field.id == crate::dictionary::FieldId::UNNAMED {
             (String::from_utf8_lossy(event.own_name(field)).into_owned(), to_value(event, field, FieldType::Keyword))
         } else {

@@ -386,6 +386,7 @@ ecs! {
     PACKAGE_DESCRIPTION = "package.description": Keyword;
     PACKAGE_NAME = "package.name": Keyword;
     PACKAGE_PATH = "package.path": Keyword;
+    PACKAGE_REFERENCE = "package.reference": Keyword;
     PACKAGE_TYPE = "package.type": Keyword;
     PACKAGE_VERSION = "package.version": Keyword;
     PROCESS_ARGS = "process.args": Keyword, array;

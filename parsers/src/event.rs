@@ -104,6 +104,11 @@ impl Field {
     pub fn span(&self) -> Span {
         self.value
     }
+
+    /// Whether it was taken back by [`EventWriter::forget`] and says nothing.
+    pub fn is_forgotten(&self) -> bool {
+        self.id == FieldId::UNNAMED && !self.vendor && self.name.is_empty()
+    }
 }
 
 /// How precise an event's time is. Order comparisons use the coarser of two.
@@ -300,26 +305,38 @@ impl<'a> EventWriter<'a> {
     /// Adds a constant.
     #[inline]
     pub fn put_str(&mut self, id: FieldId, value: &'static str) {
+        let span = self.constant(value);
+        self.event.push(id, Kind::Text, false, Span::default(), span);
+    }
+
+    /// Adds a constant under the vendor's own name.
+    pub fn put_str_vendor(&mut self, id: FieldId, value: &'static str) {
+        let span = self.constant(value);
+        self.event.push(id, Kind::Text, true, Span::default(), span);
+    }
+
+    /// Where a constant's bytes lie from now on.
+    #[inline]
+    fn constant(&mut self, value: &'static str) -> Span {
         let number = self.event.constants_len;
         let Some(constant) = self.event.constants.get_mut(number).filter(|_| value.len() >> CONSTANT_BITS == 0) else {
-            return self.put_str_grown(id, value);
+            return self.constant_grown(value);
         };
         *constant = value.as_bytes();
         self.event.constants_len = number + 1;
-        let at = IN_ARENA | IS_CONSTANT | (number as u32) << CONSTANT_BITS;
-        self.event.push(id, Kind::Text, false, Span::default(), Span { at, len: value.len() as u32 });
+        Span { at: IN_ARENA | IS_CONSTANT | (number as u32) << CONSTANT_BITS, len: value.len() as u32 }
     }
 
-    /// As [`EventWriter::put_str`] where there is no room yet.
+    /// As [`EventWriter::constant`] where there is no room yet.
     #[cold]
     #[inline(never)]
-    fn put_str_grown(&mut self, id: FieldId, value: &'static str) {
+    fn constant_grown(&mut self, value: &'static str) -> Span {
         let room = self.event.constants.len();
         if self.event.constants_len < room || room == CONSTANTS_MAX {
-            return self.put_copied(id, value.as_bytes(), Kind::Text, false);
+            return self.copied(value.as_bytes());
         }
         self.event.constants.resize((room * 2).clamp(64, CONSTANTS_MAX), b"");
-        self.put_str(id, value);
+        self.constant(value)
     }
 
     /// Adds a text value under the vendor's own name.
@@ -564,6 +581,23 @@ impl<'a> EventWriter<'a> {
     /// The first value of `id` as a span, so that it can be put again under another name.
     pub fn first_span(&self, id: FieldId) -> Option<(Span, Kind)> {
         self.view().first_field(id).map(|field| (field.value, field.kind))
+    }
+
+    /// Takes the first value of `id` back: what a header said of the sender is not of the record's subject.
+    pub fn forget(&mut self, id: FieldId) {
+        let Some(at) = self.view().first_index(id) else { return };
+        let rest = &self.event.fields[at + 1..self.event.fields_len];
+        let next = rest.iter().position(|field| field.id == id).map(|further| at + 1 + further);
+        self.event.slots[id.index()] =
+            next.map_or_else(Slot::default, |next| Slot { generation: self.event.generation, first: next as u32 });
+        let field = &mut self.event.fields[at];
+        *field = Field {
+            id: FieldId::UNNAMED,
+            kind: Kind::Null,
+            vendor: false,
+            name: Span::default(),
+            value: Span::default(),
+        };
     }
 
     /// Says that a document begins here: what was written before is of the header that carried it.

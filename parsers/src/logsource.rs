@@ -135,6 +135,8 @@ log_sources! {
     WINDOWS_CODEINTEGRITY = "windows_codeintegrity" ["windows"] ["codeintegrity-operational"] [];
     WINDOWS_DNS_CLIENT = "windows_dns_client" ["windows"] ["dns-client"] [];
     WINDOWS_DNS_SERVER = "windows_dns_server" ["windows"] ["dns-server"] [];
+    WINDOWS_DNS_SERVER_ANALYTIC = "windows_dns_server_analytic" ["windows"] ["dns-server-analytic" "dns-server"] ["dns"];
+    WINDOWS_DNS_SERVER_AUDIT = "windows_dns_server_audit" ["windows"] ["dns-server-audit" "dns-server"] [];
     WINDOWS_NTLM = "windows_ntlm" ["windows"] ["ntlm"] [];
     WINDOWS_PRINTSERVICE_ADMIN = "windows_printservice_admin" ["windows"] ["printservice-admin"] [];
     WINDOWS_PRINTSERVICE_OPERATIONAL = "windows_printservice_operational" ["windows"] ["printservice-operational"] [];
@@ -186,6 +188,13 @@ log_sources! {
     SYSMON_PROCESS_TAMPERING = "sysmon_process_tampering" ["windows"] ["sysmon"] ["process_tampering"];
     SYSMON_FILE_BLOCK = "sysmon_file_block" ["windows"] ["sysmon"] ["file_block_executable" "file_block"];
     SYSMON_FILE_EXECUTABLE_DETECTED = "sysmon_file_executable_detected" ["windows"] ["sysmon"] ["file_executable_detected"];
+    LINUX_SYSMON = "linux_sysmon" ["linux"] ["sysmon"] [];
+    LINUX_SYSMON_PROCESS_CREATION = "linux_sysmon_process_creation" ["linux"] ["sysmon"] ["process_creation"];
+    LINUX_SYSMON_NETWORK_CONNECTION = "linux_sysmon_network_connection" ["linux"] ["sysmon"] ["network_connection"];
+    LINUX_SYSMON_PROCESS_TERMINATION = "linux_sysmon_process_termination" ["linux"] ["sysmon"] ["process_termination"];
+    LINUX_SYSMON_RAW_ACCESS = "linux_sysmon_raw_access" ["linux"] ["sysmon"] ["raw_access_thread"];
+    LINUX_SYSMON_FILE_EVENT = "linux_sysmon_file_event" ["linux"] ["sysmon"] ["file_event"];
+    LINUX_SYSMON_FILE_DELETE = "linux_sysmon_file_delete" ["linux"] ["sysmon"] ["file_delete"];
     SYSMON_ERROR = "sysmon_error" ["windows"] ["sysmon"] ["sysmon_error"];
 }
 

@@ -207,6 +207,15 @@ const REPEATED: &[&str] = &[
     "/",
     "- 1 ",
     "{a|",
+    "<a>",
+    "<a/>",
+    "<Data>",
+    "<![CDATA[",
+    "<!--",
+    "<?",
+    "&amp;",
+    "&",
+    "<Data Name=\"ContextInfo\">Host Name = ",
 ];
 
 #[test]
@@ -226,6 +235,8 @@ fn time_grows_with_length_alone() {
         "192.0.2.9:1 [01/Mar/2026:08:09:10.250] fe be/s 1/0/0/20/31 ",
         "03/01-08:09:10.123456  [**] [1:1:1] ",
         "03/01-08:09:10.123456 ,1,1,1,",
+        "<Event><System><EventID>400</EventID><Channel>Windows PowerShell</Channel></System><EventData><Data>HostVersion=",
+        "<Event><System><Provider Name='x'/><EventID>4663</EventID><Channel>Security</Channel></System><EventData>",
     ];
     let mut harness = Harness::new();
     let mut timed = |record: &[u8]| {

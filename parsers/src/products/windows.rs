@@ -1,14 +1,19 @@
-//! Windows events in their JSON shapes: Winlogbeat and Elastic Agent (`winlog.*`, nested or dotted),
+//! Windows events as XML and in their JSON shapes: Winlogbeat and Elastic Agent (`winlog.*`, nested or dotted),
 //! NXLog (flat), the tree of an EVTX dump (`Event.System.*`).
 //!
 //! All shapes yield the same event. Event data stand by their bare names (`CommandLine`),
 //! which is how Sigma speaks them; `EventID`, `Channel`, `Provider_Name` and `Computer` answer beside the
 //! `winlog.*` names.
 
+mod describe;
+mod dns_server;
 mod names;
+mod others;
+mod powershell;
 mod security;
 mod sysmon;
 mod taxonomy;
+mod xml;
 
 pub(crate) use names::NAMES;
 use names::{Ids, ids};
@@ -19,19 +24,20 @@ use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span, TimePrecision};
 use crate::number::parse_u64;
-use crate::products::Product;
+use crate::products::{Detect, Product};
 use crate::time::{Stamp, parse_epoch, take_iso};
 use crate::{ecs, logsource, products};
 
 /// `windows`.
 pub(crate) static PRODUCT: Product = Product {
     name: "windows",
-    title: "Windows event log as JSON",
+    title: "Windows event log as XML or JSON",
     document: "Windows Event Schema; Winlogbeat and NXLog field references",
     namespace: "winlog.event_data",
     module: "windows",
     dataset: "windows.forwarded",
     names: NAMES,
+    detect: &[Detect::Line("<", xml::decode), Detect::Shape("<", xml::decode)],
     ..Product::NONE
 };
 
@@ -107,6 +113,8 @@ pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> 
         return false;
     };
     copy_vendor(writer, ids.source_name, ids.provider_name);
+    // Sysmon for Linux by way of syslog: the agent leaves the provider among the data.
+    copy_vendor(writer, ids.event_data_provider, ids.provider_name);
     same(writer, ids.provider_name, ecs::WINLOG_PROVIDER_NAME, ecs::EVENT_PROVIDER);
     if let Some(span) = present(writer, ids.channel).or_else(|| present(writer, ecs::WINLOG_CHANNEL)) {
         fill(writer, span, ids.channel, ecs::WINLOG_CHANNEL);
@@ -117,19 +125,22 @@ pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> 
         return false;
     }
     let log_source = taxonomy::log_source(channel, provider, event_id);
-    let of_sysmon = log_source.get().services.contains(&"sysmon");
-    let of_security = log_source.get().services.contains(&"security");
-    system_part(writer, ids);
-    set_time(writer, context, ids, of_sysmon);
+    let services = log_source.get().services;
+    let of = Of::services(services);
+    forget_sender(writer);
+    system_part(writer, ids, of);
+    set_time(writer, context, ids, of == Of::Sysmon);
     writer.put_str(ecs::EVENT_KIND, "event");
-    writer.put_str(ecs::HOST_OS_TYPE, "windows");
-    writer.put_str(ecs::HOST_OS_FAMILY, "windows");
-    if of_sysmon {
-        sysmon::normalise(writer, ids, event_id);
-    } else if of_security || channel_is_eventlog(writer) {
-        security::normalise(writer, ids, event_id);
-    } else {
-        others(writer, ids, log_source, event_id);
+    put_origin(writer, log_source, of);
+    match of {
+        Of::Sysmon => sysmon::normalise(writer, ids, event_id),
+        Of::Security => {
+            security::normalise(writer, ids, event_id);
+            describe::normalise(writer, ids, event_id);
+        }
+        Of::PowerShell => powershell::normalise(writer, ids, event_id),
+        Of::DnsServer => dns_server::normalise(writer, ids, event_id),
+        Of::Others => others::normalise(writer, ids, event_id),
     }
     copy(writer, ids.message, ecs::MESSAGE);
     if writer.first(ecs::USER_ID).is_none() && writer.first(ecs::USER_NAME).is_none() {
@@ -143,14 +154,73 @@ pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> 
     relate(writer, ecs::USER_EFFECTIVE_NAME, ecs::RELATED_USER);
     let core = writer.core();
     core.log_source = log_source;
-    core.product = if of_sysmon { products::SYSMON } else { products::WINDOWS };
+    core.product = if of == Of::Sysmon { products::SYSMON } else { products::WINDOWS };
     true
 }
 
-/// Security log management events (1100–1108) come from the event log service itself.
-fn channel_is_eventlog(writer: &EventWriter<'_>) -> bool {
-    writer.first(ecs::WINLOG_PROVIDER_NAME).is_some_and(|name| name.eq_ignore_ascii_case(b"Microsoft-Windows-Eventlog"))
-        && writer.first(ecs::WINLOG_CHANNEL).is_some_and(|name| name.eq_ignore_ascii_case(b"Security"))
+/// A relay's syslog header names the relay and its program, not the subject of the event. They stay under `log.syslog`.
+fn forget_sender(writer: &mut EventWriter<'_>) {
+    for (header, subjects) in [
+        (ecs::LOG_SYSLOG_HOSTNAME, &[ecs::HOST_NAME, ecs::HOST_HOSTNAME, ecs::HOST_IP][..]),
+        (ecs::LOG_SYSLOG_APPNAME, &[ecs::PROCESS_NAME]),
+        (ecs::LOG_SYSLOG_PROCID, &[ecs::PROCESS_PID]),
+    ] {
+        for &subject in subjects {
+            if writer.first(subject).is_some() && writer.first(subject) == writer.first(header) {
+                writer.forget(subject);
+            }
+        }
+    }
+}
+
+/// Whose events a channel holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Sysmon,
+    Security,
+    PowerShell,
+    DnsServer,
+    Others,
+}
+
+impl Of {
+    fn services(services: &[&str]) -> Of {
+        match services.first() {
+            Some(&"sysmon") => Of::Sysmon,
+            Some(&"security") => Of::Security,
+            Some(&("powershell" | "powershell-classic")) => Of::PowerShell,
+            Some(&("dns-server-analytic" | "dns-server-audit")) => Of::DnsServer,
+            _ => Of::Others,
+        }
+    }
+}
+
+/// Module and data set by channel, and the operating system.
+fn put_origin(writer: &mut EventWriter<'_>, log_source: logsource::LogSourceId, of: Of) {
+    let (module, dataset) = match (of, log_source) {
+        (Of::Sysmon, _) if log_source.get().products.contains(&"linux") => ("sysmon_linux", "sysmon_linux.log"),
+        (Of::Sysmon, _) => ("sysmon", "windows.sysmon_operational"),
+        (Of::Security, _) => ("security", "system.security"),
+        (Of::PowerShell, _) if log_source.get().services.contains(&"powershell-classic") => {
+            ("powershell", "windows.powershell")
+        }
+        (Of::PowerShell, _) => ("powershell", "windows.powershell_operational"),
+        (_, logsource::WINDOWS_SYSTEM) => ("system", "system.system"),
+        (_, logsource::WINDOWS_APPLICATION) => ("system", "system.application"),
+        (_, logsource::WINDOWS_DEFENDER) => ("windows", "windows.windows_defender"),
+        (_, logsource::WINDOWS_DNS_SERVER_ANALYTIC) => ("microsoft_dnsserver", "microsoft_dnsserver.analytical"),
+        (_, logsource::WINDOWS_DNS_SERVER_AUDIT) => ("microsoft_dnsserver", "microsoft_dnsserver.audit"),
+        _ => ("windows", "windows.forwarded"),
+    };
+    writer.put_str(ecs::EVENT_MODULE, module);
+    writer.put_str(ecs::EVENT_DATASET, dataset);
+    let system = if module == "sysmon_linux" { "linux" } else { "windows" };
+    writer.put_str(ecs::HOST_OS_TYPE, system);
+    if system == "windows" {
+        writer.put_str(ecs::HOST_OS_FAMILY, system);
+    } else {
+        copy(writer, ecs::WINLOG_COMPUTER_NAME, ecs::HOST_HOSTNAME);
+    }
 }
 
 /// Makes one value answer to a vendor name and two schema names, whichever the record gave.
@@ -174,7 +244,9 @@ fn fill(writer: &mut EventWriter<'_>, span: Span, vendor: FieldId, schema: Field
     }
 }
 
-fn system_part(writer: &mut EventWriter<'_>, ids: &Ids) {
+fn system_part(writer: &mut EventWriter<'_>, ids: &Ids, of: Of) {
+    put_keywords(writer, ids);
+    put_task(writer, ids, of);
     for from in [ids.computer, ids.computer_name, ids.hostname] {
         copy(writer, from, ecs::WINLOG_COMPUTER_NAME);
     }
@@ -266,39 +338,18 @@ fn put_meaning(writer: &mut EventWriter<'_>, meaning: &'static taxonomy::Meaning
     }
 }
 
-/// Events of other channels that detections lean on.
-fn others(writer: &mut EventWriter<'_>, ids: &Ids, log_source: logsource::LogSourceId, event_id: u32) {
-    let (category, kind) = match (log_source, event_id) {
-        (logsource::WINDOWS_POWERSHELL | logsource::WINDOWS_POWERSHELL_SCRIPT, 4104 | 4105)
-        | (logsource::WINDOWS_POWERSHELL_MODULE | logsource::WINDOWS_POWERSHELL_CLASSIC_START, _) => {
-            ("process", "start")
-        }
-        (logsource::WINDOWS_POWERSHELL, 4106) | (logsource::WINDOWS_POWERSHELL_CLASSIC, 403) => ("process", "end"),
-        (logsource::WINDOWS_POWERSHELL_CLASSIC | logsource::WINDOWS_POWERSHELL_CLASSIC_PROVIDER, 600 | 800) => {
-            ("process", "info")
-        }
-        (logsource::WINDOWS_SYSTEM, 7045) => {
-            copy(writer, ids.service_name, ecs::SERVICE_NAME);
-            writer.put_str(ecs::EVENT_ACTION, "service-installed");
-            ("configuration", "creation")
-        }
-        (logsource::WINDOWS_SYSTEM, 104) => {
-            writer.put_str(ecs::EVENT_ACTION, "audit-log-cleared");
-            ("iam", "admin")
-        }
-        _ => ("", ""),
+/// `DOMAIN\name`, or a name alone.
+fn put_account(writer: &mut EventWriter<'_>, account: Span) {
+    let (domain, name) = match memchr::memchr(b'\\', writer.bytes(account)) {
+        Some(at) => (Some(account.part(0..at)), account.part(at + 1..account.len())),
+        None => (None, account),
     };
-    if !category.is_empty() {
-        writer.put_str(ecs::EVENT_CATEGORY, category);
-        writer.put_str(ecs::EVENT_TYPE, kind);
+    if writer.first(ecs::USER_NAME).is_some() {
+        return;
     }
-    if let Some(path) = present(writer, ids.path).filter(|_| event_id == 4104) {
-        writer.put_span(ecs::FILE_PATH, path, Kind::Text, false);
-        super::fields::put_path(writer, path, ecs::FILE_NAME, Some(ecs::FILE_DIRECTORY), Some(ecs::FILE_EXTENSION));
-    }
-    subject(writer, ids);
-    if outcome_of(writer).is_some() {
-        put_outcome(writer);
+    writer.put_span(ecs::USER_NAME, name, Kind::Text, false);
+    if let Some(domain) = domain.filter(|domain| !domain.is_empty()) {
+        writer.put_span(ecs::USER_DOMAIN, domain, Kind::Text, false);
     }
 }
 
@@ -311,19 +362,59 @@ fn subject(writer: &mut EventWriter<'_>, ids: &Ids) {
     copy(writer, ids.subject_logon_id, ecs::WINLOG_LOGON_ID);
 }
 
+/// Keywords that the schema reserves, by bit (`winmeta.xml`).
+const AUDIT_FAILURE: u64 = 0x10 << 48;
+const AUDIT_SUCCESS: u64 = 0x20 << 48;
+const CLASSIC: u64 = 0x80 << 48;
+
+/// The keywords as a mask: hexadecimal in XML, a signed decimal in NXLog's JSON.
+fn keyword_mask(text: &[u8]) -> Option<u64> {
+    let Some(hex) = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")) else {
+        return crate::number::parse_i64(text).map(i64::cast_unsigned).or_else(|| parse_u64(text));
+    };
+    let digits = (1..=16).contains(&hex.len());
+    hex.iter()
+        .try_fold(0u64, |value, &byte| Some(value << 4 | u64::from(char::from(byte).to_digit(16)?)))
+        .filter(|_| digits)
+}
+
+/// The keywords by name, where the record has them as a mask alone.
+fn put_keywords(writer: &mut EventWriter<'_>, ids: &Ids) {
+    if writer.first(ecs::WINLOG_KEYWORDS).is_some() {
+        return;
+    }
+    let Some(mask) = present(writer, ids.keywords).and_then(|span| keyword_mask(writer.bytes(span))) else { return };
+    for (bit, name) in [(AUDIT_FAILURE, "Audit Failure"), (AUDIT_SUCCESS, "Audit Success"), (CLASSIC, "Classic")] {
+        if mask & bit != 0 {
+            writer.put_str(ecs::WINLOG_KEYWORDS, name);
+        }
+    }
+}
+
+/// The audit category of a Security event, which the record numbers.
+fn put_task(writer: &mut EventWriter<'_>, ids: &Ids, of: Of) {
+    if of != Of::Security || writer.first(ecs::WINLOG_TASK).is_some() {
+        return;
+    }
+    let number = present(writer, ids.task).and_then(|span| describe::number(writer.bytes(span)));
+    if let Some(task) = number.and_then(describe::task) {
+        writer.put_str(ecs::WINLOG_TASK, task);
+    }
+}
+
 /// The audit result that the keywords or the shipper tell.
 fn outcome_of(writer: &EventWriter<'_>) -> Option<&'static str> {
     let ids = ids();
-    for text in [ids.winlog_outcome, ecs::WINLOG_KEYWORDS, ids.event_type].into_iter().filter_map(|id| writer.first(id))
-    {
+    let view = writer.view();
+    let keywords = view.all(ecs::WINLOG_KEYWORDS).take(8).map(|field| view.value(field));
+    for text in view.first(ids.winlog_outcome).into_iter().chain(keywords).chain(view.first(ids.event_type)) {
         match text {
-            b"success" | b"Audit Success" | b"AUDIT_SUCCESS" | b"0x8020000000000000" | b"-9214364837600034816" => {
-                return Some("success");
-            }
-            b"failure" | b"Audit Failure" | b"AUDIT_FAILURE" | b"0x8010000000000000" | b"-9218868437227405312" => {
-                return Some("failure");
-            }
+            b"success" | b"Audit Success" | b"AUDIT_SUCCESS" => return Some("success"),
+            b"failure" | b"Audit Failure" | b"AUDIT_FAILURE" => return Some("failure"),
             _ => {}
+        }
+        if let Some(mask) = keyword_mask(text).filter(|mask| mask & (AUDIT_FAILURE | AUDIT_SUCCESS) != 0) {
+            return Some(if mask & AUDIT_FAILURE == 0 { "success" } else { "failure" });
         }
     }
     None

@@ -8,3 +8,4 @@ pub(crate) mod successors;
 pub mod syslog;
 #[cfg(test)]
 mod syslog_tests;
+pub(crate) mod xml;

@@ -1,7 +1,10 @@
 //! The names of Windows event data that have ids from the start: those the normaliser reads,
 //! and those that event schemas of the common channels define (Sysmon 15 manifest, Security auditing manifest).
 
-use crate::products::names::vendor_names;
+use std::sync::LazyLock;
+
+use crate::dictionary::FieldId;
+use crate::products::names::{id_of, vendor_names};
 
 vendor_names! {
     event_id = "EventID";
@@ -137,31 +140,99 @@ vendor_names! {
     service_type = "ServiceType";
     target_filename = "TargetFilename";
     logon_id_upper = "LogonID";
+    xml_name = "xml_name";
+    type_ = "Type";
+    data = "Data";
+    context_info = "ContextInfo";
+    host_application = "HostApplication";
+    host_id = "HostId";
+    host_name = "HostName";
+    sequence_number = "SequenceNumber";
+    script_name = "ScriptName";
+    user_id_lower = "UserId";
+    connected_user = "ConnectedUser";
+    device = "Device";
+    destination = "Destination";
+    full_file_path = "FullFilePath";
+    file_path = "FilePath";
+    file_hash = "FileHash";
+    event_data_provider = "provider_name";
+    image_path = "ImagePath";
+    service_file_name = "ServiceFileName";
+    access_mask = "AccessMask";
+    access_list = "AccessList";
+    access_mask_description = "AccessMaskDescription";
+    access_list_description = "AccessListDescription";
+    ticket_options = "TicketOptions";
+    ticket_options_description = "TicketOptionsDescription";
+    ticket_encryption_type = "TicketEncryptionType";
+    ticket_encryption_type_description = "TicketEncryptionTypeDescription";
+    status_description = "StatusDescription";
+    category_id = "CategoryId";
+    subcategory_id = "SubcategoryId";
+    category = "Category";
+    subcategory = "SubCategory";
+    audit_policy_changes = "AuditPolicyChanges";
+    audit_policy_changes_description = "AuditPolicyChangesDescription";
+    layer_name = "LayerName";
+    layer_name_description = "LayerNameDescription";
+    remote_user_id = "RemoteUserID";
+    remote_user_description = "RemoteUserDescription";
+    remote_machine_id = "RemoteMachineID";
+    remote_machine_description = "RemoteMachineDescription";
+    new_uac_value = "NewUacValue";
+    new_uac_list = "NewUACList";
     @also
-    "LevelDisplayName" "Category" "Version" "winlog.event_data" "xml_name" "LogonGuid" "LogonId"
+    "LevelDisplayName" "Version" "winlog.event_data" "LogonGuid" "LogonId"
     "TerminalSessionId" "IntegrityLevel" "ParentUser" "CreationUtcTime" "PreviousCreationUtcTime"
     "DestinationIsIpv6" "Signed" "TargetProcessGUID" "TargetProcessGuid" "TargetProcessId" "TargetImage"
-    "TargetUser" "NewThreadId" "StartAddress" "StartModule" "StartFunction" "GrantedAccess" "CallTrace" "Device"
+    "TargetUser" "NewThreadId" "StartAddress" "StartModule" "StartFunction" "GrantedAccess" "CallTrace"
     "NewName" "Contents" "QueryStatus" "IsExecutable" "Archived" "State"
-    "SchemaVersion" "Configuration" "ConfigurationFileHash" "Operation" "EventNamespace" "Name" "Query" "Type"
-    "Destination" "Consumer" "Filter" "ClientInfo" "Session" "ID" "TargetLogonGuid" "TargetServerName" "TargetInfo"
+    "SchemaVersion" "Configuration" "ConfigurationFileHash" "Operation" "EventNamespace" "Name" "Query"
+    "Consumer" "Filter" "ClientInfo" "Session" "ID" "TargetLogonGuid" "TargetServerName" "TargetInfo"
     "TargetOutboundUserName" "TargetOutboundDomainName" "TargetLinkedLogonId" "LogonProcessName"
     "AuthenticationPackageName" "TransmittedServices" "LmPackageName" "KeyLength" "ImpersonationLevel"
     "RestrictedAdminMode" "VirtualAccount" "ElevatedToken" "PrivilegeList" "TokenElevationType"
-    "MandatoryLabel" "ServiceFileName" "ServiceStartType" "ServiceAccount" "ServiceSid"
-    "ImagePath" "StartType" "TaskName" "TaskContent" "TaskContentNew" "ClientProcessId" "ClientProcessStartKey"
-    "SamAccountName" "DisplayName" "UserPrincipalName" "UserAccountControl" "OldUacValue" "NewUacValue"
+    "MandatoryLabel" "ServiceStartType" "ServiceAccount" "ServiceSid"
+    "StartType" "TaskContent" "TaskContentNew" "ClientProcessId" "ClientProcessStartKey"
+    "SamAccountName" "DisplayName" "UserPrincipalName" "UserAccountControl" "OldUacValue"
     "UserParameters" "SidHistory" "PasswordLastSet" "AccountExpires" "PrimaryGroupId" "AllowedToDelegateTo"
     "HomeDirectory" "HomePath" "ScriptPath" "ProfilePath" "UserWorkstations" "LogonHours" "DnsHostName"
-    "ServicePrincipalNames" "TicketOptions" "TicketEncryptionType" "PreAuthType" "CertIssuerName"
+    "ServicePrincipalNames" "PreAuthType" "CertIssuerName"
     "CertSerialNumber" "CertThumbprint" "PackageName" "CallingProcessId" "CallingProcessName" "SessionName"
-    "ObjectServer" "OperationType" "HandleId" "AccessList" "AccessMask" "AccessReason" "Properties"
+    "ObjectServer" "OperationType" "HandleId" "AccessReason" "Properties"
     "AdditionalInfo" "AdditionalInfo2" "OldValueType" "OldValue" "NewValueType" "OldSd" "NewSd"
-    "ShareName" "FilterRTID" "FilterOrigin" "LayerName" "LayerRTID" "RemoteUserID" "RemoteMachineID"
-    "SubcategoryGuid" "SubcategoryId" "CategoryId" "AuditPolicyChanges" "Service" "ReadOperation" "ReturnCode"
+    "ShareName" "FilterRTID" "FilterOrigin" "LayerRTID"
+    "SubcategoryGuid" "Service" "ReadOperation" "ReturnCode"
     "ProcessCreationTime" "CountOfCredentialsReturned" "TargetName" "Flags" "AuditSourceName" "EventSourceId"
     "EnabledPrivilegeList" "DisabledPrivilegeList" "ObjectDN" "ObjectGUID" "ObjectClass" "AttributeLDAPDisplayName"
-    "AttributeSyntaxOID" "AttributeValue" "DSName" "DSType" "OpCorrelationID" "AppCorrelationID" "Data" "Binary"
-    "ScriptBlockText" "ScriptBlockId" "MessageNumber" "MessageTotal" "Payload" "ContextInfo" "RunspaceId"
-    "param1" "param2" "param3" "param4" "param5"
+    "AttributeSyntaxOID" "AttributeValue" "DSName" "DSType" "OpCorrelationID" "AppCorrelationID" "Binary"
+    "ScriptBlockText" "ScriptBlockId" "MessageNumber" "MessageTotal" "Payload" "RunspaceId"
+    "HostVersion" "EngineVersion" "PipelineId" "CommandName" "CommandType" "CommandPath" "NewEngineState"
+    "PreviousEngineState" "ProviderName" "NewProviderState" "ShellId" "DetailSequence" "DetailTotal"
+    "TaskName" "AA" "AD" "RD" "TC" "TCP" "QNAME" "QTYPE" "RCODE" "XID" "Reason" "Port" "Source"
+    "InterfaceIP" "ForwardInterfaceIP" "BufferSize" "TTL" "Event" "winlog.process_id" "winlog.thread_id" "Zone"
+    "PacketData" "ElapsedTime" "GUID" "updateTitle" "updateGuid" "errorCode" "ActionName" "UserContext" "UserName" "QueryType" "url" "RemoteName"
+    "LocalName" "processPath" "processId" "jobOwner" "Owner" "Address" "Param1" "Param2" "Param3" "IPString" "ClientIP"
+    "Processid" "File Name" "FileNameBuffer" "FileName" "Process Name" "ProcessNameBuffer" "SHA256 Hash" "AppName"
+    "AppPath" "Threat Name" "Threat ID" "Detection User" "RuleId" "PolicyName" "Fqbn" "SubjectUserPrincipalName"
+    "Provider.EventSourceName" "EventID.Qualifiers" "Correlation.RelatedActivityID"
+    "param1" "param2" "param3" "param4" "param5" "param6" "param7" "param8" "param9" "param10" "param11" "param12"
+    "param13" "param14" "param15" "param16" "param17" "param18" "param19" "param20" "param21" "param22" "param23"
+    "param24"
+}
+
+/// The id of a declared name that the code speaks of once.
+pub(super) fn named(name: &str) -> FieldId {
+    let id = id_of(name);
+    debug_assert_ne!(id, FieldId::UNNAMED, "{name} is not declared");
+    id
+}
+
+/// The names by which Winlogbeat numbers data without a name, `param1` and so on: the most that any event of
+/// Windows' own providers has is 24; of more, the rest stands under `Data` alone.
+pub(super) fn params() -> &'static [FieldId; 24] {
+    static IDS: LazyLock<[FieldId; 24]> =
+        LazyLock::new(|| std::array::from_fn(|at| id_of(&format!("param{}", at + 1))));
+    &IDS
 }

@@ -24,7 +24,7 @@ enum Target {
 
 fn target(event_id: u32) -> Target {
     match event_id {
-        4624 | 4625 | 4634 | 4647 | 4768..=4771 | 4776 => Target::User,
+        4624 | 4625 | 4634 | 4647 | 4768..=4771 | 4776 | 4964 => Target::User,
         4648 => Target::Effective,
         4720..=4726 | 4738 | 4740 | 4767 | 4781 | 4797 | 4798 => Target::Account,
         4727..=4737 | 4744..=4764 | 4799 => Target::Group,
@@ -62,7 +62,9 @@ fn users(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
                 writer.put_span(ecs::USER_NAME, at.map_or(span, |at| span.part(0..at)), Kind::Text, false);
             }
             copy(writer, ids.target_domain_name, ecs::USER_DOMAIN);
-            copy(writer, ids.subject_logon_id, ecs::WINLOG_LOGON_ID);
+            if event_id != 4964 {
+                copy(writer, ids.subject_logon_id, ecs::WINLOG_LOGON_ID);
+            }
             relate(writer, ecs::USER_NAME, ecs::RELATED_USER);
             if event_id == 4624 {
                 relate(writer, ids.subject_user_name, ecs::RELATED_USER);
@@ -76,6 +78,8 @@ fn users(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
             copy(writer, ids.old_target_user_name, ecs::USER_TARGET_NAME);
             copy(writer, ids.target_domain_name, ecs::USER_TARGET_DOMAIN);
             copy(writer, ids.new_target_user_name, ecs::USER_CHANGES_NAME);
+            relate(writer, ecs::USER_TARGET_NAME, ecs::RELATED_USER);
+            relate(writer, ecs::USER_CHANGES_NAME, ecs::RELATED_USER);
         }
         Target::Effective => {
             subject(writer, ids);

@@ -37,12 +37,27 @@ pub(super) fn normalise(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) 
         1 => process_creation(writer, ids),
         3 => network(writer, ids),
         6 | 7 => image(writer, ids, event_id),
+        9 => {
+            if let Some(path) = present(writer, ids.device) {
+                writer.put_span(ecs::FILE_PATH, path, Kind::Text, false);
+                put_path(writer, path, ecs::FILE_NAME, Some(ecs::FILE_DIRECTORY), None);
+            }
+        }
         2 | 11 | 15 | 23 | 26..=29 => file(writer, ids, event_id),
         12..=14 => registry(writer, ids, event_id),
         17 | 18 => {
             copy(writer, ids.pipe_name, ecs::FILE_NAME);
         }
+        20 => {
+            if let Some(path) = present(writer, ids.destination) {
+                writer.put_span(ecs::PROCESS_EXECUTABLE, path, Kind::Text, false);
+                put_path(writer, path, ecs::PROCESS_NAME, None, None);
+            }
+        }
         22 => dns(writer, ids),
+        25 => {
+            copy(writer, ids.type_, ecs::MESSAGE);
+        }
         _ => {}
     }
 }
@@ -50,13 +65,8 @@ pub(super) fn normalise(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) 
 /// `DOMAIN\name`.
 fn user(writer: &mut EventWriter<'_>, ids: &Ids) {
     copy(writer, ecs::WINLOG_USER_IDENTIFIER, ecs::USER_ID);
-    let Some(span) = present(writer, ids.user).or_else(|| present(writer, ids.source_user)) else { return };
-    match memchr::memchr(b'\\', writer.bytes(span)) {
-        Some(at) => {
-            writer.put_span(ecs::USER_DOMAIN, span.part(0..at), Kind::Text, false);
-            writer.put_span(ecs::USER_NAME, span.part(at + 1..span.len()), Kind::Text, false);
-        }
-        None => writer.put_span(ecs::USER_NAME, span, Kind::Text, false),
+    if let Some(span) = present(writer, ids.user).or_else(|| present(writer, ids.source_user)) {
+        super::put_account(writer, span);
     }
 }
 
@@ -171,15 +181,22 @@ fn image(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
         copy(writer, ids.original_file_name, ecs::DLL_PE_ORIGINAL_FILE_NAME);
         copy(writer, ids.company, ecs::DLL_PE_COMPANY);
         hashes(writer, ids, ecs::DLL_HASH_MD5, ecs::DLL_HASH_SHA1, ecs::DLL_HASH_SHA256, ecs::DLL_PE_IMPHASH);
-    } else {
-        hashes(writer, ids, ecs::FILE_HASH_MD5, ecs::FILE_HASH_SHA1, ecs::FILE_HASH_SHA256, ecs::FILE_PE_IMPHASH);
     }
+    hashes(writer, ids, ecs::FILE_HASH_MD5, ecs::FILE_HASH_SHA1, ecs::FILE_HASH_SHA256, ecs::FILE_PE_IMPHASH);
 }
 
 fn file(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
+    if matches!(event_id, 27 | 28) {
+        writer.put_str(ecs::EVENT_OUTCOME, "failure");
+    }
     if let Some(path) = present(writer, ids.target_filename) {
         writer.put_span(ecs::FILE_PATH, path, Kind::Text, false);
         put_path(writer, path, ecs::FILE_NAME, Some(ecs::FILE_DIRECTORY), Some(ecs::FILE_EXTENSION));
+    }
+    if event_id == 23 || event_id == 26 {
+        // Elastic puts the hashes of a deleted file to the process that deleted it, too.
+        let (md5, sha1, sha256) = (ecs::PROCESS_HASH_MD5, ecs::PROCESS_HASH_SHA1, ecs::PROCESS_HASH_SHA256);
+        hashes(writer, ids, md5, sha1, sha256, ecs::PROCESS_PE_IMPHASH);
     }
     if event_id != 2 && event_id != 11 {
         hashes(writer, ids, ecs::FILE_HASH_MD5, ecs::FILE_HASH_SHA1, ecs::FILE_HASH_SHA256, ecs::FILE_PE_IMPHASH);
@@ -219,6 +236,7 @@ fn registry(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
         writer.put_i64(ecs::REGISTRY_DATA_STRINGS, value as i64);
     } else if text == b"Binary Data" {
         writer.put_str(ecs::REGISTRY_DATA_TYPE, "REG_BINARY");
+        writer.put_span(ecs::REGISTRY_DATA_STRINGS, details, Kind::Text, false);
     } else {
         writer.put_str(ecs::REGISTRY_DATA_TYPE, "REG_SZ");
         writer.put_span(ecs::REGISTRY_DATA_STRINGS, details, Kind::Text, false);
@@ -228,13 +246,17 @@ fn registry(writer: &mut EventWriter<'_>, ids: &Ids, event_id: u32) {
 /// Most answers taken of one query.
 const ANSWERS_MAX: usize = 64;
 
-/// `QueryResults`: answers ended by `;`, an address as such, any other as `type:  N data`.
 fn dns(writer: &mut EventWriter<'_>, ids: &Ids) {
     writer.put_str(ecs::NETWORK_PROTOCOL, "dns");
     if let Some(name) = present(writer, ids.query_name) {
         writer.put_span(ecs::DNS_QUESTION_NAME, name, Kind::Text, false);
         relate_span(writer, name, ecs::RELATED_HOSTS);
     }
+    put_answers(writer, ids);
+}
+
+/// `QueryResults`: answers ended by `;`, an address as such, any other as `type:  N data`.
+pub(super) fn put_answers(writer: &mut EventWriter<'_>, ids: &Ids) {
     let Some(results) = present(writer, ids.query_results) else { return };
     let mut at = 0;
     for _ in 0..ANSWERS_MAX {
@@ -277,7 +299,7 @@ fn dns(writer: &mut EventWriter<'_>, ids: &Ids) {
 }
 
 /// DNS record types by number (IANA DNS Parameters).
-fn record_type(number: &[u8]) -> &'static str {
+pub(super) fn record_type(number: &[u8]) -> &'static str {
     match number {
         b"1" => "A",
         b"2" => "NS",

@@ -130,10 +130,10 @@ pub(super) static SECURITY: &[Meaning] = meanings! {
     5033 "windows-firewall-driver-started" ["driver"] ["start"]
     5034 "windows-firewall-driver-stopped" ["driver"] ["end"]
     5037 "windows-firewall-driver-error" ["driver"] ["end"]
-    5136 "directory-service-object-modified" ["configuration"] ["change"]
-    5137 "directory-service-object-created" ["configuration"] ["creation"]
+    5136 "directory-service-object-modified" ["iam" "configuration"] ["admin" "change"]
+    5137 "directory-service-object-created" ["iam" "configuration"] ["admin" "creation"]
     5140 "network-share-object-accessed" ["network" "file"] ["info" "access"]
-    5141 "directory-service-object-deleted" ["configuration"] ["deletion"]
+    5141 "directory-service-object-deleted" ["iam" "configuration"] ["admin" "deletion"]
     5142 "network-share-object-added" ["configuration"] ["creation"]
     5143 "network-share-object-modified" ["configuration"] ["change"]
     5144 "network-share-object-deleted" ["configuration"] ["deletion"]
@@ -171,16 +171,16 @@ pub(super) static SYSMON: &[Meaning] = meanings! {
     16 "ServiceConfigurationChange" ["configuration"] ["change"]
     17 "PipeEvent (Pipe Created)" ["file"] ["creation"]
     18 "PipeEvent (Pipe Connected)" ["file"] ["access"]
-    19 "WmiEvent (WmiEventFilter activity detected)" [] []
-    20 "WmiEvent (WmiEventConsumer activity detected)" [] []
-    21 "WmiEvent (WmiEventConsumerToFilter activity detected)" [] []
+    19 "WmiEvent (WmiEventFilter activity detected)" ["process"] ["change"]
+    20 "WmiEvent (WmiEventConsumer activity detected)" ["process"] ["change"]
+    21 "WmiEvent (WmiEventConsumerToFilter activity detected)" ["process"] ["change"]
     22 "DNSEvent (DNS query)" ["network"] ["connection" "protocol" "info"]
     23 "FileDelete (File Delete archived)" ["file"] ["deletion"]
     24 "ClipboardChange (New content in the clipboard)" [] ["change"]
     25 "ProcessTampering (Process image change)" ["process"] ["change"]
     26 "FileDeleteDetected (File Delete logged)" ["file"] ["deletion"]
-    27 "FileBlockExecutable" ["file"] ["creation" "denied"]
-    28 "FileBlockShredding" ["file"] ["deletion" "denied"]
+    27 "FileBlockExecutable" ["file"] ["creation"]
+    28 "FileBlockShredding" ["file"] ["deletion"]
     29 "FileExecutableDetected" ["file"] ["creation"]
     255 "Error" ["process"] ["error"]
 };
@@ -211,8 +211,11 @@ static CHANNELS: &[(&str, LogSourceId)] = &[
     ("Microsoft-Windows-AppLocker/Packaged app-Execution", logsource::WINDOWS_APPLOCKER),
     ("Microsoft-Windows-CodeIntegrity/Operational", logsource::WINDOWS_CODEINTEGRITY),
     ("Microsoft-Windows-DNS Client Events/Operational", logsource::WINDOWS_DNS_CLIENT),
+    ("Microsoft-Windows-DNS-Client/Operational", logsource::WINDOWS_DNS_CLIENT),
     ("DNS Server", logsource::WINDOWS_DNS_SERVER),
-    ("Microsoft-Windows-DNS-Server/Analytical", logsource::WINDOWS_DNS_SERVER),
+    ("Microsoft-Windows-DNSServer/Analytical", logsource::WINDOWS_DNS_SERVER_ANALYTIC),
+    ("Microsoft-Windows-DNSServer/Audit", logsource::WINDOWS_DNS_SERVER_AUDIT),
+    ("Microsoft-Windows-DNS-Server/Analytical", logsource::WINDOWS_DNS_SERVER_ANALYTIC),
     ("Microsoft-Windows-NTLM/Operational", logsource::WINDOWS_NTLM),
     ("Microsoft-Windows-PrintService/Admin", logsource::WINDOWS_PRINTSERVICE_ADMIN),
     ("Microsoft-Windows-PrintService/Operational", logsource::WINDOWS_PRINTSERVICE_OPERATIONAL),
@@ -249,6 +252,14 @@ static CHANNELS: &[(&str, LogSourceId)] = &[
 
 /// The log source of an event by its channel, its id and, for classic PowerShell, nothing more.
 pub(super) fn log_source(channel: &[u8], provider: &[u8], event_id: u32) -> LogSourceId {
+    if provider == b"Linux-Sysmon" || channel.starts_with(b"Linux-Sysmon/") {
+        return linux_sysmon_source(event_id);
+    }
+    if provider == b"Microsoft-Windows-DNSServer" {
+        // A tracing session numbers the channel.
+        let analytical = (256..=280).contains(&event_id);
+        return if analytical { logsource::WINDOWS_DNS_SERVER_ANALYTIC } else { logsource::WINDOWS_DNS_SERVER_AUDIT };
+    }
     let channel = if channel.is_empty() && provider == b"Microsoft-Windows-Sysmon" {
         b"Microsoft-Windows-Sysmon/Operational"
     } else if channel.is_empty() && provider == b"Microsoft-Windows-Security-Auditing" {
@@ -268,6 +279,19 @@ pub(super) fn log_source(channel: &[u8], provider: &[u8], event_id: u32) -> LogS
         (logsource::WINDOWS_POWERSHELL_CLASSIC, 600) => logsource::WINDOWS_POWERSHELL_CLASSIC_PROVIDER,
         (logsource::SYSMON, id) => sysmon_source(id),
         (source, _) => source,
+    }
+}
+
+/// The same for Sysmon for Linux, which knows these events alone.
+fn linux_sysmon_source(event_id: u32) -> LogSourceId {
+    match event_id {
+        1 => logsource::LINUX_SYSMON_PROCESS_CREATION,
+        3 => logsource::LINUX_SYSMON_NETWORK_CONNECTION,
+        5 => logsource::LINUX_SYSMON_PROCESS_TERMINATION,
+        9 => logsource::LINUX_SYSMON_RAW_ACCESS,
+        11 => logsource::LINUX_SYSMON_FILE_EVENT,
+        23 => logsource::LINUX_SYSMON_FILE_DELETE,
+        _ => logsource::LINUX_SYSMON,
     }
 }
 
