@@ -290,6 +290,9 @@ impl<'a> Builder<'a> {
                 self.offsets.push(evidence.offset);
             }
         }
+        if let Some(element) = evidence.element {
+            told.insert("element".into(), element.into());
+        }
         told.insert("time".into(), format_rfc3339(evidence.time_ns).into());
         told.insert("raw".into(), String::from_utf8_lossy(&evidence.raw).into());
         if evidence.raw.len() < evidence.raw_bytes {

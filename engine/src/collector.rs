@@ -231,6 +231,7 @@ impl Collector {
                         raw: done.batch.record(record).to_vec(),
                         defects: unparsed.defects.iter().map(noroshi_parsers::defect::Defect::name).collect(),
                         part: part.then_some(record.part),
+                        records: u64::from(record.lines),
                     }
                 })
                 .collect();

@@ -79,6 +79,8 @@ pub struct Evidence {
     pub line: u64,
     /// Byte offset in file or stream; number of the datagram.
     pub offset: u64,
+    /// Which event of a record that holds several, from 0; `offset` is then its own.
+    pub element: Option<u32>,
     /// When it was read; 0 = not known.
     pub receive_time_ns: i64,
     /// The record, up to [`EVIDENCE_RAW_BYTES_MAX`].
@@ -96,7 +98,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// Keeps what alerts need of a record.
-    pub fn of(event: EventView<'_>, batch: &Batch, record: &RecordRef, input: &Arc<str>) -> Self {
+    pub fn of(event: EventView<'_>, batch: &Batch, record: &RecordRef, element: Option<u32>, input: &Arc<str>) -> Self {
         let raw = event.original();
         let origin = Arc::clone(batch.origin(record));
         let mut sha = Sha256::new();
@@ -126,6 +128,7 @@ impl Evidence {
             input: Arc::clone(input),
             line: record.line,
             offset: record.offset,
+            element,
             receive_time_ns: record.receive_time_ns,
             raw: raw[..raw.len().min(EVIDENCE_RAW_BYTES_MAX)].into(),
             raw_bytes: raw.len(),

@@ -49,6 +49,8 @@ pub struct InputSettings {
     pub name: Arc<str>,
     /// How its records are read.
     pub options: Arc<SourceOptions>,
+    /// Whether a record that holds several events is split into them.
+    pub split: bool,
     /// What it declares of its sources.
     pub declared: Declared,
 }

@@ -52,6 +52,8 @@ pub struct SpoolEntry {
     pub defects: Vec<&'static str>,
     /// Which part of a record longer than the limit, from 0.
     pub part: Option<u32>,
+    /// How many records as received it accounts for.
+    pub records: u64,
 }
 
 impl SpoolEntry {
@@ -80,6 +82,7 @@ impl SpoolEntry {
 struct Line {
     text: String,
     input: Arc<InputLedger>,
+    records: u64,
     receive_time_ns: i64,
 }
 
@@ -89,7 +92,7 @@ impl Item for Line {
     }
 
     fn dropped(&self, _: DropReason) {
-        self.input.dropped_at(Reason::SpoolFull, 1, self.receive_time_ns);
+        self.input.dropped_at(Reason::SpoolFull, self.records, self.receive_time_ns);
     }
 }
 
@@ -115,7 +118,7 @@ impl Deliver for Writer {
             after: Duration::ZERO,
         })?;
         for line in lines {
-            line.input.unparsed_kept(1);
+            line.input.unparsed_kept(line.records);
         }
         Ok(())
     }
@@ -200,7 +203,12 @@ impl Spool {
     /// counted as dropped beyond the bound.
     pub fn append(&self, entries: &[SpoolEntry]) -> Result<(), SpoolError> {
         self.delivery.send(entries.iter().map(|entry| {
-            Some(Line { text: entry.line(), input: entry.input.clone(), receive_time_ns: entry.receive_time_ns })
+            Some(Line {
+                text: entry.line(),
+                input: entry.input.clone(),
+                records: entry.records,
+                receive_time_ns: entry.receive_time_ns,
+            })
         }));
         self.check()
     }
@@ -302,6 +310,7 @@ mod tests {
             raw: raw.to_vec(),
             defects: vec!["no_format"],
             part: None,
+            records: 1,
         }
     }
 

@@ -12,6 +12,7 @@ use noroshi_parsers::defect::{Defect, Defects};
 use noroshi_parsers::event::{Event, EventView};
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products;
+use noroshi_parsers::split::{self, Element};
 use noroshi_rules::indicators::IndicatorHit;
 use noroshi_rules::{RuleIndex, Scratch};
 
@@ -24,7 +25,7 @@ use crate::sources::{Declared, Registry, Tracker};
 /// A record that no decoder understood, on its way to the spool.
 #[derive(Debug)]
 pub struct Unparsed {
-    /// Which record of the batch.
+    /// Which record of the batch, or which piece of one.
     pub record: RecordRef,
     /// What was odd.
     pub defects: Defects,
@@ -36,7 +37,7 @@ pub struct BatchDone {
     pub sequence: u64,
     /// The batch itself.
     pub batch: Batch,
-    /// Records decoded.
+    /// Records decoded, as many as were received: a joined one counts its lines, a split one is one.
     pub parsed: u64,
     /// Records to be kept raw.
     pub unparsed: Vec<Unparsed>,
@@ -142,6 +143,7 @@ impl Worker {
     pub(crate) fn work(&mut self, task: Task) -> (Vec<ShardTask>, BatchDone) {
         let Task { sequence, batch, detection, fresh } = task;
         self.examiner.switch(&detection);
+        let settings = settings_of(&self.inputs, batch.input).clone();
         let mut hits: Vec<Vec<Hit<Shared>>> = (0..self.shards).map(|_| Vec::new()).collect();
         let mut done = BatchDone {
             sequence,
@@ -161,7 +163,8 @@ impl Worker {
             }
             // A fault of ours costs one record its events, never the engine: the record is kept raw, its
             // neighbours are unharmed, and the shards still get their message.
-            let worked = catch_unwind(AssertUnwindSafe(|| self.record(&batch, record, &mut hits, &mut done)));
+            let worked =
+                catch_unwind(AssertUnwindSafe(|| self.record(&batch, record, &settings, &mut hits, &mut done)));
             if worked.is_err() {
                 tracing::error!(
                     input = batch.input,
@@ -192,8 +195,52 @@ impl Worker {
         (messages, done)
     }
 
-    fn record(&mut self, batch: &Batch, record: &RecordRef, hits: &mut [Vec<Hit<Shared>>], done: &mut BatchDone) {
-        let settings = settings_of(&self.inputs, batch.input);
+    /// One record: its one event, or each that it holds.
+    fn record(
+        &mut self,
+        batch: &Batch,
+        record: &RecordRef,
+        settings: &InputSettings,
+        hits: &mut [Vec<Hit<Shared>>],
+        done: &mut BatchDone,
+    ) {
+        // Counted last: a fault before must not count the record twice.
+        let elements = if settings.split { split::elements(batch.record(record)) } else { None };
+        let Some(elements) = elements else {
+            match self.event(batch, record, None, settings, hits, done) {
+                Ok(()) => done.parsed += u64::from(record.lines),
+                Err(defects) => done.keep(record, defects),
+            }
+            return;
+        };
+        let kept_before = done.unparsed.len();
+        let mut parsed = false;
+        for Element { range, index, defect } in elements {
+            let piece = record.piece(&range);
+            let understood = self.event(batch, &piece, Some(index), settings, hits, done);
+            parsed |= understood.is_ok();
+            if understood.is_err() || defect.is_some() {
+                let mut defects = understood.err().unwrap_or_default();
+                defect.into_iter().for_each(|defect| defects.add(defect));
+                done.keep(&piece, defects);
+            }
+        }
+        match done.unparsed.get_mut(kept_before) {
+            Some(first) if !parsed => first.record.lines = record.lines,
+            _ => done.parsed += u64::from(record.lines),
+        }
+    }
+
+    /// One event: decoded, matched, and its hits on their way. `Err` = no decoder understood it.
+    fn event(
+        &mut self,
+        batch: &Batch,
+        record: &RecordRef,
+        element: Option<u32>,
+        settings: &InputSettings,
+        hits: &mut [Vec<Hit<Shared>>],
+        done: &mut BatchDone,
+    ) -> Result<(), Defects> {
         let bytes = batch.record(record);
         let examiner = &mut self.examiner;
         examiner.examine(bytes, record.receive_time_ns, settings);
@@ -205,7 +252,7 @@ impl Worker {
         }
         if !examiner.hits.is_empty() || !examiner.indicator_hits.is_empty() {
             let detection = &examiner.detection;
-            let evidence = Arc::new(Evidence::of(view, batch, record, &settings.name));
+            let evidence = Arc::new(Evidence::of(view, batch, record, element, &settings.name));
             for &rule in &examiner.hits {
                 if detection.rules.rule(rule).alerts {
                     done.alerts.push(Alert::of_rule(detection, rule, detection.explain(rule, &view), &evidence));
@@ -234,12 +281,8 @@ impl Worker {
             }
             done.hits += (examiner.hits.len() + examiner.indicator_hits.len()) as u64;
         }
-        // Counted last: a fault above must not count the record twice.
-        if is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART) {
-            done.parsed += 1;
-        } else {
-            done.keep(record, view.defects());
-        }
+        let understood = is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART);
+        if understood { Ok(()) } else { Err(view.defects()) }
     }
 }
 

@@ -90,6 +90,7 @@ fn records_that_hit_nothing_allocate_nothing() {
     let settings = InputSettings {
         name: "test".into(),
         options: Arc::new(SourceOptions::default()),
+        split: true,
         declared: Declared { lateness_ns: 0, allowed_skew_ns: 0, idle_timeout_ns: 0 },
     };
     let lines = lines();

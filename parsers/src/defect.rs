@@ -79,6 +79,10 @@ defects! {
     FormatMismatch = "format_mismatch",
     /// A number of columns that fits no documented version.
     ColumnCount = "column_count",
+    /// More events in one record than are told apart; the rest is kept whole.
+    SplitCapped = "split_capped",
+    /// A record of several lines that went on beyond the bound of lines, bytes or time: what came until then.
+    JoinCut = "join_cut",
     /// A fault of ours while the record was worked on; it is kept raw.
     WorkFailed = "work_failed",
 }

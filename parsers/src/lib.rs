@@ -19,6 +19,7 @@ pub mod logsource;
 pub mod number;
 pub mod products;
 mod scan;
+pub mod split;
 #[cfg(test)]
 mod testing;
 pub mod time;

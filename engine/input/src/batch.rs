@@ -5,6 +5,7 @@
 //! nothing per record and nothing per batch.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -123,6 +124,28 @@ impl Fingerprint {
     }
 }
 
+/// How a record was put together; a set of bits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct RecordMarks(u8);
+
+impl RecordMarks {
+    /// The record went on beyond the bound of lines, bytes or time of a join.
+    pub const JOIN_CUT: Self = Self(1);
+    /// The next record of the batch is of the same group.
+    pub const GROUPED_WITH_NEXT: Self = Self(1 << 1);
+
+    /// True when all of `other` is in the set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOrAssign for RecordMarks {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
 /// One record: a range of its batch's bytes and where it came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecordRef {
@@ -134,6 +157,10 @@ pub struct RecordRef {
     pub origin: u16,
     /// How it was framed.
     pub flags: RecordFlags,
+    /// How it was put together.
+    pub marks: RecordMarks,
+    /// How many records as received it accounts for: 1, or the lines it was joined from.
+    pub lines: u32,
     /// Which part of a record longer than the limit, from 0; the parts share origin and `offset`.
     pub part: u32,
     /// Offset in the file or stream of the record's first byte; of a datagram, its number from 0.
@@ -142,6 +169,24 @@ pub struct RecordRef {
     pub line: u64,
     /// When it was read, in nanoseconds since 1970 UTC.
     pub receive_time_ns: i64,
+}
+
+impl RecordRef {
+    /// A piece of the record, which accounts for none received: the record itself does.
+    ///
+    /// # Panics
+    /// When the range does not lie in the record.
+    #[must_use]
+    pub fn piece(&self, range: &Range<usize>) -> RecordRef {
+        assert!(range.start <= range.end && range.end <= self.len as usize, "a piece lies in its record");
+        RecordRef {
+            at: self.at + range.start as u32,
+            len: (range.end - range.start) as u32,
+            offset: self.offset + range.start as u64,
+            lines: 0,
+            ..*self
+        }
+    }
 }
 
 /// How far a file has been read: the begin of the first record that is not in this or an earlier batch.
@@ -224,6 +269,11 @@ impl Batch {
             Origin::File { path, identity } => Some((path, identity, end)),
             _ => None,
         })
+    }
+
+    /// How many records as received the batch accounts for.
+    pub fn lines(&self) -> u64 {
+        self.records.iter().map(|record| u64::from(record.lines)).sum()
     }
 
     /// True when there is nothing to hand over.

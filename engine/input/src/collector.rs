@@ -12,7 +12,9 @@ use std::time::Duration;
 use noroshi_parsers::frame::Frame;
 use tokio::sync::{Notify, mpsc};
 
-use crate::batch::{BATCH_AGE_MS, BATCH_BYTES, BATCH_BYTES_MAX, Batch, BatchPool, InputIndex, Origin, RecordRef};
+use crate::batch::{
+    BATCH_AGE_MS, BATCH_BYTES, BATCH_BYTES_MAX, Batch, BatchPool, InputIndex, Origin, RecordMarks, RecordRef,
+};
 use crate::counters::{DropReason, InputCounters, Tally};
 
 /// Batches between the connections and the forwarder: one on its way, one filling.
@@ -109,6 +111,8 @@ impl Collector {
             len: (frame.end - frame.start) as u32,
             origin: place.index,
             flags: frame.flags,
+            marks: RecordMarks::default(),
+            lines: 1,
             part: frame.part,
             offset: frame.offset,
             line: 0,

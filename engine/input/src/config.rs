@@ -134,6 +134,8 @@ pub struct InputSpec {
     pub timezone: Option<String>,
     /// Character set, by name.
     pub charset: Option<String>,
+    /// Whether a record that holds several events is split into them. Read by the engine.
+    pub split: Option<bool>,
     /// Declared lateness of the sources of this input. Read by the engine.
     pub lateness_s: Option<u64>,
     /// Skew ahead of receive time that is still accepted. Read by the engine.
@@ -253,6 +255,7 @@ impl InputSpec {
             format: None,
             timezone: None,
             charset: None,
+            split: None,
             lateness_s: None,
             allowed_skew_s: None,
             source_idle_timeout_s: None,

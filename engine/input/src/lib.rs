@@ -33,7 +33,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use batch::{
     BATCH_AGE_MS, BATCH_BYTES, BATCH_BYTES_MAX, Batch, BatchPool, FileEnd, FileIdentity, Fingerprint, InputIndex,
-    Origin, RecordFlags, RecordRef,
+    Origin, RecordFlags, RecordMarks, RecordRef,
 };
 pub use checkpoint::{CheckpointStore, FileCheckpoint};
 pub use config::{

@@ -69,7 +69,7 @@ impl Outlet {
         if batch.is_empty() {
             return true;
         }
-        let records = batch.records.len() as u64;
+        let records = batch.lines();
         loop {
             match self.sender.send_timeout(batch, STOP_LOOK) {
                 Ok(()) => {

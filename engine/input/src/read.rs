@@ -14,7 +14,9 @@ use std::sync::Arc;
 use noroshi_parsers::charset::Charset;
 use noroshi_parsers::frame::{Frame, Framer, Framing, Position, RECORD_BYTES_MAX, WideFramer};
 
-use crate::batch::{BATCH_BYTES, Batch, BatchPool, FileIdentity, Fingerprint, InputIndex, Origin, RecordRef};
+use crate::batch::{
+    BATCH_BYTES, Batch, BatchPool, FileIdentity, Fingerprint, InputIndex, Origin, RecordMarks, RecordRef,
+};
 use crate::counters::{InputCounters, Tally};
 
 /// Bytes asked of one read: a batch's worth.
@@ -174,6 +176,8 @@ impl LineStream {
                 len: len as u32,
                 origin,
                 flags: frame.flags,
+                marks: RecordMarks::default(),
+                lines: 1,
                 part: frame.part,
                 offset: frame.offset,
                 line: frame.line,

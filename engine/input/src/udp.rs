@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::batch::{BATCH_AGE_MS, BATCH_BYTES, Batch, Origin, RecordFlags, RecordRef};
+use crate::batch::{BATCH_AGE_MS, BATCH_BYTES, Batch, Origin, RecordFlags, RecordMarks, RecordRef};
 use crate::config::UdpConfig;
 use crate::counters::{InputCounters, Tally};
 use crate::inputs::{Start, Work};
@@ -202,7 +202,18 @@ impl Listener {
             let at = batch.bytes.len() as u32;
             batch.bytes.extend_from_slice(record);
             let len = record.len() as u32;
-            batch.records.push(RecordRef { at, len, origin, flags, part: 0, offset, line: 0, receive_time_ns: now_ns });
+            batch.records.push(RecordRef {
+                at,
+                len,
+                origin,
+                flags,
+                marks: RecordMarks::default(),
+                lines: 1,
+                part: 0,
+                offset,
+                line: 0,
+                receive_time_ns: now_ns,
+            });
         }
         tally.publish(&self.start.outlet.counters, false);
         if let Some(drops) = drops {

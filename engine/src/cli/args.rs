@@ -99,6 +99,10 @@ pub(crate) struct ReadArgs {
     /// Take formats and zones from the file inputs of this configuration instead.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "timezone", "charset", "source"])]
     pub config: Option<PathBuf>,
+    /// Take each event of a record that holds several (`Records: […]`, an array, objects back to back) by itself
+    /// [default: true; parse: false].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub split: Option<bool>,
     /// Worker threads [default: one a core].
     #[arg(long, env = "NOROSHI_WORKERS")]
     pub workers: Option<usize>,

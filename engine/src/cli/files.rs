@@ -35,6 +35,29 @@ pub(crate) struct Inputs {
 pub(crate) struct InputFile {
     pub(crate) path: PathBuf,
     pub(crate) options: Arc<SourceOptions>,
+    /// Whether a record that holds several events is split into them.
+    pub(crate) split: bool,
+}
+
+/// What a command does where nothing is said.
+pub(crate) struct Defaults {
+    pub(crate) split: bool,
+}
+
+impl Defaults {
+    /// One event a line.
+    pub(crate) const LINES: Defaults = Defaults { split: false };
+    /// Every event there is.
+    pub(crate) const EVENTS: Defaults = Defaults { split: true };
+}
+
+/// How the files that match a pattern are read.
+struct Declared {
+    pattern: glob::Pattern,
+    format: Option<ProductId>,
+    zone: Zone,
+    charset: Charset,
+    split: Option<bool>,
 }
 
 /// A batch with the number of its file.
@@ -72,8 +95,13 @@ fn host_zone() -> Zone {
 
 impl Inputs {
     /// Resolves the arguments. Files that cannot be opened are told when they are read.
-    pub(crate) fn new(read: &ReadArgs, files: &[PathBuf], dictionary: &Arc<Dictionary>) -> anyhow::Result<Self> {
-        let mut declared: Vec<(glob::Pattern, Option<ProductId>, Zone, Charset)> = Vec::new();
+    pub(crate) fn new(
+        read: &ReadArgs,
+        files: &[PathBuf],
+        defaults: &Defaults,
+        dictionary: &Arc<Dictionary>,
+    ) -> anyhow::Result<Self> {
+        let mut declared: Vec<Declared> = Vec::new();
         let mut format = None;
         let mut zone = zone_of(read.timezone.as_deref())?;
         let charset =
@@ -88,7 +116,7 @@ impl Inputs {
             let pattern = glob::Pattern::new(pattern).with_context(|| format!("--source `{source}`: bad glob"))?;
             let format = if name.is_empty() { format } else { Some(format_of(name)?) };
             let zone = if zone_name.is_empty() { zone.clone() } else { zone_of(Some(zone_name))? };
-            declared.push((pattern, format, zone, charset));
+            declared.push(Declared { pattern, format, zone, charset, split: None });
         }
         if let Some(path) = &read.config {
             let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
@@ -99,21 +127,22 @@ impl Inputs {
                 for path in input.paths.iter().flatten() {
                     let pattern = glob::Pattern::new(path)
                         .with_context(|| format!("input `{}`: bad glob `{path}`", input.name))?;
-                    declared.push((pattern, format, zone.clone(), input.charset()));
+                    let (zone, charset) = (zone.clone(), input.charset());
+                    declared.push(Declared { pattern, format, zone, charset, split: input.split });
                 }
             }
         }
-        let mut inputs = Vec::new();
+        let (mut inputs, mut splits) = (Vec::new(), Vec::new());
         for path in files {
-            let found = declared.iter().find(|(pattern, ..)| {
+            let found = declared.iter().find(|Declared { pattern, .. }| {
                 pattern.matches_path(path)
                     || path.file_name().is_some_and(|name| pattern.matches(&name.to_string_lossy()))
             });
             let (format, zone, charset) = found
-                .map_or((format, zone.clone(), charset), |(_, format, zone, charset)| {
-                    (*format, zone.clone(), *charset)
-                });
+                .map_or((format, zone.clone(), charset), |found| (found.format, found.zone.clone(), found.charset));
+            let split = read.split.or(found.and_then(|found| found.split)).unwrap_or(defaults.split);
             inputs.push((path.clone(), SourceOptions { format, zone, charset, reference_time_ns: 0 }));
+            splits.push(split);
         }
         let workers =
             read.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
@@ -129,9 +158,10 @@ impl Inputs {
         };
         let files = inputs
             .into_iter()
-            .map(|(path, mut options)| {
+            .zip(splits)
+            .map(|((path, mut options), split)| {
                 options.reference_time_ns = reference;
-                InputFile { path, options: Arc::new(options) }
+                InputFile { path, options: Arc::new(options), split }
             })
             .collect();
         Ok(Inputs { files, workers })

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use noroshi_input::{Origin, RecordFlags, RecordRef};
 use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::split::elements;
 use noroshi_parsers::time::format_rfc3339;
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::args::MatchArgs;
-use super::files::{FileBatch, Inputs};
+use super::files::{Defaults, FileBatch, InputFile, Inputs};
 use super::output::{Printer, report};
 use super::rules::load;
 use crate::detection::Detection;
@@ -22,7 +23,7 @@ use crate::worker::Examiner;
 pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
     let Some((detection, refused)) = load(&args.rules)? else { return Ok(Outcome::RuleRefused) };
     let detection = Arc::new(detection);
-    let inputs = Inputs::new(&args.read, &args.files, &Arc::new(Dictionary::new()))?;
+    let inputs = Inputs::new(&args.read, &args.files, &Defaults::EVENTS, &Arc::new(Dictionary::new()))?;
     let mut printer = Printer::new(args.output.unwrap_or_else(OutputMode::for_stdout), color);
     let progress = inputs.progress();
     let errors = Mutex::new(Vec::new());
@@ -32,18 +33,24 @@ pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<O
         inputs.reader(&progress, &errors),
         || Examiner::new(Arc::clone(&detection)),
         |examiner, FileBatch { file, batch }| {
-            let settings =
-                InputSettings { name: Arc::from(""), options: Arc::clone(&inputs.files[file].options), declared };
+            let InputFile { options, split, .. } = &inputs.files[file];
+            let settings = InputSettings { name: Arc::from(""), options: Arc::clone(options), split: *split, declared };
             let mut lines = Vec::new();
             for record in &batch.records {
                 if record.flags.contains(RecordFlags::PART) && record.part > 0 {
                     continue;
                 }
-                let bytes = batch.record(record);
-                examiner.examine(bytes, 0, &settings);
-                for hit in hits(examiner, &detection, bytes, record, batch.origin(record)) {
-                    serde_json::to_writer(&mut lines, &hit).expect("JSON values write");
-                    lines.push(b'\n');
+                let mut look = |record: &RecordRef| {
+                    let bytes = batch.record(record);
+                    examiner.examine(bytes, 0, &settings);
+                    for hit in hits(examiner, &detection, bytes, record, batch.origin(record)) {
+                        serde_json::to_writer(&mut lines, &hit).expect("JSON values write");
+                        lines.push(b'\n');
+                    }
+                };
+                match elements(batch.record(record)).filter(|_| *split) {
+                    Some(elements) => elements.for_each(|element| look(&record.piece(&element.range))),
+                    None => look(record),
                 }
             }
             lines

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use noroshi_input::RecordFlags;
 use noroshi_parsers::decode::Decoder;
+use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::document::to_json;
 use noroshi_parsers::event::Event;
+use noroshi_parsers::split::elements;
 
 use super::Outcome;
 use super::args::ParseArgs;
-use super::files::{FileBatch, Inputs};
+use super::files::{Defaults, FileBatch, InputFile, Inputs};
 use super::output::{Printer, report};
 use crate::ordered::ordered;
 use crate::terminal::{ColorChoice, OutputMode};
 
 pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
     let dictionary = Arc::new(Dictionary::new());
-    let inputs = Inputs::new(&args.read, &args.files, &dictionary)?;
+    let inputs = Inputs::new(&args.read, &args.files, &Defaults::LINES, &dictionary)?;
     let mut printer = Printer::new(args.output.unwrap_or(OutputMode::Ndjson), color);
     let progress = inputs.progress();
     let errors = std::sync::Mutex::new(Vec::new());
@@ -27,7 +29,7 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
         inputs.reader(&progress, &errors),
         || (Decoder::new(Arc::clone(&dictionary)), Event::new()),
         |(decoder, event), FileBatch { file, batch }| {
-            let options = &inputs.files[file].options;
+            let InputFile { options, split, .. } = &inputs.files[file];
             let mut lines = Vec::new();
             for record in &batch.records {
                 // The later parts of a record over the limit belong to the line told at its first.
@@ -35,12 +37,20 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
                     continue;
                 }
                 let bytes = batch.record(record);
-                decoder.decode(bytes, 0, options, event);
-                if record.flags.contains(RecordFlags::PART) {
-                    event.defects.add(noroshi_parsers::defect::Defect::Oversize);
+                let mut print = |bytes: &[u8], defect: Option<Defect>| {
+                    decoder.decode(bytes, 0, options, event);
+                    defect.into_iter().for_each(|defect| event.defects.add(defect));
+                    serde_json::to_writer(&mut lines, &to_json(event.view(bytes), &dictionary))
+                        .expect("JSON values write");
+                    lines.push(b'\n');
+                };
+                let oversize = record.flags.contains(RecordFlags::PART).then_some(Defect::Oversize);
+                match elements(bytes).filter(|_| *split) {
+                    Some(elements) => {
+                        elements.for_each(|element| print(&bytes[element.range], element.defect.or(oversize)));
+                    }
+                    None => print(bytes, oversize),
                 }
-                serde_json::to_writer(&mut lines, &to_json(event.view(bytes), &dictionary)).expect("JSON values write");
-                lines.push(b'\n');
             }
             lines
         },

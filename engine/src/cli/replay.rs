@@ -13,7 +13,7 @@ use noroshi_parsers::dictionary::Dictionary;
 
 use super::Outcome;
 use super::args::ReplayArgs;
-use super::files::Inputs;
+use super::files::{Defaults, Inputs};
 use super::output::{Printer, report};
 use super::rules::load;
 use crate::alert::Alert;
@@ -30,7 +30,7 @@ pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Ou
         anyhow::ensure!(dir.is_dir(), "--tables {}: no such directory", dir.display());
         eprintln!("note: no rule kind of this version reads tables; {} is not used", dir.display());
     }
-    let inputs = Inputs::new(&args.read, &args.files, &Arc::new(Dictionary::new()))?;
+    let inputs = Inputs::new(&args.read, &args.files, &Defaults::EVENTS, &Arc::new(Dictionary::new()))?;
     let progress = inputs.progress();
     let errors = Mutex::new(Vec::new());
     let mut alerts = alerts_of(&inputs, detection, &progress, &errors)?;
@@ -63,7 +63,12 @@ fn alerts_of(
         inputs: inputs
             .files
             .iter()
-            .map(|file| InputSettings { name: Arc::from(""), options: Arc::clone(&file.options), declared })
+            .map(|file| InputSettings {
+                name: Arc::from(""),
+                options: Arc::clone(&file.options),
+                split: file.split,
+                declared,
+            })
             .collect(),
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,

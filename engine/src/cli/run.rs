@@ -368,7 +368,12 @@ fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
                 allowed_skew_ns: ns(input.allowed_skew_s.unwrap_or(config.correlation.allowed_skew_s)),
                 idle_timeout_ns: ns(input.source_idle_timeout_s.unwrap_or(config.correlation.source_idle_timeout_s)),
             };
-            Ok(InputSettings { name: input.name.as_str().into(), options: Arc::new(options), declared })
+            Ok(InputSettings {
+                name: input.name.as_str().into(),
+                options: Arc::new(options),
+                split: input.split.unwrap_or(true),
+                declared,
+            })
         })
         .collect()
 }
