@@ -228,6 +228,35 @@ pub fn take_iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((Stamp { civil, offset_s, precision }, rest))
 }
 
+/// A stamp as .NET writes it for the United States at the start: `8/22/2022 6:07:16 PM`, a zone behind it optional.
+pub fn take_us(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (month, rest) = take_u64(text)?;
+    let (day, rest) = take_u64(rest.strip_prefix(b"/")?)?;
+    let (year, rest) = take_u64(rest.strip_prefix(b"/")?)?;
+    let (hour, rest) = take_u64(rest.strip_prefix(b" ")?)?;
+    let (minute, second) = (two(rest, 1)?, two(rest, 4)?);
+    if rest[0] != b':' || rest[3] != b':' || !(1..=12).contains(&hour) || !(1000..=9999).contains(&year) {
+        return None;
+    }
+    let (nano, precision, rest) = take_fraction(&rest[6..]);
+    let (late, rest) = match rest {
+        [b' ', b'A', b'M', rest @ ..] => (0, rest),
+        [b' ', b'P', b'M', rest @ ..] => (12, rest),
+        _ => return None,
+    };
+    let hour = hour as u32 % 12 + late;
+    let (month, day) = (u32::try_from(month).ok()?, u32::try_from(day).ok()?);
+    let civil = Civil { year: year as i64, month, day, hour, minute, second, nano };
+    if !civil.is_valid() {
+        return None;
+    }
+    let (offset_s, rest) = match rest.strip_prefix(b" ").and_then(take_offset) {
+        Some((offset, rest)) => (Some(offset), rest),
+        None => (None, rest),
+    };
+    Some((Stamp { civil, offset_s, precision }, rest))
+}
+
 /// Where a month stands by the second and third letter of its name: no two share a place.
 const fn month_slot(second: u8, third: u8) -> usize {
     (second as usize + third as usize * MONTH_FACTOR) % 32
@@ -360,6 +389,23 @@ pub fn format_rfc3339(time_ns: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stamps_of_the_united_states() {
+        for (text, expected) in [
+            ("8/22/2022 6:07:16 PM", Some("2022-08-22T18:07:16Z")),
+            ("11/3/2020 12:06:42 AM +00:00", Some("2020-11-03T00:06:42Z")),
+            ("11/3/2020 12:06:42 PM -01:00", Some("2020-11-03T13:06:42Z")),
+            ("13/3/2020 12:06:42 PM", None),
+            ("11/3/2020 13:06:42 PM", None),
+            ("11/3/2020 1:06", None),
+            ("1/1/1 1:1:1 AM", None),
+        ] {
+            let read = take_us(text.as_bytes());
+            let time_ns = read.and_then(|(stamp, _)| stamp.civil.at_offset(stamp.offset_s.unwrap_or(0)));
+            assert_eq!(time_ns.map(format_rfc3339).as_deref(), expected, "{text}");
+        }
+    }
     use proptest::prelude::*;
 
     #[track_caller]

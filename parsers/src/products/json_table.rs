@@ -59,7 +59,7 @@ use crate::event::{EventWriter, Kind, Span, TimePrecision};
 use crate::logsource::{self, LogSourceId, ProductId};
 use crate::number::{parse_i64, parse_u64, take_u64};
 use crate::products;
-use crate::time::{SECOND_NS, parse_epoch, take_fraction, take_iso};
+use crate::time::{SECOND_NS, parse_epoch, take_fraction, take_iso, take_us};
 
 /// Most values of one member that are related to an event or kept in a set. Beyond, they keep the vendor's name only:
 /// keeping sets free of doubles would grow with the square of an array's length.
@@ -629,7 +629,7 @@ pub(crate) fn read_time(
     };
     match clock {
         Clock::Iso | Clock::IsoUtc => {
-            let Some((mut stamp, _)) = take_iso(text) else { return parse_epoch(text) };
+            let Some((mut stamp, _)) = take_iso(text).or_else(|| take_us(text)) else { return parse_epoch(text) };
             if clock == Clock::IsoUtc {
                 stamp.offset_s = stamp.offset_s.or(Some(0));
             }

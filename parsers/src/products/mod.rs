@@ -3,6 +3,7 @@
 pub(crate) mod access_log;
 pub(crate) mod auditd;
 pub(crate) mod aws_cloudtrail;
+pub(crate) mod azure;
 pub(crate) mod cisco_asa;
 pub(crate) mod cisco_ftd;
 pub(crate) mod columns;
@@ -10,12 +11,14 @@ pub(crate) mod csv_table;
 pub(crate) mod fields;
 pub(crate) mod fortigate;
 pub(crate) mod generic;
+pub(crate) mod github_audit;
 pub(crate) mod haproxy;
 pub(crate) mod iis;
 pub(crate) mod json_table;
 pub(crate) mod linux_auth;
 pub(crate) mod names;
 pub(crate) mod netfilter;
+pub(crate) mod o365_audit;
 pub(crate) mod panos;
 pub(crate) mod snort;
 pub(crate) mod squid;
@@ -147,6 +150,15 @@ products! {
     WINDOWS = windows::PRODUCT;
     SYSMON = windows::SYSMON;
     AWS_CLOUDTRAIL = aws_cloudtrail::PRODUCT;
+    O365_AUDIT = o365_audit::PRODUCT;
+    GITHUB_AUDIT = github_audit::PRODUCT;
+    AZURE_SIGNIN = azure::SIGNIN;
+    AZURE_AUDIT = azure::AUDIT;
+    AZURE_ACTIVITY = azure::ACTIVITY;
+    AZURE_PLATFORM = azure::PLATFORM;
+    AZURE_GRAPH = azure::GRAPH;
+    AZURE_RISK = azure::RISK;
+    AZURE_PROVISIONING = azure::PROVISIONING;
 }
 
 impl ProductId {
