@@ -489,6 +489,7 @@ ecs! {
     THREAT_FRAMEWORK = "threat.framework": Keyword;
     THREAT_GROUP_NAME = "threat.group.name": Keyword;
     THREAT_GROUP_ID = "threat.group.id": Keyword;
+    THREAT_INDICATOR_EMAIL_ADDRESS = "threat.indicator.email.address": Keyword;
     THREAT_INDICATOR_CONFIDENCE = "threat.indicator.confidence": Keyword;
     THREAT_INDICATOR_DESCRIPTION = "threat.indicator.description": Keyword;
     THREAT_INDICATOR_FILE_HASH_MD5 = "threat.indicator.file.hash.md5": Keyword;

@@ -48,6 +48,20 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// Columns between single bytes; empty ones count.
+    pub(crate) fn by_byte(text: &'a [u8], separator: u8) -> Self {
+        let mut columns = Columns::none();
+        let mut from = 0;
+        for end in memchr::memchr_iter(separator, text) {
+            if !columns.push(&text[from..end]) {
+                return columns;
+            }
+            from = end + 1;
+        }
+        columns.push(&text[from..]);
+        columns
+    }
+
     /// Columns between commas (RFC 4180), without the quotes and blanks around them. A doubled quote
     /// within quotes stays doubled.
     pub(crate) fn by_comma(text: &'a [u8]) -> Self {
@@ -119,6 +133,7 @@ mod tests {
     #[test]
     fn blanks_bytes_and_quotes() {
         check(&Columns::by_blank(b"  a bc   d "), &["a", "bc", "d"]);
+        check(&Columns::by_byte(b"a\t\tb\t", b'\t'), &["a", "", "b", ""]);
         check(&Columns::by_comma(b"a , \"b, \"\"c\"\"\" ,,d"), &["a", "b, \"\"c\"\"", "", "d"]);
         check(&Columns::by_comma(b""), &[""]);
         let open = Columns::by_comma(b"a,\"b,c");

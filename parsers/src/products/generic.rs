@@ -39,6 +39,8 @@ pub(crate) static KV: Product =
     Product { name: "kv", title: "key=value pairs of no known product", namespace: "kv", ..Product::NONE };
 
 vendor_names! {
+    splunk_host = "result.host";
+    splunk_source = "result.source";
     timestamp = "timestamp";
     timestamp_capital = "Timestamp";
     time = "time";
@@ -171,4 +173,10 @@ fn set_time(writer: &mut EventWriter<'_>, context: &Context<'_>, ids: &Ids) {
     if seen && !writer.core().time_from_record {
         writer.defect(Defect::TimeUnreadable);
     }
+}
+
+/// What the envelope around a product's document says of its origin: Splunk's search export names host and file.
+pub(crate) fn put_envelope(writer: &mut EventWriter<'_>) {
+    copy(writer, ids().splunk_host, ecs::HOST_NAME);
+    copy(writer, ids().splunk_source, ecs::LOG_FILE_PATH);
 }

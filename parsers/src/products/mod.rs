@@ -26,6 +26,7 @@ pub(crate) mod suricata;
 pub(crate) mod targets;
 pub(crate) mod url;
 pub(crate) mod windows;
+pub(crate) mod zeek;
 
 use crate::decode::Context;
 use crate::event::EventWriter;
@@ -147,6 +148,7 @@ products! {
     IIS_ERROR = iis::ERROR;
     HAPROXY = haproxy::PRODUCT;
     SNORT = snort::PRODUCT;
+    ZEEK = zeek::PRODUCT;
     WINDOWS = windows::PRODUCT;
     SYSMON = windows::SYSMON;
     AWS_CLOUDTRAIL = aws_cloudtrail::PRODUCT;

@@ -63,6 +63,7 @@ pub(crate) fn unwrap(writer: &mut EventWriter<'_>, context: &Context<'_>, text: 
     let mut tries = 0;
     let Some(range) = within(writer, context, text, read, 1, &mut tries) else { return false };
     decode_envelope(writer, context, text, range);
+    crate::products::generic::put_envelope(writer);
     true
 }
 
