@@ -6,11 +6,11 @@
 use std::fmt;
 
 macro_rules! defects {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)*) => {
         /// One oddity of a record.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
-        pub enum Defect { $($(#[$doc])* $variant,)* }
+        pub enum Defect { $($(#[doc = $doc])+ $variant,)* }
 
         impl Defect {
             /// Every defect, in the order of their bits.
@@ -19,6 +19,11 @@ macro_rules! defects {
             /// The name in `noroshi.defects`.
             pub fn name(self) -> &'static str {
                 match self { $(Defect::$variant => $name,)* }
+            }
+
+            /// What it says, for people: one sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Defect::$variant => concat!($($doc,)+).trim_ascii(),)* }
             }
         }
     };

@@ -65,6 +65,11 @@ impl Span {
         Span { at: self.at + range.start as u32, len: (range.end - range.start) as u32 }
     }
 
+    /// Whether it is a word of the decoder's own, which no byte of the record says.
+    pub fn is_constant(self) -> bool {
+        self.at & IN_ARENA != 0 && self.at & IS_CONSTANT != 0
+    }
+
     /// The place in the record, or `None` for a made value in the arena.
     pub fn in_record(self) -> Option<std::ops::Range<usize>> {
         (self.at & IN_ARENA == 0).then(|| self.at as usize..self.at as usize + self.len())

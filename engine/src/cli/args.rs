@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Check config, rules and indicators; tell every error at once.
     Check(CheckArgs),
+    /// List the products whose records are understood, with the documents followed and the fields each yields.
+    Sources(SourcesArgs),
     /// Print a shell completion script.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -109,9 +111,44 @@ pub(crate) struct ReadArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct SourcesArgs {
+    /// Only those whose name or title holds this.
+    pub name: Option<String>,
+    /// How they are listed.
+    #[arg(long, value_enum)]
+    pub output: Option<SourcesOutput>,
+}
+
+/// The forms of a list of products.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum SourcesOutput {
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// Columns for a terminal.
+    Table,
+    /// A table for documents.
+    Markdown,
+}
+
+impl SourcesOutput {
+    /// Columns on a terminal, lines elsewhere.
+    pub(crate) fn for_stdout() -> Self {
+        match OutputMode::for_stdout() {
+            OutputMode::Table => Self::Table,
+            _ => Self::Ndjson,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ParseArgs {
     #[command(flatten)]
     pub read: ReadArgs,
+    /// Tell how this one line is read: the decoder and product chosen, the bytes each field came from, every defect.
+    #[arg(long, value_name = "LINE", conflicts_with = "files")]
+    pub explain: Option<String>,
     /// How events are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod explain;
 mod files;
 mod init;
 mod matching;
@@ -10,6 +11,7 @@ mod parse;
 mod replay;
 mod rules;
 mod run;
+mod sources;
 
 use std::process::ExitCode;
 
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Match(args) => matching::matching(&args, arguments.color),
         Command::Replay(args) => replay::replay(&args, arguments.color),
         Command::Check(args) => check::check(&args, arguments.color),
+        Command::Sources(args) => sources::sources(&args, arguments.color),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "noroshi", &mut std::io::stdout());
             Ok(Outcome::Done)

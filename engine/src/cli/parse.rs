@@ -13,6 +13,7 @@ use noroshi_parsers::split::elements;
 
 use super::Outcome;
 use super::args::ParseArgs;
+use super::explain::explain;
 use super::files::{Defaults, FileBatch, InputFile, Inputs};
 use super::output::{Printer, report};
 use crate::ordered::ordered;
@@ -20,6 +21,10 @@ use crate::terminal::{ColorChoice, OutputMode};
 
 pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
     let dictionary = Arc::new(Dictionary::new());
+    if let Some(line) = &args.explain {
+        let named = Inputs::new(&args.read, &["-".into()], &Defaults::LINES, &dictionary)?;
+        return explain(line.as_bytes(), &named.files[0].options, args.output, color);
+    }
     let inputs = Inputs::new(&args.read, &args.files, &Defaults::LINES, &dictionary)?;
     let mut printer = Printer::new(args.output.unwrap_or(OutputMode::Ndjson), color);
     let progress = inputs.progress();
