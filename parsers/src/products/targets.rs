@@ -27,6 +27,27 @@ pub(crate) enum To {
 /// One line of a table: vendor name, schema name, how.
 pub(crate) type Target = (&'static str, FieldId, To);
 
+/// How many names `own` and `table` hold.
+pub(crate) const fn names_len(own: &[&'static str], table: &[Target]) -> usize {
+    own.len() + table.len()
+}
+
+/// The names of `own` and `table`, for a product's row.
+pub(crate) const fn names<const N: usize>(own: &[&'static str], table: &[Target]) -> [&'static str; N] {
+    let mut names = [table[0].0; N];
+    let mut at = 0;
+    while at < own.len() {
+        names[at] = own[at];
+        at += 1;
+    }
+    let mut row = 0;
+    while row < table.len() {
+        names[at + row] = table[row].0;
+        row += 1;
+    }
+    names
+}
+
 /// A table by the id of its vendor names.
 pub(crate) fn by_id(table: &[Target]) -> Vec<Option<(FieldId, To)>> {
     let mut targets = Vec::new();

@@ -263,6 +263,9 @@ fn structured_data<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text
         let id_from = at + 1;
         let id_len = text[id_from..].iter().position(|&byte| matches!(byte, b' ' | b']'))?;
         let id = &text[id_from..id_from + id_len];
+        if PRODUCTS_OWN.iter().any(|element| id.starts_with(element)) || id.windows(2).any(|pair| pair == b":\"") {
+            return Some(&all[at..]);
+        }
         at = id_from + id_len;
         if id.is_empty() || id.contains(&b'"') || id.contains(&b'=') {
             return None;
@@ -310,6 +313,10 @@ fn structured_data<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text
     }
     Some(&all[at..])
 }
+
+/// Elements that hold the whole record of a product, whose decoder reads them: those of Junos, and of Check Point's Log
+/// Exporter. The latter's other dialect is `[key:"value"; …]`.
+static PRODUCTS_OWN: [&[u8]; 2] = [b"junos@", b"Fields@1.3.6.1.4.1.2620"];
 
 fn put_param<'a>(
     writer: &mut EventWriter<'a>,
