@@ -29,6 +29,8 @@ pub(crate) mod sophos_xg;
 pub(crate) mod squid;
 pub(crate) mod suricata;
 pub(crate) mod targets;
+#[cfg(test)]
+mod template;
 pub(crate) mod url;
 pub(crate) mod windows;
 pub(crate) mod zeek;
@@ -111,18 +113,19 @@ pub(crate) enum Detect {
 }
 
 macro_rules! products {
-    ($($id:ident = $product:path;)*) => {
+    ($($(#[$when:meta])? $id:ident = $product:path;)*) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "numbers the constants below")]
         #[repr(u16)]
-        enum Number { $($id,)* }
+        enum Number { $($(#[$when])? $id,)* }
 
         $(
+            $(#[$when])?
             #[doc = concat!("[`", stringify!($product), "`]")]
             pub const $id: ProductId = ProductId(Number::$id as u16);
         )*
 
         /// Every product; the first stands for none known.
-        pub static PRODUCTS: &[&Product] = &[$(&$product,)*];
+        pub static PRODUCTS: &[&Product] = &[$($(#[$when])? &$product,)*];
     };
 }
 
@@ -169,6 +172,8 @@ products! {
     AZURE_GRAPH = azure::GRAPH;
     AZURE_RISK = azure::RISK;
     AZURE_PROVISIONING = azure::PROVISIONING;
+    #[cfg(test)]
+    TEMPLATE = template::PRODUCT;
 }
 
 /// Schema fields by product, as its golden records yield them: `name: field field …`, a line each. A test keeps it true.
