@@ -133,6 +133,12 @@ log_sources! {
     ZEEK_NOTICE = "zeek_notice" ["zeek"] ["notice"] ["ids"];
     ZEEK_WEIRD = "zeek_weird" ["zeek"] ["weird"] [];
     ZEEK_INTEL = "zeek_intel" ["zeek"] ["intel"] [];
+    CROWDSTRIKE = "crowdstrike" ["crowdstrike"] [] [];
+    CROWDSTRIKE_PROCESS = "crowdstrike_process" ["crowdstrike"] [] ["process_creation"];
+    CROWDSTRIKE_NETWORK = "crowdstrike_network" ["crowdstrike"] [] ["network_connection"];
+    CROWDSTRIKE_DNS = "crowdstrike_dns" ["crowdstrike"] [] ["dns_query" "dns"];
+    CARBON_BLACK = "carbon_black" ["carbonblack"] [] [];
+    CYBERARK_PAS = "cyberark_pas" ["cyberark"] ["audit"] [];
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];

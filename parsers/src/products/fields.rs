@@ -205,11 +205,54 @@ pub(crate) fn transport_of(name: &[u8]) -> Option<(&'static str, &'static str)> 
     Some((found.1, found.2))
 }
 
-/// `network.direction` by which of the ends are private.
+/// Writes every value of `from` that is a digest under the name for its length, and relates it. One in capitals is
+/// written in small letters, as the schema has them.
+pub(crate) fn put_digests(
+    writer: &mut EventWriter<'_>,
+    from: FieldId,
+    md5: Option<FieldId>,
+    sha1: Option<FieldId>,
+    sha256: Option<FieldId>,
+) {
+    /// Most digests read of one member.
+    const DIGESTS_MAX: usize = 16;
+    let end = writer.fields_len();
+    let Some(first) = writer.view().first_index(from) else { return };
+    let mut left = DIGESTS_MAX;
+    for at in first..end {
+        let field = writer.view().fields()[at];
+        if field.id != from || left == 0 {
+            continue;
+        }
+        left -= 1;
+        let text = writer.bytes(field.span());
+        let to = match text.len() {
+            32 => md5,
+            40 => sha1,
+            64 => sha256,
+            _ => continue,
+        };
+        if !text.iter().all(u8::is_ascii_hexdigit) {
+            continue;
+        }
+        let mut lowered = [0; 64];
+        let lowered = &mut lowered[..text.len()];
+        lowered.copy_from_slice(text);
+        lowered.make_ascii_lowercase();
+        let digest = if lowered == text { field.span() } else { writer.span_of(lowered) };
+        if let Some(to) = to.filter(|&to| writer.first(to).is_none()) {
+            writer.put_span(to, digest, Kind::Text, false);
+        }
+        relate_span(writer, digest, ecs::RELATED_HASH);
+    }
+}
+
+/// `network.direction` by which of the ends are private, or the host itself.
 pub(crate) fn put_direction(writer: &mut EventWriter<'_>) {
     let core = writer.core();
     let (Some(source), Some(destination)) = (core.source_ip, core.destination_ip) else { return };
-    let direction = match (crate::ip::is_private(source), crate::ip::is_private(destination)) {
+    let inside = |ip: std::net::IpAddr| crate::ip::is_private(ip) || ip.to_canonical().is_loopback();
+    let direction = match (inside(source), inside(destination)) {
         (true, true) => "internal",
         (true, false) => "outbound",
         (false, true) => "inbound",

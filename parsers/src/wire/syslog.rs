@@ -205,7 +205,12 @@ fn read_5424<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
         context.set_stamp(writer, stamp);
     }
     let mut rest = rest;
-    for part in [&mut header.hostname, &mut header.appname, &mut header.procid, &mut header.msgid] {
+    let parts = [&mut header.hostname, &mut header.appname, &mut header.procid, &mut header.msgid];
+    for (at, part) in parts.into_iter().enumerate() {
+        if at > 0 && begins_document(rest) {
+            writer.defect(Defect::HeaderMalformed);
+            break;
+        }
         match token(rest) {
             Some((value, after)) => {
                 *part = nil(value);
@@ -224,6 +229,7 @@ fn read_5424<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
     rest = match rest {
         [b'-', b' ', rest @ ..] => rest,
         [b'-'] => b"",
+        _ if begins_document(rest) => rest,
         [b'[', ..] => match structured_data(writer, context, rest) {
             Some(after) => after.strip_prefix(b" ").unwrap_or(after),
             None => {
@@ -238,6 +244,11 @@ fn read_5424<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
     };
     header.message = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
     true
+}
+
+/// Whether a document begins where the header should go on: some senders (CyberArk's Vault) write host and document.
+fn begins_document(text: &[u8]) -> bool {
+    text.starts_with(b"{\"") || text.starts_with(b"CEF:") || text.starts_with(b"LEEF:")
 }
 
 fn read_epoch<'a>(writer: &mut EventWriter<'a>, version: &'a [u8], text: &'a [u8], header: &mut Header<'a>) -> bool {
