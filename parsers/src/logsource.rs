@@ -66,6 +66,12 @@ macro_rules! log_sources {
 log_sources! {
     UNKNOWN = "unknown" [] [] [];
 
+    POSTGRESQL = "postgresql" ["postgresql"] [] ["database"];
+    MYSQL = "mysql" ["mysql"] [] ["database"];
+    MSSQL = "mssql" ["mssql"] [] ["database"];
+    ORACLE = "oracle" ["oracle"] [] ["database"];
+    REDIS = "redis" ["redis"] [] ["database"];
+
     LINUX_SYSLOG = "linux_syslog" ["linux"] ["syslog"] [];
     LINUX_AUTH = "linux_auth" ["linux"] ["auth" "syslog"] ["authentication"];
     LINUX_SSHD = "linux_sshd" ["linux"] ["sshd" "auth" "syslog"] ["authentication"];

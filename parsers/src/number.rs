@@ -26,6 +26,23 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// Parses an unsigned decimal with an optional fraction, times ten to `places`: `parse_scaled(b"2.5", 3)` is
+/// 2500. Digits of the fraction past `places` are dropped. `None` where it is no number or overflows.
+pub fn parse_scaled(text: &[u8], places: u32) -> Option<i64> {
+    let (whole, rest) = take_u64(text)?;
+    let fraction = match rest {
+        [] => &[][..],
+        [b'.', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => digits,
+        _ => return None,
+    };
+    let mut value = i64::try_from(whole).ok()?;
+    for at in 0..places as usize {
+        let digit = fraction.get(at).map_or(0, |byte| byte - b'0');
+        value = value.checked_mul(10)?.checked_add(i64::from(digit))?;
+    }
+    Some(value)
+}
+
 /// The digits at the start of `text`: their value and the rest.
 #[inline]
 pub fn take_u64(text: &[u8]) -> Option<(u64, &[u8])> {
@@ -46,5 +63,11 @@ mod tests {
         assert_eq!(parse_i64(b"--5"), None);
         assert_eq!(take_u64(b"12ab"), Some((12, &b"ab"[..])));
         assert_eq!(take_u64(b"ab"), None);
+        assert_eq!(parse_scaled(b"2474.307", 6), Some(2_474_307_000));
+        assert_eq!(parse_scaled(b"0.1234567899", 9), Some(123_456_789));
+        assert_eq!(parse_scaled(b"7", 0), Some(7));
+        assert_eq!(parse_scaled(b"99999999999.", 9), None);
+        assert_eq!(parse_scaled(b"1.x", 3), None);
+        assert_eq!(parse_scaled(b".5", 3), None);
     }
 }

@@ -152,6 +152,74 @@ fn named_offset(text: &str) -> Option<i32> {
     (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
+/// Offsets of zone abbreviations, seconds east of UTC: the set that PostgreSQL takes by default
+/// (`timezonesets/Default`), where one meaning was chosen for each ambiguous name, and the
+/// Asian ones that devices print.
+static ABBREVIATIONS: &[(&str, i32)] = &[
+    ("ACDT", 37_800),
+    ("ACST", 34_200),
+    ("ADT", -10_800),
+    ("AEDT", 39_600),
+    ("AEST", 36_000),
+    ("AKDT", -28_800),
+    ("AKST", -32_400),
+    ("AST", -14_400),
+    ("AWST", 28_800),
+    ("BRST", -7_200),
+    ("BRT", -10_800),
+    ("BST", 3_600),
+    ("CAT", 7_200),
+    ("CDT", -18_000),
+    ("CEST", 7_200),
+    ("CET", 3_600),
+    ("CST", -21_600),
+    ("EAT", 10_800),
+    ("EDT", -14_400),
+    ("EEST", 10_800),
+    ("EET", 7_200),
+    ("EST", -18_000),
+    ("GMT", 0),
+    ("HKT", 28_800),
+    ("HST", -36_000),
+    ("ICT", 25_200),
+    ("IST", 7_200),
+    ("JST", 32_400),
+    ("KST", 32_400),
+    ("MDT", -21_600),
+    ("MSK", 10_800),
+    ("MST", -25_200),
+    ("NZDT", 46_800),
+    ("NZST", 43_200),
+    ("PDT", -25_200),
+    ("PHT", 28_800),
+    ("PKT", 18_000),
+    ("PST", -28_800),
+    ("SAST", 7_200),
+    ("SGT", 28_800),
+    ("TRT", 10_800),
+    ("UCT", 0),
+    ("UTC", 0),
+    ("WAT", 3_600),
+    ("WEST", 3_600),
+    ("WET", 0),
+    ("WIB", 25_200),
+    ("Z", 0),
+    ("ZULU", 0),
+];
+
+/// Seconds east of UTC of a zone's abbreviation as logs print it (`CEST`), or of an offset (`+03`).
+pub(crate) fn abbreviation(name: &[u8]) -> Option<i32> {
+    if let Ok(at) = ABBREVIATIONS.binary_search_by(|(known, _)| known.as_bytes().cmp(name)) {
+        return Some(ABBREVIATIONS[at].1);
+    }
+    match name {
+        [b'+' | b'-', ..] => {
+            crate::time::take_offset(name).filter(|(_, rest)| rest.is_empty()).map(|(offset, _)| offset)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -219,6 +219,11 @@ const REPEATED: &[&str] = &[
     "&amp;",
     "&",
     "<Data Name=\"ContextInfo\">Host Name = ",
+    ":  ",
+    "# A: b ",
+    "A:[1] 'b' ",
+    "'",
+    "(HOST=",
 ];
 
 /// CPU time of this thread: what neighbours take does not count.
@@ -249,6 +254,10 @@ fn time_grows_with_length_alone() {
         "03/01-08:09:10.123456 ,1,1,1,",
         "<Event><System><EventID>400</EventID><Channel>Windows PowerShell</Channel></System><EventData><Data>HostVersion=",
         "<Event><System><Provider Name='x'/><EventID>4663</EventID><Channel>Security</Channel></System><EventData>",
+        "2026-01-01 10:00:00 UTC [1] LOG:  AUDIT: ",
+        "2026-01-01 10:00:00 UTC,a,b,1,c,1.1,1,x,,,0,LOG,00000,",
+        "# User@Host: a[b] @ c []\n# ",
+        "Mon Mar  2 11:58:08 2026 LENGTH : '1' ",
     ];
     let mut harness = Harness::new();
     let mut timed = |record: &[u8]| {

@@ -22,11 +22,16 @@ pub(crate) mod iis;
 pub(crate) mod json_table;
 pub(crate) mod kv_table;
 pub(crate) mod linux_auth;
+pub(crate) mod mssql;
+pub(crate) mod mysql;
 pub(crate) mod names;
 pub(crate) mod netfilter;
 pub(crate) mod network;
 pub(crate) mod o365_audit;
+pub(crate) mod oracle;
 pub(crate) mod panos;
+pub(crate) mod postgresql;
+pub(crate) mod redis;
 pub(crate) mod snort;
 pub(crate) mod sonicwall;
 pub(crate) mod sophos_xg;
@@ -35,6 +40,7 @@ pub(crate) mod suricata;
 pub(crate) mod targets;
 #[cfg(test)]
 mod template;
+pub(crate) mod text;
 pub(crate) mod url;
 pub(crate) mod windows;
 pub(crate) mod zeek;
@@ -183,6 +189,12 @@ products! {
     AZURE_PROVISIONING = azure::PROVISIONING;
     #[cfg(test)]
     TEMPLATE = template::PRODUCT;
+    POSTGRESQL = postgresql::PRODUCT;
+    MYSQL = mysql::PRODUCT;
+    MYSQL_ENTERPRISE = mysql::AUDIT;
+    MSSQL = mssql::PRODUCT;
+    ORACLE = oracle::PRODUCT;
+    REDIS = redis::PRODUCT;
 }
 
 /// Schema fields by product, as its golden records yield them: `name: field field …`, a line each. A test keeps it true.

@@ -130,6 +130,9 @@ pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> 
     forget_sender(writer);
     system_part(writer, ids, of);
     set_time(writer, context, ids, of == Of::Sysmon);
+    if event_id == super::mssql::AUDIT_EVENT_ID {
+        super::mssql::put_audit(writer, context);
+    }
     writer.put_str(ecs::EVENT_KIND, "event");
     put_origin(writer, log_source, of);
     match of {
