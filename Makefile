@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 3
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit fuzz doc bench bench-gate screenshot clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit fuzz doc bench bench-gate screenshot formats scores clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ bench-gate: setup ## the ratios of benches/targets.toml, in a short form with a 
 screenshot: build ## the picture in the README, made from the demo's own output
 	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen --bin ansi-svg
 	scripts/demo --svg docs/demo.svg
+
+formats: build ## the table of products in docs/FORMATS.md, from the binary
+	scripts/formats
+
+scores: build ## score the decoders against the evaluation corpus, into docs/FORMATS.md
+	scripts/scores
 
 clean:
 	$(CARGO) clean
