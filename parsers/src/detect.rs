@@ -3,8 +3,8 @@
 //! A record is judged by marks that its vendor documents (`%ASA-`, `CEF:`,
 //! `type=… msg=audit(`), cheapest first, never by its values. The marks of the commonest
 //! products are looked for here, by code; those of all others come from their declarations
-//! ([`Detect`]), gathered into tables once. A source with a fixed format whose record
-//! is not of that format has [`Defect::FormatMismatch`].
+//! ([`Detect`]), gathered into tables once. The readers of the format that a source declares are
+//! asked first; a record that is not of it is judged like any other, with [`Defect::FormatMismatch`].
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ use crate::logsource::ProductId;
 use crate::products::names::id_of;
 use crate::products::{
     self, Detect, PRODUCTS, ReadMembers, ReadText, access_log, auditd, cisco_asa, fortigate, generic as generic_names,
-    linux_auth, netfilter, suricata, windows,
+    linux_auth, netfilter, squid, suricata, windows,
 };
 use crate::wire::json::dialect::Dialect;
 use crate::wire::syslog::Header;
@@ -122,21 +122,54 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
         writer.defect(Defect::Empty);
         return;
     }
+    let declared = context.options.format.map_or(&[][..], |product| product.get().detect);
     // Formats without a syslog header first: their first byte tells.
     let bare = match record[0] {
+        _ if declared_line(writer, context, record, declared) => true,
         b'{' => json_record(writer, context, record),
         b'<' if record.get(1).is_some_and(u8::is_ascii_digit) => false,
         _ => headerless(writer, context, record),
     };
     if !bare {
         let header = syslog::decode(writer, context);
-        message(writer, context, &header);
+        if declared_message(writer, context, &header, declared) {
+            syslog::put_level(writer);
+        } else {
+            message(writer, context, &header);
+        }
     }
     if let Some(wanted) = context.options.format {
         if writer.core().product != wanted {
             writer.defect(Defect::FormatMismatch);
         }
     }
+}
+
+/// The readers of whole lines of the product that the source declares, where the record begins as theirs do.
+fn declared_line<'a>(
+    writer: &mut EventWriter<'a>,
+    context: &Context<'_>,
+    record: &'a [u8],
+    declared: &[Detect],
+) -> bool {
+    let header = Header { message: record, ..Header::default() };
+    declared.iter().any(|detect| match detect {
+        Detect::Line(first, read) => first.as_bytes().contains(&record[0]) && read(writer, context, &header),
+        _ => false,
+    })
+}
+
+/// The readers of messages of the product that the source declares, whatever marks the message bears.
+fn declared_message<'a>(
+    writer: &mut EventWriter<'a>,
+    context: &Context<'_>,
+    header: &Header<'a>,
+    declared: &[Detect],
+) -> bool {
+    declared.iter().any(|detect| match detect {
+        Detect::App(_, read) | Detect::Mark(_, read) | Detect::Shape(_, read) => read(writer, context, header),
+        Detect::Line(..) | Detect::Members(..) => false,
+    })
 }
 
 /// Access logs and audit records as their daemons write them to a file.
@@ -148,7 +181,9 @@ fn headerless<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, record: &
         }
         b'd' if record.starts_with(b"date=") => fortigate::decode(writer, context, &header),
         b'C' if record.starts_with(b"CEF:") => cef::decode(writer, context, &header),
-        _ => Marks::get().line(writer, context, record) || access_log::decode(writer, context, &header),
+        // The commonest two before the declared ones, which would each look at them.
+        byte if byte.is_ascii_digit() && squid::decode(writer, context, &header) => true,
+        _ => access_log::decode(writer, context, &header) || Marks::get().line(writer, context, record),
     }
 }
 

@@ -99,6 +99,19 @@ fn golden_pairs_hold() {
     assert!(broken.is_empty(), "{} of the golden pairs differ:\n{}", broken.len(), broken.join("\n"));
 }
 
+/// A source that declares its format is read as one that does not.
+#[test]
+fn a_declared_format_reads_its_own_records_the_same() {
+    let mut harness = Harness::new();
+    for record in seeds() {
+        let found = harness.document(&record);
+        harness.options.format = Some(harness.event.core.product);
+        let declared = harness.document(&record);
+        harness.options.format = None;
+        assert_eq!(declared, found, "{}", String::from_utf8_lossy(&record));
+    }
+}
+
 /// Every record of the golden inputs.
 fn seeds() -> Vec<Vec<u8>> {
     inputs()
