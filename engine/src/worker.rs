@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use noroshi_correlate::{Hit, ShardMessage, shard_of};
-use noroshi_input::{Batch, RecordFlags, RecordRef};
+use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::defect::{Defect, Defects};
 use noroshi_parsers::event::{Event, EventView};
@@ -281,8 +281,14 @@ impl Worker {
             }
             done.hits += (examiner.hits.len() + examiner.indicator_hits.len()) as u64;
         }
-        let understood = is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART);
-        if understood { Ok(()) } else { Err(view.defects()) }
+        if is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART) {
+            return Ok(());
+        }
+        let mut defects = view.defects();
+        if record.marks.contains(RecordMarks::JOIN_CUT) {
+            defects.add(Defect::JoinCut);
+        }
+        Err(defects)
     }
 }
 

@@ -105,3 +105,92 @@ fn a_batch_over_a_socket_counts_as_the_one_record_it_is() {
     assert_eq!(finals.len(), 1, "{finals:#?}");
     assert_eq!(finals[0]["evidence"][0]["raw"], events[0]);
 }
+
+#[test]
+fn a_pretty_printed_file_is_joined_and_split() {
+    let dir = WorkDir::default();
+    let (record, _) = trail();
+    let value: Value = serde_json::from_str(&record).expect("JSON");
+    let pretty = serde_json::to_string_pretty(&value).expect("JSON writes");
+    dir.write("rules/r.yml", RULES);
+    dir.write("trail.json", format!("{pretty}\n"));
+    dir.write("long.json", format!("{{\"Records\":[{}{}", "{\"eventName\":\"x\"},".repeat(80_000), &record[12..]));
+    let rules = ["--rules", "rules", "--ignore-logsource"];
+    let told = ndjson(&[&["replay"], &rules[..], &["trail.json"]].concat(), &dir);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    for alert in &told {
+        let evidence = &alert["evidence"][0];
+        let raw = evidence["raw"].as_str().expect("raw is text");
+        let offset = evidence["offset"].as_u64().expect("an offset") as usize;
+        assert_eq!(&pretty[offset..offset + raw.len()], raw);
+        assert_eq!(evidence["line"], 1);
+    }
+    // One line of 1.5 MB is one document too.
+    let told = ndjson(&[&["replay"], &rules[..], &["long.json"]].concat(), &dir);
+    let mut elements: Vec<_> = told.iter().map(|alert| alert["evidence"][0]["element"].as_u64()).collect();
+    elements.sort();
+    assert_eq!(elements, [Some(80_000), Some(80_002)]);
+    assert!(ndjson(&[&["replay"], &rules[..], &["--join=none", "trail.json"]].concat(), &dir).is_empty());
+    assert_eq!(ndjson(&["parse", "trail.json"], &dir).len(), pretty.lines().count(), "one object a line");
+    assert_eq!(ndjson(&["parse", "--join", "--split", "trail.json"], &dir).len(), 3);
+}
+
+#[test]
+fn parse_joins_as_it_is_told() {
+    let dir = WorkDir::default();
+    let trace = "2026-03-02 10:00:00 ERROR x\njava.lang.IllegalStateException: y\n\tat a.b(C.java:1)\nCaused by: z\n\t... 2 more";
+    let slow = "# Time: 2026-03-02T10:00:01Z\n# User@Host: a[a] @ b []\nSELECT 1;";
+    dir.write("app.log", format!("{trace}\n{slow}\n2026-03-02 10:00:02 INFO end\n"));
+    let originals = |args: &[&str]| -> Vec<String> {
+        let events = ndjson(args, &dir);
+        events.iter().map(|event| event["event"]["original"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(originals(&["parse", "--join", "app.log"]), [trace, slow, "2026-03-02 10:00:02 INFO end"]);
+    assert_eq!(originals(&["parse", "--join=mysql_slow", "app.log"]).len(), 7);
+    assert_eq!(originals(&["parse", "app.log"]).len(), 9);
+    let refused = run(NOROSHI, dir.path(), &["parse", "--join=perl", "app.log"], b"");
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    assert!(told(&refused).contains("mysql_slow"), "{}", told(&refused));
+}
+
+#[test]
+fn a_live_record_of_several_lines_is_closed_by_the_next_by_silence_and_by_the_stop() {
+    let dir = WorkDir::default();
+    dir.write(
+        "rules/r.yml",
+        "title: Refused\nid: 00000000-0000-4000-8000-0000000000c2\nlogsource:\n    product: any\ndetection:\n    keywords:\n        - 'Connection refused'\n    condition: keywords\nlevel: low\n",
+    );
+    let trace =
+        |second: u32| format!("2026-03-02 10:00:0{second} ERROR x\n\tat a.b(C.java:1)\nCaused by: Connection refused");
+    dir.write("app.log", format!("{}\n", trace(0)));
+    dir.write(
+        "noroshi.toml",
+        "state_dir = \"state\"\ntimezone = \"UTC\"\n[rules]\npaths = [\"rules\"]\nignore_logsource = true\n[metrics]\nlisten = \"127.0.0.1:0\"\n\
+         [[input]]\nname = \"app\"\ntype = \"file\"\npaths = [\"app.log\"]\njoin = \"java\"\npoll_interval_ms = 20\n\
+         [[input]]\nname = \"net\"\ntype = \"tcp\"\nlisten = \"127.0.0.1:0\"\njoin = \"java\"\n\
+         [[output]]\ntype = \"file\"\npath = \"alerts.ndjson\"\n",
+    );
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    let raws = || {
+        let told = alerts::finals(&alerts::parse(&dir.text("alerts.ndjson")));
+        let mut raws: Vec<String> =
+            told.iter().map(|alert| alert["evidence"][0]["raw"].as_str().unwrap_or_default().to_owned()).collect();
+        raws.sort();
+        raws
+    };
+    let mut connection = send::tcp(engine.address("net"));
+    connection.write_all(format!("{}\n", trace(1)).as_bytes()).expect("the engine reads");
+    // Silence closes both, the file's and the connection's.
+    until(
+        "two alerts",
+        || (raws() == [trace(0), trace(1)]).then_some(()),
+        || format!("{:#?}\n{}", raws(), engine.log()),
+    );
+    dir.append("app.log", format!("{}\n{}\n", trace(2), trace(3)));
+    engine.wait_received("app", 9);
+    let rows = engine.terminate().assert_clean();
+    assert_eq!(raws(), [trace(0), trace(1), trace(2), trace(3)]);
+    assert_eq!((rows["app"].received, rows["app"].parsed + rows["app"].kept_raw), (9, 9), "{rows:#?}");
+    assert_eq!((rows["net"].received, rows["net"].parsed + rows["net"].kept_raw), (3, 3), "{rows:#?}");
+    assert!(dir.text("state/checkpoints.json").contains(&format!("\"offset\": {}", dir.text("app.log").len())));
+}

@@ -15,6 +15,7 @@ pub mod ecs;
 pub mod event;
 pub mod frame;
 pub mod ip;
+pub mod join;
 pub mod logsource;
 pub mod number;
 pub mod products;

@@ -16,6 +16,7 @@ use crate::batch::{
     BATCH_AGE_MS, BATCH_BYTES, BATCH_BYTES_MAX, Batch, BatchPool, InputIndex, Origin, RecordMarks, RecordRef,
 };
 use crate::counters::{DropReason, InputCounters, Tally};
+use crate::join::JOIN_WAIT_MS;
 
 /// Batches between the connections and the forwarder: one on its way, one filling.
 pub(crate) const FORWARD_BATCHES: usize = 2;
@@ -148,6 +149,16 @@ impl Collector {
             self.begun.notified().await;
             tokio::time::sleep(Duration::from_millis(BATCH_AGE_MS)).await;
             self.flush().await;
+        }
+    }
+
+    /// Hands on an empty batch now and then, so that lines held behind the collector get old. Never ends.
+    pub(crate) async fn nudge(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(JOIN_WAIT_MS / 4)).await;
+            if let Ok(permit) = self.way_on.reserve().await {
+                permit.send(Batch::default());
+            }
         }
     }
 

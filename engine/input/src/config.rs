@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use noroshi_parsers::frame::RECORD_BYTES_MAX;
+use noroshi_parsers::join::Join;
 
 /// Connections open at once. Each costs a buffer of 16 KiB that grows to one record at most, so the
 /// usual case is 64 MiB.
@@ -134,6 +135,8 @@ pub struct InputSpec {
     pub timezone: Option<String>,
     /// Character set, by name.
     pub charset: Option<String>,
+    /// How lines are put together to records: a name of [`Join::ALL`]; else as the format says.
+    pub join: Option<String>,
     /// Whether a record that holds several events is split into them. Read by the engine.
     pub split: Option<bool>,
     /// Declared lateness of the sources of this input. Read by the engine.
@@ -255,11 +258,19 @@ impl InputSpec {
             format: None,
             timezone: None,
             charset: None,
+            join: None,
             split: None,
             lateness_s: None,
             allowed_skew_s: None,
             source_idle_timeout_s: None,
         }
+    }
+
+    /// How its lines are put together: as declared, else as its format says, else only what can be nothing
+    /// but a document. An unknown name is an error of [`InputSpec::kind`].
+    pub fn join(&self) -> Join {
+        let of_format = || self.format.as_deref().map(Join::of_format);
+        self.join.as_deref().and_then(Join::by_name).or_else(of_format).unwrap_or_default()
     }
 
     /// The keys given that belong to some types only, with those types.
@@ -360,6 +371,14 @@ impl InputSpec {
                 });
             }
             _ => {}
+        }
+        if let Some(name) = self.join.as_deref().filter(|name| Join::by_name(name).is_none()) {
+            let known: Vec<&str> = Join::ALL.iter().map(|(name, _)| *name).collect();
+            errors.push(SpecError {
+                key: "join",
+                what: format!("`join` is `{name}`"),
+                help: format!("known are {}", known.join(", ")),
+            });
         }
         for pattern in self.paths.iter().flatten() {
             if let Err(error) = glob::Pattern::new(pattern) {

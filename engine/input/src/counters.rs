@@ -52,6 +52,12 @@ counters! {
     newline_over_tls,
     /// Records whose stream ended before they were complete.
     unterminated,
+    /// Records put together from several lines.
+    joined,
+    /// Of those, how many met a bound of lines, bytes or time before their end.
+    joins_cut,
+    /// Audit groups handed over early: too many were open, or one had too many records.
+    groups_cut,
     /// Connections accepted.
     connections,
     /// Connections open now.

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Sender;
+use noroshi_parsers::join::Join;
 use tokio_rustls::TlsAcceptor;
 
 use crate::Clock;
 use crate::batch::{Batch, BatchPool, InputIndex};
 use crate::checkpoint::FileCheckpoint;
 use crate::collector::{Collector, FORWARD_BATCHES};
-use crate::config::{InputKind, InputSpec, SpecError, StreamConfig, TlsConfig};
+use crate::config::{InputKind, InputSpec, SpecError, StreamConfig, TlsConfig, Trailer};
 use crate::counters::InputCounters;
 use crate::files::RealFiles;
-use crate::outlet::{Outlet, Shutdown};
+use crate::join::Joiner;
+use crate::outlet::{Joins, Outlet, Shutdown};
 use crate::stream::StreamInput;
 use crate::{stdin, tail, tls, udp};
 
@@ -124,6 +126,7 @@ impl Inputs {
                     sender: sender.clone(),
                     counters: Arc::clone(&running.counters[i]),
                     shutdown: shutdown.clone(),
+                    joins: joins_of(spec, i as InputIndex, &pool, &running.counters[i], clock),
                 },
                 pool: pool.clone(),
                 clock: Arc::clone(clock),
@@ -186,6 +189,19 @@ impl Inputs {
         }
         Ok(running)
     }
+}
+
+/// What puts the lines of an input together; nothing where that is declared so.
+fn joins_of(
+    spec: &InputSpec,
+    input: InputIndex,
+    pool: &BatchPool,
+    counters: &Arc<InputCounters>,
+    clock: &Arc<dyn Clock>,
+) -> Option<Joins> {
+    let trailer = if spec.trailer == Some(Trailer::Nul) { 0 } else { b'\n' };
+    let join = Some(spec.join()).filter(|&join| join != Join::Off)?;
+    Some(Joins::new(Joiner::new(join, trailer, input, pool, counters), clock))
 }
 
 /// The kinds of all specs, or all their errors.
@@ -270,6 +286,7 @@ fn bind_stream(
         while let Some(batch) = batches.blocking_recv() {
             outlet.send(batch);
         }
+        outlet.flush();
     };
     work.push((format!("forward {name}"), Box::new(forward)));
     let collector = Collector::new(way_on, start.pool, start.input, counters);

@@ -16,6 +16,7 @@ mod config;
 mod counters;
 pub mod files;
 mod inputs;
+mod join;
 mod outlet;
 mod read;
 mod stdin;
@@ -43,6 +44,7 @@ pub use config::{
 };
 pub use counters::{DropReason, InputCounters};
 pub use inputs::{BoundAddress, Inputs, Running, StartError};
+pub use join::{DOCUMENT_LINES_MAX, HELD_BYTES_MAX, JOIN_LINES_MAX, JOIN_WAIT_MS, Joiner};
 pub use outlet::{STOP_DRAIN_S, Shutdown};
 pub use read::{ReadError, RecordReader};
 

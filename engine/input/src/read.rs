@@ -4,6 +4,7 @@
 //! engine pushes them. Both frame by newline, in place: bytes are read to the end of the batch's
 //! buffer, and only an unfinished line is carried over to the next.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,11 +14,13 @@ use std::sync::Arc;
 
 use noroshi_parsers::charset::Charset;
 use noroshi_parsers::frame::{Frame, Framer, Framing, Position, RECORD_BYTES_MAX, WideFramer};
+use noroshi_parsers::join::Join;
 
 use crate::batch::{
     BATCH_BYTES, Batch, BatchPool, FileIdentity, Fingerprint, InputIndex, Origin, RecordMarks, RecordRef,
 };
 use crate::counters::{InputCounters, Tally};
+use crate::join::Joiner;
 
 /// Bytes asked of one read: a batch's worth.
 const READ_BYTES: usize = BATCH_BYTES;
@@ -203,7 +206,10 @@ pub struct RecordReader {
     bytes_read: u64,
     failed: Option<ReadError>,
     ended: bool,
-    counters: InputCounters,
+    counters: Arc<InputCounters>,
+    joiner: Option<Joiner>,
+    /// Batches that the joiner made, not handed out yet.
+    ready: VecDeque<Batch>,
 }
 
 impl fmt::Debug for RecordReader {
@@ -275,7 +281,9 @@ impl RecordReader {
             bytes_read: 0,
             failed: None,
             ended: false,
-            counters: InputCounters::default(),
+            counters: Arc::default(),
+            joiner: None,
+            ready: VecDeque::new(),
         }
     }
 
@@ -283,6 +291,14 @@ impl RecordReader {
     #[must_use]
     pub fn reading(mut self, charset: Charset, record_bytes_max: usize) -> Self {
         self.lines = LineStream::new(record_bytes_max, charset);
+        self
+    }
+
+    /// Puts lines together to records. To be called before the first batch.
+    #[must_use]
+    pub fn joining(mut self, join: Join) -> Self {
+        let joiner = || Joiner::new(join, b'\n', self.input, &self.pool, &self.counters);
+        self.joiner = (join != Join::Off).then(joiner);
         self
     }
 
@@ -307,6 +323,29 @@ impl RecordReader {
     /// When reading fails or an archive is damaged: after everything readable was handed out, the
     /// last record flagged as unterminated. The call after that returns `None`.
     pub fn next_batch(&mut self, receive_time_ns: i64) -> Result<Option<Batch>, ReadError> {
+        loop {
+            if let Some(batch) = self.ready.pop_front() {
+                return Ok(Some(batch));
+            }
+            let read = self.read_batch(receive_time_ns);
+            let Some(joiner) = &mut self.joiner else { return read };
+            match read {
+                Ok(Some(batch)) => {
+                    self.ready.extend(joiner.join(batch, 0).into_iter().filter(|batch| !batch.records.is_empty()));
+                }
+                ended => {
+                    self.ready.extend(joiner.finish());
+                    if self.ready.is_empty() {
+                        return ended;
+                    }
+                    // Told after everything that was readable.
+                    self.failed = ended.err();
+                }
+            }
+        }
+    }
+
+    fn read_batch(&mut self, receive_time_ns: i64) -> Result<Option<Batch>, ReadError> {
         if self.ended {
             return self.failed.take().map_or(Ok(None), Err);
         }

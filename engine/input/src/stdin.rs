@@ -58,6 +58,7 @@ fn pump(start: &Start, mut lines: LineStream, reader: &mut impl Read, ready: imp
             return;
         }
     }
+    start.outlet.flush();
     tracing::info!(input = %start.name, "standard input has ended");
 }
 
@@ -87,7 +88,7 @@ mod tests {
     fn start() -> (Start, crossbeam_channel::Receiver<crate::Batch>) {
         let (sender, receiver) = crossbeam_channel::bounded(100);
         let counters = Arc::<InputCounters>::default();
-        let outlet = Outlet { sender, counters, shutdown: Shutdown::default() };
+        let outlet = Outlet { sender, counters, shutdown: Shutdown::default(), joins: None };
         let clock = Arc::new(Still);
         (Start { name: "stdin".to_owned(), input: 0, outlet, pool: BatchPool::default(), clock }, receiver)
     }

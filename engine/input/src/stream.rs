@@ -57,7 +57,7 @@ impl StreamInput {
         let mut connections = JoinSet::new();
         let aged = tokio::spawn({
             let this = Arc::clone(&self);
-            async move { this.collector.flush_aged().await }
+            async move { tokio::join!(this.collector.flush_aged(), this.collector.nudge()) }
         });
         loop {
             let accepted = tokio::select! {

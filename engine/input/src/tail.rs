@@ -107,6 +107,7 @@ impl Tail {
                 std::thread::sleep(STOP_LOOK.min(until.saturating_duration_since(Instant::now())));
             }
         }
+        self.start.outlet.flush();
         // The unfinished last line of a file stays there: the checkpoint is before it, and the next run
         // reads it whole. Handing it over now would make two records of it.
     }
@@ -445,7 +446,7 @@ impl Tail {
         followed.lines = LineStream::new(self.config.record_bytes_max, self.config.charset);
         followed.read_to = 0;
         // Records and ends before and after the cut do not share a batch: their offsets would clash.
-        self.hand_over(batch)
+        self.hand_over(batch) && self.start.outlet.flush()
     }
 
     /// Hands over an unfinished last line.

@@ -243,7 +243,7 @@ fn a_long_file_comes_whole_and_in_order() {
 fn faulty(log: &Path, files: &Arc<FaultyFiles<RealFiles>>) -> (Tail, crossbeam_channel::Receiver<Batch>) {
     let (sender, receiver) = crossbeam_channel::bounded(16);
     let counters = Arc::<InputCounters>::default();
-    let outlet = Outlet { sender, counters, shutdown: Shutdown::default() };
+    let outlet = Outlet { sender, counters, shutdown: Shutdown::default(), joins: None };
     let start =
         Start { name: "files".to_owned(), input: 0, outlet, pool: BatchPool::default(), clock: Arc::new(Still) };
     let crate::InputKind::File(config) = spec(log).kind().unwrap() else { panic!("a file input") };

@@ -144,6 +144,10 @@ impl Listener {
                     break;
                 }
             }
+            if received == 0 && batch.records.is_empty() {
+                // What other records were held for may be due.
+                self.start.outlet.send(Batch::default());
+            }
             if stopping {
                 let stop_by = *stop_by.get_or_insert_with(|| Instant::now() + STOP_READ);
                 if received == 0 || Instant::now() >= stop_by {
@@ -152,6 +156,7 @@ impl Listener {
             }
         }
         self.start.outlet.send(batch);
+        self.start.outlet.flush();
         if let Ok(drops) = sys::drops(&self.socket) {
             self.count_drops(drops);
         }

@@ -101,6 +101,10 @@ pub(crate) struct ReadArgs {
     /// Take formats and zones from the file inputs of this configuration instead.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "timezone", "charset", "source"])]
     pub config: Option<PathBuf>,
+    /// How lines are put together to records: auto, json, java, postgresql, mysql_slow, oracle, documents or none
+    /// [default: as the format says, else documents; parse: none; without a value: auto].
+    #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "auto", require_equals = true)]
+    pub join: Option<String>,
     /// Take each event of a record that holds several (`Records: […]`, an array, objects back to back) by itself
     /// [default: true; parse: false].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]

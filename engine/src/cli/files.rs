@@ -13,6 +13,7 @@ use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
 use noroshi_parsers::frame::RECORD_BYTES_MAX;
+use noroshi_parsers::join::Join;
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products::PRODUCTS;
 use noroshi_parsers::time::{DAY_NS, take_iso};
@@ -37,18 +38,22 @@ pub(crate) struct InputFile {
     pub(crate) options: Arc<SourceOptions>,
     /// Whether a record that holds several events is split into them.
     pub(crate) split: bool,
+    /// How lines are put together to records.
+    join: Join,
 }
 
 /// What a command does where nothing is said.
 pub(crate) struct Defaults {
-    pub(crate) split: bool,
+    split: bool,
+    /// `None` = as the format says.
+    join: Option<Join>,
 }
 
 impl Defaults {
     /// One event a line.
-    pub(crate) const LINES: Defaults = Defaults { split: false };
+    pub(crate) const LINES: Defaults = Defaults { split: false, join: Some(Join::Off) };
     /// Every event there is.
-    pub(crate) const EVENTS: Defaults = Defaults { split: true };
+    pub(crate) const EVENTS: Defaults = Defaults { split: true, join: None };
 }
 
 /// How the files that match a pattern are read.
@@ -58,6 +63,7 @@ struct Declared {
     zone: Zone,
     charset: Charset,
     split: Option<bool>,
+    join: Option<Join>,
 }
 
 /// A batch with the number of its file.
@@ -76,6 +82,14 @@ pub(crate) fn format_of(name: &str) -> anyhow::Result<ProductId> {
     ProductId::by_name(name).with_context(|| {
         let known: Vec<_> = PRODUCTS.iter().skip(1).map(|product| product.name).collect();
         format!("unknown format `{name}`; known are {}", known.join(", "))
+    })
+}
+
+/// The join of a name.
+fn join_of(name: &str) -> anyhow::Result<Join> {
+    Join::by_name(name).with_context(|| {
+        let known: Vec<_> = Join::ALL.iter().map(|(name, _)| *name).collect();
+        format!("unknown join `{name}`; known are {}", known.join(", "))
     })
 }
 
@@ -103,6 +117,7 @@ impl Inputs {
     ) -> anyhow::Result<Self> {
         let mut declared: Vec<Declared> = Vec::new();
         let mut format = None;
+        let declared_join = read.join.as_deref().map(join_of).transpose()?;
         let mut zone = zone_of(read.timezone.as_deref())?;
         let charset =
             read.charset.as_deref().map(Charset::parse).transpose().map_err(anyhow::Error::msg)?.unwrap_or_default();
@@ -116,7 +131,7 @@ impl Inputs {
             let pattern = glob::Pattern::new(pattern).with_context(|| format!("--source `{source}`: bad glob"))?;
             let format = if name.is_empty() { format } else { Some(format_of(name)?) };
             let zone = if zone_name.is_empty() { zone.clone() } else { zone_of(Some(zone_name))? };
-            declared.push(Declared { pattern, format, zone, charset, split: None });
+            declared.push(Declared { pattern, format, zone, charset, split: None, join: None });
         }
         if let Some(path) = &read.config {
             let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
@@ -128,11 +143,12 @@ impl Inputs {
                     let pattern = glob::Pattern::new(path)
                         .with_context(|| format!("input `{}`: bad glob `{path}`", input.name))?;
                     let (zone, charset) = (zone.clone(), input.charset());
-                    declared.push(Declared { pattern, format, zone, charset, split: input.split });
+                    let join = input.join.as_ref().map(|_| input.join());
+                    declared.push(Declared { pattern, format, zone, charset, split: input.split, join });
                 }
             }
         }
-        let (mut inputs, mut splits) = (Vec::new(), Vec::new());
+        let (mut inputs, mut modes) = (Vec::new(), Vec::new());
         for path in files {
             let found = declared.iter().find(|Declared { pattern, .. }| {
                 pattern.matches_path(path)
@@ -142,7 +158,9 @@ impl Inputs {
                 .map_or((format, zone.clone(), charset), |found| (found.format, found.zone.clone(), found.charset));
             let split = read.split.or(found.and_then(|found| found.split)).unwrap_or(defaults.split);
             inputs.push((path.clone(), SourceOptions { format, zone, charset, reference_time_ns: 0 }));
-            splits.push(split);
+            let of_format = || format.map_or_else(Join::default, |format| Join::of_format(format.get().name));
+            let join = declared_join.or(found.and_then(|found| found.join)).or(defaults.join).unwrap_or_else(of_format);
+            modes.push((split, join));
         }
         let workers =
             read.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
@@ -158,10 +176,10 @@ impl Inputs {
         };
         let files = inputs
             .into_iter()
-            .zip(splits)
-            .map(|((path, mut options), split)| {
+            .zip(modes)
+            .map(|((path, mut options), (split, join))| {
                 options.reference_time_ns = reference;
-                InputFile { path, options: Arc::new(options), split }
+                InputFile { path, options: Arc::new(options), split, join }
             })
             .collect();
         Ok(Inputs { files, workers })
@@ -182,7 +200,7 @@ impl Inputs {
             let Some(reader) = &mut open else {
                 let input = self.files.get(file)?;
                 match open_file(&input.path, input.options.charset, file, &pool) {
-                    Ok(reader) => open = Some(reader),
+                    Ok(reader) => open = Some(reader.joining(input.join)),
                     Err(error) => {
                         tell(error);
                         file += 1;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use noroshi_input::RecordFlags;
+use noroshi_input::{RecordFlags, RecordMarks};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::Dictionary;
@@ -49,7 +49,8 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
                         .expect("JSON values write");
                     lines.push(b'\n');
                 };
-                let oversize = record.flags.contains(RecordFlags::PART).then_some(Defect::Oversize);
+                let cut = record.marks.contains(RecordMarks::JOIN_CUT).then_some(Defect::JoinCut);
+                let oversize = record.flags.contains(RecordFlags::PART).then_some(Defect::Oversize).or(cut);
                 match elements(bytes).filter(|_| *split) {
                     Some(elements) => {
                         elements.for_each(|element| print(&bytes[element.range], element.defect.or(oversize)));

@@ -168,6 +168,19 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     true
 }
 
+/// Where a record stands among those of its node.
+pub(crate) struct Place<'a> {
+    pub(crate) node: &'a [u8],
+    pub(crate) kind: &'a [u8],
+    pub(crate) stamp: &'a [u8],
+    pub(crate) serial: &'a [u8],
+}
+
+/// Reads a record's head alone; `None` = it is none of this product.
+pub(crate) fn place(text: &[u8]) -> Option<Place<'_>> {
+    take_head(text).map(|Head { node, kind, stamp, serial, .. }| Place { node, kind, stamp, serial })
+}
+
 struct Head<'a> {
     node: &'a [u8],
     kind: &'a [u8],
