@@ -82,6 +82,7 @@ log_sources! {
     LINUX_AUDITD = "linux_auditd" ["linux"] ["auditd"] [];
 
     CISCO_ASA = "cisco_asa" ["cisco"] ["asa" "aaa"] ["firewall"];
+    CISCO_ISE = "cisco_ise" ["cisco"] ["ise" "aaa"] ["authentication"];
     CISCO_FTD = "cisco_ftd" ["cisco"] ["ftd" "asa" "aaa"] ["firewall" "ids"];
     FORTIGATE_TRAFFIC = "fortigate_traffic" ["fortigate" "fortinet" "fortios"] ["traffic"] ["firewall"];
     FORTIGATE_UTM = "fortigate_utm" ["fortigate" "fortinet" "fortios"] ["utm"] ["firewall" "ids"];
