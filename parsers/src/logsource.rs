@@ -83,6 +83,10 @@ log_sources! {
 
     CISCO_ASA = "cisco_asa" ["cisco"] ["asa" "aaa"] ["firewall"];
     CISCO_ISE = "cisco_ise" ["cisco"] ["ise" "aaa"] ["authentication"];
+    CISCO_IOS = "cisco_ios" ["cisco"] ["ios" "aaa" "bgp" "ldp" "syslog"] [];
+    CISCO_IOS_LOGIN = "cisco_ios_login" ["cisco"] ["aaa" "ios" "syslog"] ["authentication"];
+    CISCO_IOS_ACL = "cisco_ios_acl" ["cisco"] ["ios" "syslog"] ["firewall"];
+    CISCO_NEXUS = "cisco_nexus" ["cisco"] ["nxos" "aaa" "bgp" "ldp" "syslog"] [];
     CISCO_FTD = "cisco_ftd" ["cisco"] ["ftd" "asa" "aaa"] ["firewall" "ids"];
     FORTIGATE_TRAFFIC = "fortigate_traffic" ["fortigate" "fortinet" "fortios"] ["traffic"] ["firewall"];
     FORTIGATE_UTM = "fortigate_utm" ["fortigate" "fortinet" "fortios"] ["utm"] ["firewall" "ids"];

@@ -6,7 +6,7 @@
 
 mod endpoint;
 mod messages;
-mod template;
+pub(super) mod template;
 #[cfg(test)]
 mod tests;
 

@@ -100,26 +100,33 @@ pub(crate) fn put_mac_text(writer: &mut EventWriter<'_>, text: &[u8], to: FieldI
 
 /// As [`put_mac`] for a value that is written somewhere.
 pub(crate) fn put_mac_span(writer: &mut EventWriter<'_>, span: Span, to: FieldId) {
+    if let Some(text) = mac_of(writer.bytes(span)) {
+        writer.put_as(to, &text, Kind::Text, false);
+    }
+}
+
+/// A hardware address of six bytes in the schema's form; `None` = it is none.
+pub(crate) fn mac_of(text: &[u8]) -> Option<[u8; 17]> {
     let mut digits = [0u8; 12];
     let mut len = 0;
-    for &byte in writer.bytes(span) {
+    for &byte in text {
         match byte {
             b':' | b'-' | b'.' => {}
             _ if byte.is_ascii_hexdigit() && len < digits.len() => {
                 digits[len] = byte.to_ascii_uppercase();
                 len += 1;
             }
-            _ => return,
+            _ => return None,
         }
     }
     if len != digits.len() {
-        return;
+        return None;
     }
     let mut text = [b'-'; 17];
     for (at, pair) in digits.chunks_exact(2).enumerate() {
         text[at * 3..at * 3 + 2].copy_from_slice(pair);
     }
-    writer.put_as(to, &text, Kind::Text, false);
+    Some(text)
 }
 
 /// Writes an account name: the domain of `domain\user` and `user@domain` apart. The answer is the name, where it is

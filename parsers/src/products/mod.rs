@@ -13,6 +13,7 @@ pub(crate) mod command_line;
 pub(crate) mod crowdstrike;
 pub(crate) mod csv_table;
 pub(crate) mod cyberark_pas;
+pub(crate) mod cisco_ios;
 pub(crate) mod cisco_ise;
 pub(crate) mod fields;
 pub(crate) mod fortigate;
@@ -154,6 +155,8 @@ products! {
     AUDITD = auditd::PRODUCT;
     CISCO_ASA = cisco_asa::PRODUCT;
     CISCO_FTD = cisco_ftd::PRODUCT;
+    CISCO_IOS = cisco_ios::PRODUCT;
+    CISCO_NEXUS = cisco_ios::NEXUS;
     CISCO_ISE = cisco_ise::PRODUCT;
     FORTIGATE = fortigate::PRODUCT;
     PANOS = panos::PRODUCT;

@@ -4,6 +4,8 @@
 //! name and tag are all absent somewhere. Each part is read where it is and the
 //! rest goes on as message; a part that is there and broken is a defect.
 
+pub(crate) mod device;
+
 use crate::decode::Context;
 use crate::defect::Defect;
 use crate::ecs;
@@ -378,10 +380,16 @@ enum Form {
 fn read_3164<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8], header: &mut Header<'a>) {
     let had_priority = header.present;
     let mut rest = text;
+    if matches!(rest.first(), Some(b'0'..=b'9' | b':' | b'*' | b'.')) && device::read(writer, context, rest, header) {
+        return;
+    }
     if had_priority && rest.first().is_some_and(u8::is_ascii_digit) {
         rest = cisco_sequence(writer, rest);
     }
     let Some((form, after)) = take_stamp(writer, context, rest) else {
+        if device::read(writer, context, rest, header) {
+            return;
+        }
         header.message = text;
         // A tag without a stamp is trusted where a priority or a process id vouches for it.
         if let Some((tag, procid, message)) = take_tag(rest) {
@@ -414,10 +422,59 @@ fn read_3164<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
             header.hostname = host;
             let behind = skip_spaces(behind);
             let behind = behind.strip_prefix(b": ").map_or(behind, skip_spaces);
-            set_tag(writer, header, behind);
+            if !read_inner(writer, context, behind, header) {
+                set_tag(writer, header, behind);
+            }
         }
         None => set_tag(writer, header, after),
     }
+}
+
+/// A second header behind a relay's: the device's own priority, stamp and name, or what a Cisco device writes.
+/// `false` = there is none, nothing was written.
+#[inline]
+fn read_inner<'a>(
+    writer: &mut EventWriter<'a>,
+    context: &Context<'_>,
+    text: &'a [u8],
+    header: &mut Header<'a>,
+) -> bool {
+    match text.first() {
+        Some(b'0'..=b'9' | b'*' | b'.') => {
+            device::read(writer, context, text, header) || inner_stamp(writer, context, text, header)
+        }
+        Some(b'A' | b'D' | b'F' | b'J' | b'M' | b'N' | b'O' | b'S') if text.get(3) == Some(&b' ') => {
+            time::month(text).is_some()
+                && (device::read(writer, context, text, header) || inner_stamp(writer, context, text, header))
+        }
+        Some(b'<') => take_priority(text).is_some_and(|(_, _, rest)| inner_stamp(writer, context, rest, header)),
+        _ => false,
+    }
+}
+
+#[cold]
+fn inner_stamp<'a>(
+    writer: &mut EventWriter<'a>,
+    context: &Context<'_>,
+    text: &'a [u8],
+    header: &mut Header<'a>,
+) -> bool {
+    // `-` for a version and `1 ` before an ISO stamp: RFC 5424 behind RFC 3164.
+    let text = text.strip_prefix(b"1 ").unwrap_or(text);
+    let Some((form, after)) = take_stamp(writer, context, text) else { return false };
+    if form == Form::IsoSpaced {
+        return false;
+    }
+    let after = skip_spaces(after.strip_prefix(b":").unwrap_or(after));
+    let (first, behind) = token(after).unwrap_or((after, b""));
+    match host_of(first, behind, false) {
+        Some(host) => {
+            header.hostname = host;
+            set_tag(writer, header, skip_spaces(behind));
+        }
+        None => set_tag(writer, header, after),
+    }
+    true
 }
 
 #[inline]
@@ -764,28 +821,62 @@ fn take_zone(text: &[u8]) -> (Option<i32>, &[u8]) {
         [b'A'..=b'Z', b'A'..=b'Z', b'A'..=b'Z', ..] if spaced => {
             let len = name.iter().take(6).take_while(|byte| byte.is_ascii_uppercase()).count();
             let rest = &name[len..];
-            let offset_h = match &name[..len] {
-                b"UTC" | b"GMT" => Some(0),
-                b"CET" => Some(1),
-                b"CEST" | b"EET" => Some(2),
-                b"EEST" | b"MSK" => Some(3),
-                b"JST" | b"KST" => Some(9),
-                b"AEST" => Some(10),
-                b"AEDT" => Some(11),
-                b"EDT" => Some(-4),
-                b"EST" | b"CDT" => Some(-5),
-                b"MDT" => Some(-6),
-                b"MST" | b"PDT" => Some(-7),
-                b"PST" => Some(-8),
-                _ => None,
-            };
-            match (offset_h, rest) {
+            match (zone_hours(&name[..len]), rest) {
+                (Some(0), [b'+' | b'-', ..]) => match time::take_offset(rest) {
+                    Some((offset, rest @ ([] | [b' ' | b':', ..]))) => (Some(offset), rest),
+                    _ => (None, text),
+                },
                 (Some(hours), [] | [b' ' | b':', ..]) => (Some(hours * 3600), rest),
                 // Before a colon and a space it can be no host.
                 (None, [b':', b' ', ..]) if len <= 5 && rest[2..].starts_with(b"%") => (None, rest),
                 _ => (None, text),
             }
         }
+        // Written small it is a zone only before the colon of a device's header.
+        [b'a'..=b'z', b'a'..=b'z', b'a'..=b'z', ..] if spaced => {
+            let len = name.iter().take(6).take_while(|byte| byte.is_ascii_lowercase()).count();
+            match (zone_hours(&name[..len]), &name[len..]) {
+                (Some(hours), rest @ ([] | [b':', ..])) => (Some(hours * 3600), rest),
+                _ => (None, text),
+            }
+        }
         _ => (None, text),
     }
+}
+
+/// Hours east of UTC of a zone's abbreviation, any case. Those that stand for several zones are left out.
+fn zone_hours(name: &[u8]) -> Option<i32> {
+    const ZONES: [(&[u8], i32); 27] = [
+        (b"UTC", 0),
+        (b"GMT", 0),
+        (b"WET", 0),
+        (b"WEST", 1),
+        (b"CET", 1),
+        (b"MEZ", 1),
+        (b"CEST", 2),
+        (b"MESZ", 2),
+        (b"EET", 2),
+        (b"SAST", 2),
+        (b"EEST", 3),
+        (b"MSK", 3),
+        (b"HKT", 8),
+        (b"SGT", 8),
+        (b"AWST", 8),
+        (b"JST", 9),
+        (b"KST", 9),
+        (b"AEST", 10),
+        (b"AEDT", 11),
+        (b"NZST", 12),
+        (b"NZDT", 13),
+        (b"EDT", -4),
+        (b"EST", -5),
+        (b"CDT", -5),
+        (b"MDT", -6),
+        (b"MST", -7),
+        (b"PDT", -7),
+    ];
+    if name.eq_ignore_ascii_case(b"PST") {
+        return Some(-8);
+    }
+    ZONES.iter().find(|(zone, _)| name.eq_ignore_ascii_case(zone)).map(|(_, hours)| *hours)
 }

@@ -7,7 +7,7 @@
 use crate::dictionary::{FieldId, FieldType};
 use crate::ecs;
 use crate::event::{EventWriter, Kind};
-use crate::products::fields::transport_of;
+use crate::products::fields::{mac_of, transport_of};
 use crate::products::names::id_of;
 use crate::scan::{find, starts_with, until};
 
@@ -77,10 +77,10 @@ enum Step {
 }
 
 /// A compiled text.
-pub(super) struct Template(Vec<Step>);
+pub(in crate::products) struct Template(Vec<Step>);
 
 impl Template {
-    pub(super) fn compile(text: &str) -> Template {
+    pub(in crate::products) fn compile(text: &str) -> Template {
         let mut steps = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
@@ -112,7 +112,7 @@ impl Template {
     }
 
     /// Fills `captures` from `text`; whether it is of this form. Nothing is written yet.
-    pub(super) fn matches<'t>(&self, text: &'t [u8], captures: &mut Captures<'t>) -> bool {
+    pub(in crate::products) fn matches<'t>(&self, text: &'t [u8], captures: &mut Captures<'t>) -> bool {
         captures.len = 0;
         captures.ends = 0;
         let mut rest = text;
@@ -226,7 +226,7 @@ struct Found<'t> {
 }
 
 /// What a text held.
-pub(super) struct Captures<'t> {
+pub(in crate::products) struct Captures<'t> {
     found: [Found<'t>; CAPTURES_MAX],
     len: usize,
     endpoints: [Endpoint<'t>; ENDPOINTS_MAX],
@@ -234,7 +234,7 @@ pub(super) struct Captures<'t> {
 }
 
 impl Captures<'_> {
-    pub(super) fn new() -> Self {
+    pub(in crate::products) fn new() -> Self {
         Captures {
             found: [Found { capture: Capture::Ignored, value: b"", endpoint: 0 }; CAPTURES_MAX],
             len: 0,
@@ -246,7 +246,7 @@ impl Captures<'_> {
 
 impl Captures<'_> {
     /// Writes the captures; `allowed` or `denied` where the text says so.
-    pub(super) fn write(&self, writer: &mut EventWriter<'_>) -> Option<&'static str> {
+    pub(in crate::products) fn write(&self, writer: &mut EventWriter<'_>) -> Option<&'static str> {
         let found = &self.found[..self.len];
         let outbound = found.iter().any(|one| one.capture == Capture::Direction && one.value == b"outbound");
         let mut verdict = None;
@@ -332,6 +332,10 @@ fn put_ecs(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
         ecs::SOURCE_PORT | ecs::DESTINATION_PORT => {
             writer.put_port(id, value);
         }
+        ecs::SOURCE_MAC | ecs::DESTINATION_MAC => match mac_of(value) {
+            Some(mac) => writer.put(id, &mac),
+            None => writer.defect(crate::defect::Defect::AddressInvalid),
+        },
         _ if crate::ecs::FIELDS[id.index()].kind == FieldType::Ip => {
             if let Some(ip) = crate::ip::parse(value) {
                 let span = writer.put_addr(id, ip, value);
