@@ -15,6 +15,8 @@ pub(crate) mod csv_table;
 pub(crate) mod cyberark_pas;
 pub(crate) mod cisco_ios;
 pub(crate) mod cisco_ise;
+pub(crate) mod columns;
+pub(crate) mod csv_table;
 pub(crate) mod fields;
 pub(crate) mod fortigate;
 pub(crate) mod generic;
