@@ -8,7 +8,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use super::fields::{copy, put_path, put_time, relate, relate_span, transport_of};
+use super::fields::{copy, put_lower, put_path, put_time, relate, relate_span, transport_of};
 use super::names::{id_of, vendor_names};
 use super::targets::{self, Target, To};
 use super::url;
@@ -247,12 +247,12 @@ pub(super) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>, number
             writer.put_str(ecs::NETWORK_TRANSPORT, name);
             writer.put_str(ecs::NETWORK_IANA_NUMBER, number);
         }
-        Some(None) => put_lower(writer, ids.protocol, ecs::NETWORK_TRANSPORT),
+        Some(None) => put_lowered(writer, ids.protocol, ecs::NETWORK_TRANSPORT),
         None => {}
     }
-    put_lower(writer, ids.application_protocol, ecs::NETWORK_PROTOCOL);
-    put_lower(writer, ids.client, ecs::NETWORK_APPLICATION);
-    put_lower(writer, ids.web_application, ecs::NETWORK_APPLICATION);
+    put_lowered(writer, ids.application_protocol, ecs::NETWORK_PROTOCOL);
+    put_lowered(writer, ids.client, ecs::NETWORK_APPLICATION);
+    put_lowered(writer, ids.web_application, ecs::NETWORK_APPLICATION);
     put_sum(writer);
     put_user(writer);
     put_urls(writer);
@@ -367,15 +367,10 @@ fn verdict_of(action: &[u8]) -> Option<&'static str> {
 }
 
 /// Adds a value in lower case, as the schema asks of protocols and applications.
-fn put_lower(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
-    let Some((span, _)) = writer.first_span(from) else { return };
-    let start = writer.arena_start();
-    for at in 0..span.len() {
-        let byte = writer.bytes(span)[at].to_ascii_lowercase();
-        writer.arena_push(&[byte]);
+fn put_lowered(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
+    if let Some((span, _)) = writer.first_span(from) {
+        put_lower(writer, to, span);
     }
-    let lower = writer.arena_end(start);
-    writer.put_span(to, lower, Kind::Text, false);
 }
 
 fn put_sum(writer: &mut EventWriter<'_>) {

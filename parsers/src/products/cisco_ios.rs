@@ -31,6 +31,7 @@ pub(crate) static PRODUCT: Product = Product {
     observer_type: "firewall",
     names: NAMES,
     detect: &[Detect::Shape("%", decode), Detect::Mark(&["%IOSXE-", "NTP Core ("], decode)],
+    ..Product::NONE
 };
 
 /// `cisco_nexus`.

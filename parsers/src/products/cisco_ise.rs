@@ -8,7 +8,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use super::fields::{copy, copy_ip, put_mac, relate, relate_span};
+use super::fields::{copy, copy_ip, put_lower, put_mac, relate, relate_span};
 use super::names::vendor_names;
 use super::targets::{self, Target, To};
 use crate::decode::Context;
@@ -34,6 +34,7 @@ pub(crate) static PRODUCT: Product = Product {
     observer_type: "nac",
     names: NAMES,
     detect: &[Detect::Mark(&["CISE_"], decode)],
+    ..Product::NONE
 };
 
 vendor_names! {
@@ -248,25 +249,20 @@ fn first_segment<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: 
     context.set_stamp(writer, &stamp);
     writer.put_vendor(ids().sequence, sequence);
     writer.put(ecs::EVENT_CODE, code);
-    put_lower(writer, ecs::LOG_LEVEL, level);
+    put_lowered(writer, ecs::LOG_LEVEL, level);
     let end = end_of_value(rest, b',');
     let description = rest[..end].trim_ascii_end();
     writer.put_vendor(ids().message_text, description);
     let class = memchr::memchr(b':', description).unwrap_or(description.len());
-    put_lower(writer, ecs::EVENT_ACTION, &description[..class]);
+    put_lowered(writer, ecs::EVENT_ACTION, &description[..class]);
     Some((number, rest.get(end + 1..).unwrap_or_default()))
 }
 
-fn put_lower(writer: &mut EventWriter<'_>, id: FieldId, text: &[u8]) {
-    if text.is_empty() {
-        return;
+fn put_lowered(writer: &mut EventWriter<'_>, id: FieldId, text: &[u8]) {
+    if !text.is_empty() {
+        let span = writer.span_of(text);
+        put_lower(writer, id, span);
     }
-    let from = writer.arena_start();
-    for byte in text {
-        writer.arena_push(&[byte.to_ascii_lowercase()]);
-    }
-    let lower = writer.arena_end(from);
-    writer.put_span(id, lower, Kind::Text, false);
 }
 
 /// `LEVEL: Name : key=value; key=value`.
@@ -275,7 +271,7 @@ fn put_alarm<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
         Some(at) if at < 16 => (&text[..at], text[at + 1..].trim_ascii_start()),
         _ => (&b""[..], text),
     };
-    put_lower(writer, ecs::LOG_LEVEL, level);
+    put_lowered(writer, ecs::LOG_LEVEL, level);
     let end = memchr::memchr(b':', rest).unwrap_or(rest.len());
     writer.put(ecs::EVENT_ACTION, rest[..end].trim_ascii_end());
     let attributes = rest.get(end + 1..).unwrap_or_default().trim_ascii();
@@ -462,12 +458,6 @@ fn put_ends(writer: &mut EventWriter<'_>) {
     relate(writer, ids.ad_hostname, ecs::RELATED_HOSTS);
     relate(writer, ids.psn_host, ecs::RELATED_HOSTS);
     if let Some((protocol, _)) = writer.first_span(ids.protocol) {
-        let from = writer.arena_start();
-        for at in 0..protocol.len() {
-            let byte = writer.bytes(protocol)[at].to_ascii_lowercase();
-            writer.arena_push(&[byte]);
-        }
-        let lower = writer.arena_end(from);
-        writer.put_span(ecs::NETWORK_PROTOCOL, lower, Kind::Text, false);
+        put_lower(writer, ecs::NETWORK_PROTOCOL, protocol);
     }
 }
