@@ -239,11 +239,14 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
 fn by_inner_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let text = header.message;
     let head = &text[..text.len().min(MARK_WITHIN_BYTES)];
+    // Asked again it would read the same text and say the same.
+    let mut not_netfilter = false;
     for at in memchr::memchr2_iter(b'=', b'%', head) {
         let (before, after) = (&text[..at], &text[at + 1..]);
         let known = if text[at] == b'%' {
             (after.starts_with(b"ASA-") || after.starts_with(b"FTD-")) && cisco_asa::decode(writer, context, header)
-        } else if before.ends_with(b"IN") {
+        } else if before.ends_with(b"IN") && !not_netfilter {
+            not_netfilter = true;
             netfilter::decode(writer, context, header)
         } else if before.ends_with(b"type") || after.starts_with(b"audit(") {
             memmem::find(head, b"audit(").is_some() && auditd::decode(writer, context, header)

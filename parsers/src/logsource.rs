@@ -87,6 +87,11 @@ log_sources! {
     CISCO_IOS_LOGIN = "cisco_ios_login" ["cisco"] ["aaa" "ios" "syslog"] ["authentication"];
     CISCO_IOS_ACL = "cisco_ios_acl" ["cisco"] ["ios" "syslog"] ["firewall"];
     CISCO_NEXUS = "cisco_nexus" ["cisco"] ["nxos" "aaa" "bgp" "ldp" "syslog"] [];
+    CISCO_WLC = "cisco_wlc" ["cisco"] ["wlc" "aaa"] [];
+    CISCO_MERAKI = "cisco_meraki" ["cisco" "meraki"] ["meraki"] [];
+    CISCO_MERAKI_FLOW = "cisco_meraki_flow" ["cisco" "meraki"] ["meraki" "flows"] ["firewall"];
+    CISCO_MERAKI_URL = "cisco_meraki_url" ["cisco" "meraki"] ["meraki" "urls"] ["proxy"];
+    CISCO_MERAKI_IDS = "cisco_meraki_ids" ["cisco" "meraki"] ["meraki" "ids-alerts"] ["ids"];
     CISCO_FTD = "cisco_ftd" ["cisco"] ["ftd" "asa" "aaa"] ["firewall" "ids"];
     FORTIGATE_TRAFFIC = "fortigate_traffic" ["fortigate" "fortinet" "fortios"] ["traffic"] ["firewall"];
     FORTIGATE_UTM = "fortigate_utm" ["fortigate" "fortinet" "fortios"] ["utm"] ["firewall" "ids"];

@@ -6,6 +6,7 @@
 mod messages;
 #[cfg(test)]
 mod tests;
+mod wireless;
 
 use super::cisco_asa::template::Captures;
 use super::fields::{relate, relate_span};
@@ -48,7 +49,22 @@ pub(crate) static NEXUS: Product = Product {
     ..Product::NONE
 };
 
+/// `cisco_aironet`.
+pub(crate) static AIRONET: Product = Product {
+    name: "cisco_aironet",
+    title: "Cisco wireless LAN controller",
+    document: "Cisco Wireless LAN Controller System Message Guide",
+    namespace: "cisco.aironet",
+    module: "cisco_aironet",
+    dataset: "cisco_aironet.log",
+    vendor: "Cisco",
+    product: "WLC",
+    observer_type: "wireless",
+    ..Product::NONE
+};
+
 vendor_names! {
+    source_file = "source_file";
     facility = "facility";
     mnemonic = "mnemonic";
     message_count = "message_count";
@@ -152,14 +168,22 @@ fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Hea
         let inner = memchr::memmem::find(mark.text, b" %").and_then(|at| take_mark(&mark.text[at + 1..]));
         mark = inner.unwrap_or(mark);
     }
+    let source = take_source(mark.text);
+    if let Some((file, rest)) = source {
+        writer.put_vendor(ids().source_file, file);
+        mark.text = rest;
+    }
     if let Some((slot, rest)) = take_slot(mark.text) {
         writer.put_vendor(ids().slot, slot);
         mark.text = rest;
     }
     let core = writer.core();
-    (core.product, core.log_source) = match nexus {
-        true => (products::CISCO_NEXUS, logsource::CISCO_NEXUS),
-        false => (products::CISCO_IOS, logsource::CISCO_IOS),
+    (core.product, core.log_source) = if source.is_some() {
+        (products::CISCO_AIRONET, logsource::CISCO_WLC)
+    } else if nexus {
+        (products::CISCO_NEXUS, logsource::CISCO_NEXUS)
+    } else {
+        (products::CISCO_IOS, logsource::CISCO_IOS)
     };
     writer.put_vendor(ids().facility, mark.facility);
     writer.put_vendor(ids().mnemonic, mark.mnemonic);
@@ -167,6 +191,10 @@ fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Hea
     writer.put_i64(ecs::EVENT_SEVERITY, i64::from(mark.level));
     writer.put_str(ecs::LOG_LEVEL, LEVELS[usize::from(mark.level)]);
     put_common(writer, header, mark.text);
+    if source.is_some() {
+        wireless::put(writer, mark.facility, mark.mnemonic, mark.text);
+        return true;
+    }
     let Some(row) = messages::find(mark.facility, mark.mnemonic) else {
         writer.put_str(ecs::EVENT_CATEGORY, "network");
         writer.put_str(ecs::EVENT_TYPE, "info");
@@ -225,6 +253,20 @@ fn take_slot(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = rest.iter().take(48).position(|&byte| matches!(byte, b':' | b' '))?;
     let rest = rest[end..].strip_prefix(b": ")?.trim_ascii_start();
     Some((slot, rest))
+}
+
+/// `[PA]dtl_net.c:3393 text` of a wireless controller: the place in its source, and the text.
+fn take_source(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let body = match text {
+        [b'[', _, _, b']', rest @ ..] => rest,
+        _ => text,
+    };
+    let end = body.iter().take(64).position(|&byte| byte == b' ')?;
+    let colon = memchr::memchr(b':', &body[..end])?;
+    let (file, line) = (&body[..colon], &body[colon + 1..end]);
+    let is_file = file.ends_with(b".c") || file.ends_with(b".cc") || file.ends_with(b".cpp");
+    let is_line = !line.is_empty() && line.iter().all(u8::is_ascii_digit);
+    (is_file && is_line).then(|| (&body[..end], body[end..].trim_ascii()))
 }
 
 fn put_network(writer: &mut EventWriter<'_>) {

@@ -15,6 +15,7 @@ pub(crate) mod csv_table;
 pub(crate) mod cyberark_pas;
 pub(crate) mod cisco_ios;
 pub(crate) mod cisco_ise;
+pub(crate) mod cisco_meraki;
 pub(crate) mod columns;
 pub(crate) mod csv_table;
 pub(crate) mod fields;
@@ -159,6 +160,8 @@ products! {
     CISCO_FTD = cisco_ftd::PRODUCT;
     CISCO_IOS = cisco_ios::PRODUCT;
     CISCO_NEXUS = cisco_ios::NEXUS;
+    CISCO_AIRONET = cisco_ios::AIRONET;
+    CISCO_MERAKI = cisco_meraki::PRODUCT;
     CISCO_ISE = cisco_ise::PRODUCT;
     FORTIGATE = fortigate::PRODUCT;
     PANOS = panos::PRODUCT;

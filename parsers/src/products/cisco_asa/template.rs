@@ -332,10 +332,12 @@ fn put_ecs(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
         ecs::SOURCE_PORT | ecs::DESTINATION_PORT => {
             writer.put_port(id, value);
         }
-        ecs::SOURCE_MAC | ecs::DESTINATION_MAC => match mac_of(value) {
-            Some(mac) => writer.put(id, &mac),
-            None => writer.defect(crate::defect::Defect::AddressInvalid),
-        },
+        ecs::SOURCE_MAC | ecs::DESTINATION_MAC | ecs::CLIENT_MAC | ecs::SERVER_MAC | ecs::HOST_MAC => {
+            match mac_of(value) {
+                Some(mac) => writer.put(id, &mac),
+                None => writer.defect(crate::defect::Defect::AddressInvalid),
+            }
+        }
         _ if crate::ecs::FIELDS[id.index()].kind == FieldType::Ip => {
             if let Some(ip) = crate::ip::parse(value) {
                 let span = writer.put_addr(id, ip, value);

@@ -119,6 +119,13 @@ fn scan(text: &[u8]) -> Option<Head<'_>> {
                 _ => return None,
             }
         }
+        // A wireless controller names its task: `*Dot1x_NW_MsgTask_4: `.
+        if let Some(task) = rest.strip_prefix(b"*") {
+            let end = until(&task[..task.len().min(NAME_BYTES_MAX)], b':');
+            head.process = &task[..end];
+            rest = task.get(end + 1..)?;
+            continue;
+        }
         let end = rest.iter().take(NAME_BYTES_MAX).position(|byte| matches!(byte, b':' | b' ' | b'['))?;
         let (word, behind) = rest.split_at(end);
         if word.is_empty() || !word.iter().all(|byte| byte.is_ascii_graphic()) {
