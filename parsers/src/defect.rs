@@ -88,6 +88,8 @@ defects! {
     SplitCapped = "split_capped",
     /// A record of several lines that went on beyond the bound of lines, bytes or time: what came until then.
     JoinCut = "join_cut",
+    /// Fields were found in the text by heuristics, not by a format.
+    Heuristic = "heuristic",
     /// A fault of ours while the record was worked on; it is kept raw.
     WorkFailed = "work_failed",
 }

@@ -24,7 +24,7 @@ use crate::products::{
 };
 use crate::wire::json::dialect::Dialect;
 use crate::wire::syslog::Header;
-use crate::wire::{cef, json, kv, syslog};
+use crate::wire::{cef, json, syslog};
 use crate::{ecs, logsource};
 
 /// How far into a message the mark of a product is looked for. The longest documented
@@ -298,11 +298,18 @@ fn json_product(writer: &mut EventWriter<'_>, context: &Context<'_>, object: &[u
     Some(Marks::get().members(writer, context))
 }
 
-/// No product known: the header's fields, pairs, and the message itself.
+/// No product known: the header's fields, a JSON object within the message, pairs, what heuristics find.
 fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) {
-    let pairs =
-        if memchr::memchr(b'=', header.message).is_some() { kv::decode(writer, context, header.message) } else { 0 };
-    if !header.message.is_empty() {
+    if let Some(at) = generic_names::embedded_object(header.message) {
+        if json_record(writer, context, &header.message[at..]) {
+            if !writer.view().has(ecs::MESSAGE) {
+                writer.put(ecs::MESSAGE, header.message);
+            }
+            return;
+        }
+    }
+    let pairs = generic_names::read_text(writer, context, header);
+    if !header.message.is_empty() && !writer.view().has(ecs::MESSAGE) {
         writer.put(ecs::MESSAGE, header.message);
     }
     let (product, log_source): (ProductId, _) = match (header.present, pairs) {
@@ -311,10 +318,7 @@ fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
             writer.defect(Defect::UnknownFormat);
             (products::UNKNOWN, logsource::UNKNOWN)
         }
-        (false, _) => {
-            generic_names::normalise(writer, context);
-            (products::KV, logsource::UNKNOWN)
-        }
+        (false, _) => (products::KV, logsource::UNKNOWN),
     };
     let core = writer.core();
     core.product = product;

@@ -3,15 +3,21 @@
 //! A name is believed only as far as its value fits: an address must parse, a port must be one.
 //! All names stay where the record put them; what is understood stands beside.
 
-use super::fields::{copy, copy_ip, present};
+mod spelling;
+mod stamp;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use super::fields::{copy, present, put_lower};
 use super::names::vendor_names;
 use crate::decode::Context;
 use crate::defect::Defect;
-use crate::dictionary::FieldId;
 use crate::ecs;
-use crate::event::EventWriter;
+use crate::event::{EventWriter, Kind};
 use crate::products::Product;
-use crate::time::{parse_epoch, take_iso};
+use crate::wire::kv;
+use crate::wire::syslog::Header;
 
 /// `syslog`.
 pub(crate) static SYSLOG: Product = Product {
@@ -41,138 +47,108 @@ pub(crate) static KV: Product =
 vendor_names! {
     splunk_host = "result.host";
     splunk_source = "result.source";
-    timestamp = "timestamp";
-    timestamp_capital = "Timestamp";
-    time = "time";
-    ts = "ts";
-    event_time = "eventTime";
-    event_time_snake = "event_time";
-    event_timestamp = "eventTimestamp";
-    date_time = "datetime";
-    created_at = "created_at";
-    created_at_camel = "createdAt";
-    published = "published";
-    start_time = "startTime";
-    date = "date";
-    epoch = "epoch";
-    t = "t";
-    msg = "msg";
-    log = "log";
-    level = "level";
-    severity = "severity";
-    priority = "priority";
-    host = "host";
-    hostname = "hostname";
-    user = "user";
-    username = "username";
-    user_name = "user_name";
-    src = "src";
-    src_ip = "src_ip";
-    srcip = "srcip";
-    source_ip = "source_ip";
-    source_ip_camel = "sourceIPAddress";
-    client_ip = "client_ip";
-    client_ip_camel = "clientIp";
-    remote_addr = "remote_addr";
-    remote_ip = "remote_ip";
-    dst = "dst";
-    dst_ip = "dst_ip";
-    dstip = "dstip";
-    dest_ip = "dest_ip";
-    destination_ip = "destination_ip";
-    src_port = "src_port";
-    srcport = "srcport";
-    spt = "spt";
-    source_port = "source_port";
-    dst_port = "dst_port";
-    dstport = "dstport";
-    dpt = "dpt";
-    dest_port = "dest_port";
-    destination_port = "destination_port";
-    user_agent = "user_agent";
-    user_agent_camel = "userAgent";
+    link = "found.link";
+    port = "found.port";
+    address = "found.address";
     @also
-    "proto" "protocol" "action" "method" "url" "status" "pid" "process"
+    "timestamp" "Timestamp" "time" "ts" "eventTime" "event_time" "eventTimestamp" "datetime" "created_at"
+    "createdAt" "published" "startTime" "date" "epoch" "t" "msg" "log" "level" "severity" "priority" "host"
+    "hostname" "user" "username" "user_name" "src" "src_ip" "srcip" "source_ip" "sourceIPAddress" "client_ip"
+    "clientIp" "remote_addr" "remote_ip" "dst" "dst_ip" "dstip" "dest_ip" "destination_ip" "src_port" "srcport"
+    "spt" "source_port" "dst_port" "dstport" "dpt" "dest_port" "destination_port" "user_agent" "userAgent" "proto"
+    "protocol" "action" "method" "url" "status" "pid" "process"
 }
 
-/// Normalises a record of no known product whose fields are written already.
+/// Normalises a record of no known product whose fields are written already. Its own time counts for more than that
+/// of a header before it.
 pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) {
-    let ids = ids();
-    set_time(writer, context, ids);
-    let first = |writer: &mut EventWriter<'_>, froms: &[FieldId], to| {
-        for &from in froms {
-            copy(writer, from, to);
+    let schema = present(writer, ecs::TIMESTAMP);
+    if let Some(span) = schema {
+        if stamp::is_time(writer.bytes(span)) {
+            stamp::set(writer, context, span);
+        } else {
+            writer.defect(Defect::TimeUnreadable);
         }
-    };
-    first(writer, &[ids.msg, ids.log], ecs::MESSAGE);
-    first(writer, &[ids.level, ids.severity, ids.priority], ecs::LOG_LEVEL);
-    first(writer, &[ids.hostname, ids.host], ecs::HOST_NAME);
-    first(writer, &[ids.username, ids.user_name, ids.user], ecs::USER_NAME);
-    first(writer, &[ids.user_agent, ids.user_agent_camel], ecs::USER_AGENT_ORIGINAL);
-    for from in [
-        ids.src_ip,
-        ids.srcip,
-        ids.source_ip,
-        ids.source_ip_camel,
-        ids.client_ip,
-        ids.client_ip_camel,
-        ids.remote_ip,
-        ids.remote_addr,
-        ids.src,
-    ] {
-        copy_ip(writer, from, ecs::SOURCE_IP);
     }
-    for from in [ids.dst_ip, ids.dstip, ids.dest_ip, ids.destination_ip, ids.dst] {
-        copy_ip(writer, from, ecs::DESTINATION_IP);
-    }
-    put_port(writer, &[ids.src_port, ids.srcport, ids.source_port, ids.spt], ecs::SOURCE_PORT);
-    put_port(writer, &[ids.dst_port, ids.dstport, ids.dest_port, ids.destination_port, ids.dpt], ecs::DESTINATION_PORT);
+    spelling::put(writer, context, schema.is_none());
 }
 
-fn put_port(writer: &mut EventWriter<'_>, froms: &[FieldId], to: FieldId) {
-    for &from in froms {
-        let Some(span) = present(writer, from) else { continue };
-        let fits = crate::number::parse_u64(writer.bytes(span)).is_some_and(|port| port <= 65_535);
-        if fits && writer.first(to).is_none() {
-            writer.put_port_span(to, span);
+/// Reads a message of no known program: pairs, a JSON object's place, cells, words. How many pairs there were.
+pub(crate) fn read_text<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> usize {
+    let text = header.message;
+    if text.is_empty() {
+        return 0;
+    }
+    let mut body = text;
+    if !header.present || !writer.core().time_from_record {
+        if let Some((from, to)) = stamp::find(writer, context, text) {
+            body = &text[to..];
+            put_prefix(writer, &text[..from], body);
         }
+    }
+    let pairs = if memchr::memchr(b'=', text).is_some() { kv::decode(writer, context, body) } else { 0 };
+    if pairs > 0 {
+        spelling::put(writer, context, false);
+    }
+    let before = writer.fields_len();
+    text::read(writer, text, body, pairs > 0);
+    if writer.fields_len() > before {
+        writer.defect(Defect::Heuristic);
+        if pairs == 0 {
+            spelling::put(writer, context, false);
+        }
+    }
+    pairs
+}
+
+/// A process id before the stamp (`2932:M `, `[2932] `), and a level behind it.
+fn put_prefix(writer: &mut EventWriter<'_>, prefix: &[u8], body: &[u8]) {
+    let id = prefix.trim_ascii();
+    let id = id.strip_prefix(b"[").unwrap_or(id);
+    let len = id.iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
+    if (1..=7).contains(&len) && matches!(&id[len..], [] | [b':', ..] | [b']', ..] | [b' ', ..]) && id.len() - len <= 4
+    {
+        writer.put_as(ecs::PROCESS_PID, &id[..len], Kind::Number, false);
+    }
+    let word = body.iter().position(u8::is_ascii_alphabetic).filter(|&at| at <= 4).map(|at| &body[at..]);
+    let Some(word) = word else { return };
+    let len = word.iter().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    const LEVELS: &[&str] = &[
+        "trace",
+        "debug",
+        "info",
+        "information",
+        "informational",
+        "notice",
+        "warn",
+        "warning",
+        "error",
+        "err",
+        "severe",
+        "crit",
+        "critical",
+        "fatal",
+        "alert",
+        "emerg",
+        "emergency",
+        "fine",
+        "panic",
+    ];
+    let level = &word[..len];
+    if LEVELS.iter().any(|name| level.eq_ignore_ascii_case(name.as_bytes())) && writer.first(ecs::LOG_LEVEL).is_none() {
+        let span = writer.span_of(level);
+        put_lower(writer, ecs::LOG_LEVEL, span);
     }
 }
 
-/// The first name that is used for the time of events and holds one.
-fn set_time(writer: &mut EventWriter<'_>, context: &Context<'_>, ids: &Ids) {
-    let mut seen = false;
-    for id in [
-        ecs::TIMESTAMP,
-        ids.timestamp,
-        ids.timestamp_capital,
-        ids.event_time,
-        ids.event_time_snake,
-        ids.event_timestamp,
-        ids.date_time,
-        ids.time,
-        ids.ts,
-        ids.created_at,
-        ids.created_at_camel,
-        ids.published,
-        ids.start_time,
-        ids.date,
-        ids.epoch,
-        ids.t,
-    ] {
-        let Some(span) = present(writer, id) else { continue };
-        let text = writer.bytes(span);
-        if let Some((stamp, _)) = take_iso(text) {
-            return context.set_stamp(writer, &stamp);
-        }
-        if let Some((time_ns, precision)) = parse_epoch(text) {
-            return writer.set_time(time_ns, precision);
-        }
-        seen |= id == ecs::TIMESTAMP || id == ids.timestamp;
+/// Where a JSON object begins that a message ends in.
+pub(crate) fn embedded_object(text: &[u8]) -> Option<usize> {
+    if text.trim_ascii_end().last() != Some(&b'}') {
+        return None;
     }
-    if seen && !writer.core().time_from_record {
-        writer.defect(Defect::TimeUnreadable);
-    }
+    let at = memchr::memchr(b'{', text)?;
+    let opens = at == 0 || matches!(text[at - 1], b' ' | b'\t' | b':' | b'=' | b'|' | b'"' | b'>' | b']');
+    (opens && text[at + 1..].trim_ascii_start().first() == Some(&b'"')).then_some(at)
 }
 
 /// What the envelope around a product's document says of its origin: Splunk's search export names host and file.

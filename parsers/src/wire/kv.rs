@@ -81,7 +81,7 @@ impl<'a> Pairs<'a> {
             // In `a=1, b=2` the comma was taken for the value's last byte.
             let last = text[..value_end].trim_ascii_end().last().copied();
             let next = text.get(value_end).copied();
-            for separator in [b',', b';'] {
+            for separator in [b',', b';', b'|'] {
                 if last == Some(separator) || next == Some(separator) || inner_separator(text, value_end, separator) {
                     return Pairs { text, at: 0, separator, unbalanced: false };
                 }

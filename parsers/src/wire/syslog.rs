@@ -668,8 +668,11 @@ fn take_stamp<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a
     };
     let &first = text.first()?;
     if first.is_ascii_digit() {
-        if let Some((stamp, rest)) = time::take_iso(text) {
+        if let Some((mut stamp, mut rest)) = time::take_iso(text) {
             let form = if text[10] == b' ' { Form::IsoSpaced } else { Form::Iso };
+            if form == Form::IsoSpaced && stamp.offset_s.is_none() {
+                (stamp.offset_s, rest) = take_zone(rest);
+            }
             if !matches!(rest, [] | [b' ' | b':', ..]) {
                 return None;
             }
@@ -779,7 +782,7 @@ fn plain_bsd(text: &[u8]) -> Option<Civil> {
     civil.is_valid().then_some(civil)
 }
 
-fn set_yearless(
+pub(crate) fn set_yearless(
     writer: &mut EventWriter<'_>,
     context: &Context<'_>,
     mut civil: Civil,
@@ -806,7 +809,7 @@ fn take_year(text: &[u8]) -> Option<(i64, &[u8])> {
 /// A zone after a BSD clock: an offset, `UTC`, or an abbreviation that names one offset only.
 /// An abbreviation that is ambiguous (`IST`, `CST` before a host) leaves the zone to the source.
 #[inline]
-fn take_zone(text: &[u8]) -> (Option<i32>, &[u8]) {
+pub(crate) fn take_zone(text: &[u8]) -> (Option<i32>, &[u8]) {
     // Nothing, or a host name, is what mostly follows.
     let (spaced, name) = match text {
         [b' ', name @ ..] => (true, name),

@@ -167,8 +167,8 @@ fn rfc_5424() {
         "defects=time_missing,header_malformed,structured_data_malformed; log.syslog.hostname=h1; message=app",
     );
     check(
-        "<134>1 1500000000.25 gw1 flows src=10.1.1.1",
-        "time=2017-07-14T02:40:00.250Z; log.syslog.hostname=gw1; message=flows src=10.1.1.1",
+        "<134>1 1500000000.25 gw1 seen src=10.1.1.1",
+        "time=2017-07-14T02:40:00.250Z; log.syslog.hostname=gw1; message=seen src=10.1.1.1",
     );
 }
 
