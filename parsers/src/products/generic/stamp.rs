@@ -67,7 +67,17 @@ fn take(text: &[u8]) -> Option<(Stamp, bool, &[u8])> {
         let dated =
             take_iso(text).or_else(|| take_clf(text)).or_else(|| take_compact(text)).or_else(|| take_numeric(text));
         return match dated {
-            Some((stamp, rest)) => Some((stamp, true, rest)),
+            // `10:38:49,719` is a fraction of three digits or six; a longer run is the next cell of a line.
+            Some((mut stamp, rest)) => {
+                let digits =
+                    text[..text.len() - rest.len()].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+                let before = text.get((text.len() - rest.len()).wrapping_sub(digits + 1));
+                if before == Some(&b',') && !matches!(digits, 3 | 6) {
+                    (stamp.civil.nano, stamp.precision) = (0, TimePrecision::Second);
+                    return Some((stamp, true, &text[text.len() - rest.len() - digits - 1..]));
+                }
+                Some((stamp, true, rest))
+            }
             None => take_day_first(text),
         };
     }
