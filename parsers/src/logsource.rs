@@ -115,6 +115,14 @@ log_sources! {
     CHECKPOINT_WEB = "checkpoint_web" ["checkpoint"] ["web"] ["firewall" "proxy"];
     CHECKPOINT_MALWARE = "checkpoint_malware" ["checkpoint"] ["antimalware"] ["firewall" "antivirus"];
     CHECKPOINT_AUDIT = "checkpoint_audit" ["checkpoint"] ["audit"] [];
+    JUNIPER_FLOW = "juniper_flow" ["juniper"] ["flow"] ["firewall"];
+    JUNIPER_IDS = "juniper_ids" ["juniper"] ["idp"] ["firewall" "ids"];
+    JUNIPER_MALWARE = "juniper_malware" ["juniper"] ["utm"] ["firewall" "antivirus" "proxy"];
+    JUNIPER = "juniper" ["juniper"] ["bgp"] [];
+    PFSENSE_FILTER = "pfsense_filter" ["pfsense" "opnsense"] ["filterlog"] ["firewall"];
+    PFSENSE_DNS = "pfsense_dns" ["pfsense" "opnsense"] ["unbound"] ["dns"];
+    PFSENSE_DHCP = "pfsense_dhcp" ["pfsense" "opnsense"] ["dhcp"] [];
+    PFSENSE = "pfsense" ["pfsense" "opnsense"] [] [];
     SURICATA_ALERT = "suricata_alert" ["suricata"] ["alert"] ["ids"];
     SURICATA_DNS = "suricata_dns" ["suricata"] ["dns"] ["dns"];
     SURICATA_HTTP = "suricata_http" ["suricata"] ["http"] ["proxy"];

@@ -270,6 +270,8 @@ fn time_grows_with_length_alone() {
         "<134>1 2026-03-01T08:09:11Z h CheckPoint 1 - [loguid:\"",
         "<134>id=firewall sn=1 pri=1 m=1 src=",
         "loguid=1|",
+        "<134>Mar  1 08:09:10 h RT_FLOW: RT_FLOW_SESSION_CREATE: session created ",
+        "<134>Mar  1 08:09:10 filterlog[1]: 1,",
         "type=USER_CMD msg=audit(1:1): msg='cmd=",
         "2026-03-01 08:09:10 10.1.2.3 GET / - 80 - 192.0.2.7 ",
         "192.0.2.9:1 [01/Mar/2026:08:09:10.250] fe be/s 1/0/0/20/31 ",
