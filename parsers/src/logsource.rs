@@ -166,6 +166,8 @@ log_sources! {
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];
+    CEF_FIREWALL = "cef_firewall" ["cef"] [] ["firewall"];
+    LEEF = "leef" ["leef"] [] [];
 
     AWS_CLOUDTRAIL = "aws_cloudtrail" ["aws"] ["cloudtrail"] [];
     M365 = "m365" ["m365"] ["audit" "threat_management" "threat_detection" "exchange"] [];

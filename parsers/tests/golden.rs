@@ -270,6 +270,8 @@ fn time_grows_with_length_alone() {
         "<134>1 2026-03-01T08:09:11Z h CheckPoint 1 - [loguid:\"",
         "<134>id=firewall sn=1 pri=1 m=1 src=",
         "loguid=1|",
+        "LEEF:2.0|a|b|c|d|^|",
+        "LEEF:1.0|",
         "<134>Mar  1 08:09:10 h RT_FLOW: RT_FLOW_SESSION_CREATE: session created ",
         "<134>Mar  1 08:09:10 filterlog[1]: 1,",
         "type=USER_CMD msg=audit(1:1): msg='cmd=",

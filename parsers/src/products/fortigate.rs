@@ -5,6 +5,7 @@ mod names;
 mod tests;
 
 pub(crate) use names::NAMES;
+pub(crate) use names::targets;
 use names::{Ids, ids};
 
 use std::sync::LazyLock;
@@ -12,7 +13,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::fields::{copy, put_path, put_time, relate, relate_span};
-use super::{targets, url};
+use super::url;
 use crate::decode::Context;
 use crate::defect::Defect;
 use crate::dictionary::FieldId;
@@ -63,7 +64,7 @@ const MARK_WITHIN_BYTES: usize = 512;
 
 /// Writes every pair under its own name and, where the table says so, under the schema's.
 fn read<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) {
-    let by_id = names::targets();
+    let by_id = targets();
     let mut pairs = Pairs::by_space(text);
     let mut last = FieldId::UNNAMED;
     loop {
@@ -93,7 +94,7 @@ fn read<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8])
         if matches!(pair.value, b"" | b"N/A" | b"n/a" | b"-" | b"(null)") {
             continue;
         }
-        targets::put(writer, id, to, how, value);
+        super::targets::put(writer, id, to, how, value);
     }
     if pairs.unbalanced {
         writer.defect(Defect::UnbalancedQuote);

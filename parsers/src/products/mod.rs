@@ -153,6 +153,7 @@ products! {
     JSON = generic::JSON;
     KV = generic::KV;
     CEF = crate::wire::cef::PRODUCT;
+    LEEF = crate::wire::leef::PRODUCT;
     LINUX_AUTH = linux_auth::PRODUCT;
     NETFILTER = netfilter::PRODUCT;
     AUDITD = auditd::PRODUCT;

@@ -7,6 +7,7 @@
 mod names;
 #[cfg(test)]
 mod tests;
+mod vendors;
 
 pub(crate) use names::NAMES;
 use names::ids;
@@ -17,7 +18,7 @@ use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span};
 use crate::number::take_u64;
 use crate::products::Product;
-use crate::products::fields::{put_path, put_time, relate, relate_span};
+use crate::products::fields::{put_lower, put_path, put_time, relate, relate_span};
 use crate::products::{targets, url};
 use crate::time::{Civil, Stamp, infer_year, month, parse_epoch, take_clock, take_fraction, take_iso, take_offset};
 use crate::wire::syslog::Header;
@@ -155,8 +156,11 @@ fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
         let escaped = memchr::memchr(b'\\', value).is_some();
         let value = if escaped { unescape(writer, value, b"=") } else { writer.span_of(value) };
         let key = &text[key_at..equals];
-        let name = names::full_name(key);
-        match context.dictionary.find(name) {
+        let (name, id) = match names::full_name(key) {
+            Some((full, id)) => (full.as_bytes(), Some(id)),
+            None => (key, context.dictionary.find(key)),
+        };
+        match id {
             Some(ecs::MESSAGE) => writer.put_span(ecs::MESSAGE, value, Kind::Text, false),
             // A key cannot speak for the schema.
             Some(id) if id.index() >= ecs::COUNT => {
@@ -175,6 +179,7 @@ fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
                 writer.put_unnamed(name, value, Kind::Text);
             }
         }
+        vendors::put_extension(writer, context, key, value);
         match next {
             Some(next) => current = next,
             None => return,
@@ -205,7 +210,7 @@ fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) {
         text if text.eq_ignore_ascii_case(b"very-high") => 9,
         _ => -1,
     };
-    if severity >= 0 {
+    if severity >= 0 && writer.first(ecs::EVENT_SEVERITY).is_none() {
         writer.put_i64(ecs::EVENT_SEVERITY, severity);
     }
     for (from, to) in [(ids.start, ecs::EVENT_START), (ids.end, ecs::EVENT_END)] {
@@ -227,6 +232,7 @@ fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) {
         context.set_stamp(writer, &stamp);
         break;
     }
+    vendors::normalise(writer, ids);
     put_transport(writer, ids.transport);
     match writer.first(ids.direction) {
         Some(b"0") => writer.put_str(ecs::NETWORK_DIRECTION, "inbound"),
@@ -263,10 +269,16 @@ fn put_transport(writer: &mut EventWriter<'_>, from: FieldId) {
         b"ICMP" | b"icmp" | b"1" => "icmp",
         _ => "",
     };
-    if transport.is_empty() {
-        writer.put_span(ecs::NETWORK_TRANSPORT, span, Kind::Text, false);
-    } else {
+    let number = crate::products::network::transport(writer.bytes(span));
+    if !number.is_empty() {
+        writer.put_span(ecs::NETWORK_IANA_NUMBER, span, Kind::Text, false);
+    }
+    if !transport.is_empty() {
         writer.put_str(ecs::NETWORK_TRANSPORT, transport);
+    } else if !number.is_empty() {
+        writer.put_str(ecs::NETWORK_TRANSPORT, number);
+    } else {
+        put_lower(writer, ecs::NETWORK_TRANSPORT, span);
     }
 }
 
@@ -298,7 +310,7 @@ fn instant(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId) -> 
 }
 
 /// A stamp in one of the standard's forms: `MMM dd [yyyy] HH:mm:ss[.SSS] [zone]`, or ISO 8601.
-fn read_stamp(text: &[u8], context: &Context<'_>) -> Option<Stamp> {
+pub(crate) fn read_stamp(text: &[u8], context: &Context<'_>) -> Option<Stamp> {
     if let Some((stamp, _)) = take_iso(text) {
         return Some(stamp);
     }

@@ -4,6 +4,7 @@ pub mod cef;
 pub(crate) mod csv;
 pub mod json;
 pub mod kv;
+pub(crate) mod leef;
 pub(crate) mod successors;
 pub mod syslog;
 #[cfg(test)]

@@ -142,7 +142,7 @@ static TARGETS: &[Target] = &[
 
 /// The table by field id.
 #[inline]
-pub(super) fn targets() -> &'static [Option<(FieldId, To)>] {
+pub(crate) fn targets() -> &'static [Option<(FieldId, To)>] {
     static BY_ID: LazyLock<Vec<Option<(FieldId, To)>>> = LazyLock::new(|| by_id(TARGETS));
     &BY_ID
 }

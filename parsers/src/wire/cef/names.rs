@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::dictionary::FieldId;
+use crate::dictionary::{FieldId, same};
 use crate::ecs;
-use crate::products::names::vendor_names;
+use crate::products::names::{id_of, vendor_names};
 use crate::products::targets::{Target, To, by_id};
 
 vendor_names! {
@@ -23,6 +23,32 @@ vendor_names! {
     request = "requestUrl";
     file_path = "filePath";
     file_hash = "fileHash";
+    application = "applicationProtocol";
+    dns_domain = "sourceNtDomain";
+    cp_severity = "cp_severity";
+    rule_uid = "rule_uid";
+    ifname = "ifname";
+    inzone = "inzone";
+    outzone = "outzone";
+    category = "deviceEventCategory";
+    s1 = "deviceCustomString1";
+    s1_label = "deviceCustomString1Label";
+    s2 = "deviceCustomString2";
+    s2_label = "deviceCustomString2Label";
+    s3 = "deviceCustomString3";
+    s3_label = "deviceCustomString3Label";
+    s4 = "deviceCustomString4";
+    s4_label = "deviceCustomString4Label";
+    s5 = "deviceCustomString5";
+    s5_label = "deviceCustomString5Label";
+    s6 = "deviceCustomString6";
+    s6_label = "deviceCustomString6Label";
+    n1 = "deviceCustomNumber1";
+    n1_label = "deviceCustomNumber1Label";
+    n2 = "deviceCustomNumber2";
+    n2_label = "deviceCustomNumber2Label";
+    n3 = "deviceCustomNumber3";
+    n3_label = "deviceCustomNumber3Label";
     @also
     "deviceAction" "applicationProtocol" "deviceCustomIPv6Address1" "deviceCustomIPv6Address1Label"
     "deviceCustomIPv6Address2" "deviceCustomIPv6Address2Label" "deviceCustomIPv6Address3"
@@ -135,9 +161,52 @@ static SHORT: &[(&[u8], &str)] = &[
     (b"suser", "sourceUserName"),
 ];
 
-/// The full name of a key; a key that is no short one of the standard is its own.
-pub(super) fn full_name(key: &[u8]) -> &[u8] {
-    SHORT.binary_search_by_key(&key, |&(short, _)| short).map_or(key, |at| SHORT[at].1.as_bytes())
+/// Slots of the table of short keys: eight times as many as keys, so that most stand where they are looked for.
+const SLOTS: usize = 1024;
+
+/// A short key, its full name and that one's id.
+type Short = (&'static [u8], &'static str, FieldId);
+
+#[inline]
+fn slot(key: &[u8]) -> usize {
+    let mut head = [0; 8];
+    let len = key.len().min(8);
+    head[..len].copy_from_slice(&key[..len]);
+    let mixed = (u64::from_le_bytes(head) ^ (key.len() as u64) << 59).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 54) as usize
+}
+
+/// The short keys by [`slot`], each at its own or the next that was free.
+fn shorts() -> &'static [Short; SLOTS] {
+    static SHORTS: LazyLock<Box<[Short; SLOTS]>> = LazyLock::new(|| {
+        let mut table: Box<[Short; SLOTS]> = Box::new([(b"", "", FieldId::UNNAMED); SLOTS]);
+        for &(short, full) in SHORT {
+            let mut at = slot(short);
+            while !table[at].0.is_empty() {
+                at = (at + 1) % SLOTS;
+            }
+            table[at] = (short, full, id_of(full));
+        }
+        table
+    });
+    &SHORTS
+}
+
+/// The full name and id of a short key of the standard.
+#[inline]
+pub(super) fn full_name(key: &[u8]) -> Option<(&'static str, FieldId)> {
+    let table = shorts();
+    let mut at = slot(key);
+    loop {
+        let (short, full, id) = table[at];
+        if short.is_empty() {
+            return None;
+        }
+        if same(short, key) {
+            return Some((full, id));
+        }
+        at = (at + 1) % SLOTS;
+    }
 }
 
 /// The standard's names as Elastic's CEF integration maps them.
@@ -204,9 +273,11 @@ mod tests {
     #[test]
     fn short_keys_are_sorted_and_full_names_have_ids() {
         assert!(SHORT.is_sorted_by_key(|&(short, _)| short));
-        for (_, full) in SHORT {
+        for (short, full) in SHORT {
+            assert_eq!(full_name(short).map(|(name, _)| name), Some(*full));
             assert!(NAMES.contains(full) || *full == "message", "{full}");
         }
+        assert!(full_name(b"").is_none() && full_name(b"srcx").is_none() && full_name(b"cfp1Labex").is_none());
         for (name, ..) in TARGETS {
             assert!(NAMES.contains(name), "{name}");
         }
