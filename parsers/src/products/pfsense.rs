@@ -25,14 +25,22 @@ pub(crate) static PRODUCT: Product = Product {
     vendor: "netgate",
     observer_type: "firewall",
     names: NAMES,
-    detect: &[
-        Detect::App(&["filterlog"], decode_filter),
-        Detect::App(&["unbound"], decode_unbound),
-        Detect::App(&["openvpn"], decode_openvpn),
-        Detect::App(&["charon", "ipsec"], decode_ipsec),
-        Detect::App(&["php-fpm", "php", "audit"], decode_login),
-        Detect::App(&["dhclient", "dhcp6c", "dhcpd"], decode_dhcp),
-    ],
+    detect: &[Detect::App(
+        &[
+            "filterlog",
+            "unbound",
+            "openvpn",
+            "charon",
+            "ipsec",
+            "php-fpm",
+            "php",
+            "audit",
+            "dhclient",
+            "dhcp6c",
+            "dhcpd",
+        ],
+        decode,
+    )],
     ..Product::NONE
 };
 
@@ -65,6 +73,20 @@ vendor_names! {
     carp_advskew = "carp.advskew";
     carp_advbase = "carp.advbase";
     via = "dhcp.hostname";
+}
+
+/// Decodes a record of the packet filter or of a daemon; `false` = it is none.
+pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
+    let read = match header.appname {
+        b"filterlog" => decode_filter,
+        b"unbound" => decode_unbound,
+        b"openvpn" => decode_openvpn,
+        b"charon" | b"ipsec" => decode_ipsec,
+        b"php-fpm" | b"php" | b"audit" => decode_login,
+        b"dhclient" | b"dhcp6c" | b"dhcpd" => decode_dhcp,
+        _ => return false,
+    };
+    read(writer, context, header)
 }
 
 /// What every record of the firewall has.
@@ -108,8 +130,8 @@ fn put_interface<'a>(writer: &mut EventWriter<'a>, name: &'a [u8], is_out: bool)
 
 // ---- filterlog
 
-/// Decodes a record of the packet filter; `false` = it is none.
-pub(crate) fn decode_filter<'a>(writer: &mut EventWriter<'a>, _: &Context<'_>, header: &Header<'a>) -> bool {
+/// The packet filter's columns.
+fn decode_filter<'a>(writer: &mut EventWriter<'a>, _: &Context<'_>, header: &Header<'a>) -> bool {
     let mut cells = Cells::new(header.message).map(|cell| cell.text);
     let rule = cells.next().unwrap_or_default();
     if parse_u64(rule).is_none() {
