@@ -19,7 +19,7 @@ use crate::measure::Case;
 use crate::stream::{Line, Stream};
 
 /// Formats with the products their records may be of, and the fewest fields of a record.
-const FORMATS: [(&str, Format, &[ProductId], usize); 12] = [
+const FORMATS: [(&str, Format, &[ProductId], usize); 15] = [
     ("rfc3164", Format::Rfc3164, &[products::LINUX_AUTH, products::SYSLOG], 6),
     ("rfc5424", Format::Rfc5424, &[products::SYSLOG], 12),
     ("fortigate", Format::Fortigate, &[products::FORTIGATE], 36),
@@ -32,6 +32,9 @@ const FORMATS: [(&str, Format, &[ProductId], usize); 12] = [
     ("sysmon", Format::Sysmon, &[products::SYSMON], 12),
     ("auditd", Format::Auditd, &[products::AUDITD], 4),
     ("cef", Format::Cef, &[products::CEF], 15),
+    ("panos", Format::Panos, &[products::PANOS], 50),
+    ("cloudtrail", Format::Cloudtrail, &[products::AWS_CLOUDTRAIL], 35),
+    ("fortigate_brief", Format::FortigateBrief, &[products::FORTIGATE], 24),
 ];
 
 /// Records whose every member is compared with a second reading.
@@ -244,7 +247,7 @@ fn sound(view: EventView<'_>, line: &Line, products: &[ProductId], fields_min: u
 fn members(view: EventView<'_>, format: Format, dictionary: &Dictionary) -> Result<()> {
     let record = view.original();
     match format {
-        Format::Eve | Format::Winlogbeat | Format::Sysmon => {
+        Format::Eve | Format::Winlogbeat | Format::Sysmon | Format::Cloudtrail => {
             let value: Value = serde_json::from_slice(record)?;
             leaves(&value, &mut |text| {
                 ensure!(
@@ -254,7 +257,16 @@ fn members(view: EventView<'_>, format: Format, dictionary: &Dictionary) -> Resu
                 Ok(())
             })
         }
-        Format::Fortigate => pairs(record, b'"', |key, value| {
+        Format::Panos => {
+            let columns: Vec<&[u8]> = record.split(|&byte| byte == b',').collect();
+            for (column, id) in
+                [(7, ecs::SOURCE_IP), (8, ecs::DESTINATION_IP), (24, ecs::SOURCE_PORT), (32, ecs::SOURCE_BYTES)]
+            {
+                expect(view, id, columns.get(column).copied())?;
+            }
+            Ok(())
+        }
+        Format::Fortigate | Format::FortigateBrief => pairs(record, b'"', |key, value| {
             let held =
                 view.fields().iter().any(|field| name(view, field, dictionary) == key && view.value(field) == value);
             ensure!(held, "{}={} is not kept", String::from_utf8_lossy(key), String::from_utf8_lossy(value));

@@ -1,6 +1,6 @@
 //! The formats of the stream and their shares.
 
-use super::{asa, auditd, fortigate, linux, other, scene::Scene, suricata, sysmon, web, windows};
+use super::{asa, auditd, fortigate, linux, other, scene::Scene, single, suricata, sysmon, web, windows};
 use serde::{Deserialize, Serialize};
 
 /// A wire format of one product, as one line a record.
@@ -40,10 +40,16 @@ pub enum Format {
     Rfc5424,
     /// Applications as JSON lines.
     Json,
+    /// PAN-OS traffic as CSV behind an RFC 3164 header.
+    Panos,
+    /// AWS CloudTrail records.
+    Cloudtrail,
+    /// FortiGate sessions in 24 fields.
+    FortigateBrief,
 }
 
 impl Format {
-    /// Every format with its share of the mixed stream in per mille and the group the share belongs to.
+    /// Every format that the mixed stream holds, with its share of the mixed stream in per mille and the group the share belongs to.
     pub const MIX: [(Format, u64, &'static str); 16] = [
         (Format::Fortigate, 110, "firewall"),
         (Format::Asa, 140, "firewall"),
@@ -94,6 +100,9 @@ impl Format {
             Format::Cef => other::write_cef(out, scene),
             Format::Rfc5424 => other::write_rfc5424(out, scene),
             Format::Json => other::write_json(out, scene),
+            Format::Panos => single::write_panos(out, scene),
+            Format::Cloudtrail => single::write_cloudtrail(out, scene),
+            Format::FortigateBrief => single::write_fortigate_brief(out, scene),
         }
     }
 
@@ -117,6 +126,9 @@ impl Format {
             Format::Cef => "cef",
             Format::Rfc5424 => "rfc5424",
             Format::Json => "json",
+            Format::Panos => "panos",
+            Format::Cloudtrail => "cloudtrail",
+            Format::FortigateBrief => "fortigate_brief",
         }
     }
 }

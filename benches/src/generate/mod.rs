@@ -19,6 +19,7 @@ pub(crate) mod put;
 pub mod rng;
 pub(crate) mod scene;
 pub mod sigma;
+mod single;
 pub(crate) mod stamp;
 pub(crate) mod suricata;
 mod sysmon;
