@@ -84,6 +84,8 @@ pub(crate) fn read_text<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>,
         if let Some((from, to)) = stamp::find(writer, context, text) {
             body = &text[to..];
             put_prefix(writer, &text[..from], body);
+        } else {
+            put_prefix(writer, b"", text);
         }
     }
     let pairs = if memchr::memchr(b'=', text).is_some() { kv::decode(writer, context, body) } else { 0 };

@@ -197,3 +197,28 @@ fn unreadable_stamps_are_named() {
         "defects=time_missing,time_unreadable; log.syslog.hostname=h1; log.syslog.appname=app; message=x",
     );
 }
+
+#[test]
+fn a_device_behind_a_relay_names_itself() {
+    let wanted = "time log.syslog.hostname log.syslog.appname message";
+    for (record, expected) in [
+        (
+            "<13>Jan  2 10:00:00 relay1 Jan  1 09:59:59 device1 app[7]: text",
+            "time=2026-01-01T09:59:59Z; log.syslog.hostname=device1; log.syslog.appname=app; message=text",
+        ),
+        (
+            "Jan  2 10:00:00 relay1 <13>Jan  1 09:59:59 device1 app: text",
+            "time=2026-01-01T09:59:59Z; log.syslog.hostname=device1; log.syslog.appname=app; message=text",
+        ),
+        (
+            "<13>Jan  2 10:00:00 relay1 2026-01-01T09:59:59+09:00 device1 app: text",
+            "time=2026-01-01T00:59:59Z; log.syslog.hostname=device1; log.syslog.appname=app; message=text",
+        ),
+        (
+            "<13>Jan  2 10:00:00 relay1 May be of use: text",
+            "time=2026-01-02T10:00:00Z; log.syslog.hostname=relay1; message=May be of use: text",
+        ),
+    ] {
+        assert_eq!(fields(record.as_bytes(), "UTC", wanted), expected, "{record}");
+    }
+}

@@ -262,6 +262,9 @@ static TIMES: &[&str] = &[
     "publishedat",
     "logtime",
     "logtimestamp",
+    "when",
+    "occurtime",
+    "clicktime",
     "starttime",
     "startdatetime",
     "eventdate",
@@ -306,7 +309,7 @@ impl Squashed {
         for &byte in name {
             match byte {
                 b'.' => squashed.leaf = squashed.len,
-                b'_' | b'-' | b' ' | b'@' | b'/' => {}
+                b'_' | b'-' | b' ' | b'@' | b'/' | b'$' => {}
                 _ => {
                     *squashed.bytes.get_mut(squashed.len)? = byte.to_ascii_lowercase();
                     squashed.len += 1;
@@ -318,6 +321,11 @@ impl Squashed {
 
     fn whole(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// The last part.
+    fn last(&self) -> &[u8] {
+        &self.bytes[self.leaf..self.len]
     }
 
     /// The last part, where it is long enough to mean one thing wherever it stands.
@@ -354,8 +362,13 @@ pub(super) fn put(writer: &mut EventWriter<'_>, context: &Context<'_>, own_time:
         let text = view.value(&field);
         if own_time || !view.core().time_from_record {
             let rank = |name: &[u8]| TIMES.iter().position(|time| time.as_bytes() == name);
-            let ends = || squashed.whole().ends_with(b"timestamp").then_some(TIMES.len());
-            let rank = rank(squashed.whole()).or_else(|| squashed.leaf().and_then(rank)).or_else(ends);
+            // A name that a part of the document bears comes after those of the document, any other time last.
+            let of_part = || rank(squashed.last()).map(|rank| TIMES.len() + rank);
+            let other = || {
+                let ends = [&b"time"[..], b"date", b"timestamp"].iter().any(|end| squashed.whole().ends_with(end));
+                ends.then_some(2 * TIMES.len())
+            };
+            let rank = rank(squashed.whole()).or_else(of_part).or_else(other);
             if let Some(rank) = rank.filter(|&rank| time.is_none_or(|(best, _)| rank < best)) {
                 if super::stamp::is_time(text) {
                     time = Some((rank, value));

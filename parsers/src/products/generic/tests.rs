@@ -47,6 +47,22 @@ fn prose_names_users_and_addresses() {
 }
 
 #[test]
+fn times_and_hosts_wherever_they_stand() {
+    check("{\"data\": {\"date\": \"2026-01-24T10:38:49Z\"}, \"other\": 1}", "time", "time=2026-01-24T10:38:49Z");
+    check(
+        "{\"clickTime\": \"2026-01-24T10:38:49Z\", \"threatTime\": \"2026-01-23T10:38:49Z\"}",
+        "time",
+        "time=2026-01-24T10:38:49Z",
+    );
+    check("{\"uptime\": 5, \"lifetime\": \"long\"}", "time", "");
+    check(
+        "[ERROR] lookup of a-1.push.example.com. failed in com.example.Server and lib.so.6.tar.gz",
+        "log.level related.hosts",
+        "log.level=error; related.hosts=a-1.push.example.com",
+    );
+}
+
+#[test]
 fn lists_cells_and_objects() {
     check(
         "<30>Jan 30 20:24:25 nas qlogd[7]: conn log: Users: kim, Source IP: 192.0.2.3, Computer name: pc-1, Action: Login Fail",

@@ -305,6 +305,11 @@ fn put_word(writer: &mut EventWriter<'_>, word: &[u8], role: Role) -> bool {
             return true;
         }
     }
+    if is_domain(word) {
+        let span = writer.span_of(word);
+        relate_span(writer, span, ecs::RELATED_HOSTS);
+        return true;
+    }
     match role {
         Role::User if is_name(word) => {
             let span = writer.span_of(word);
@@ -321,6 +326,44 @@ fn put_word(writer: &mut EventWriter<'_>, word: &[u8], role: Role) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a word is a name of three labels or more below a top-level domain that is widely used or a country's. Names of
+/// files and of packages have other ends or capitals.
+fn is_domain(word: &[u8]) -> bool {
+    const TOPS: &[&[u8]] = &[
+        b"com",
+        b"net",
+        b"org",
+        b"info",
+        b"biz",
+        b"edu",
+        b"gov",
+        b"mil",
+        b"int",
+        b"local",
+        b"lan",
+        b"corp",
+        b"internal",
+        b"arpa",
+        b"cloud",
+        b"dev",
+        b"app",
+    ];
+    let Some(dot) = memchr::memrchr(b'.', word).filter(|_| (8..=253).contains(&word.len())) else { return false };
+    let top = &word[dot + 1..];
+    let of_name = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
+    let country = top.len() == 2
+        && dot >= 6
+        && !matches!(top, b"gz" | b"so" | b"py" | b"js" | b"sh" | b"rs" | b"go" | b"cc" | b"md" | b"db");
+    (country || TOPS.contains(&top))
+        && word.iter().all(of_name)
+        && memchr::memchr_iter(b'.', word).count() >= 2
+        && !word.starts_with(b".")
+        && memchr::memmem::find(word, b"..").is_none()
+        && ![&b"com."[..], b"org.", b"net.", b"io.", b"java.", b"javax."]
+            .iter()
+            .any(|package| word.starts_with(package))
 }
 
 /// Whether a word may be the name of an account: no word of prose that follows "user".
