@@ -26,6 +26,7 @@ pub(crate) mod json_table;
 pub(crate) mod juniper_srx;
 pub(crate) mod kv_table;
 pub(crate) mod linux_auth;
+pub(crate) mod linux_daemon;
 pub(crate) mod mssql;
 pub(crate) mod mysql;
 pub(crate) mod names;
@@ -155,6 +156,7 @@ products! {
     CEF = crate::wire::cef::PRODUCT;
     LEEF = crate::wire::leef::PRODUCT;
     LINUX_AUTH = linux_auth::PRODUCT;
+    LINUX_DAEMON = linux_daemon::PRODUCT;
     NETFILTER = netfilter::PRODUCT;
     AUDITD = auditd::PRODUCT;
     CISCO_ASA = cisco_asa::PRODUCT;
