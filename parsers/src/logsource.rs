@@ -123,6 +123,10 @@ log_sources! {
     PFSENSE_DNS = "pfsense_dns" ["pfsense" "opnsense"] ["unbound"] ["dns"];
     PFSENSE_DHCP = "pfsense_dhcp" ["pfsense" "opnsense"] ["dhcp"] [];
     PFSENSE = "pfsense" ["pfsense" "opnsense"] [] [];
+    ZSCALER_WEB = "zscaler_web" ["zscaler"] ["web"] ["proxy"];
+    ZSCALER_FIREWALL = "zscaler_firewall" ["zscaler"] ["firewall"] ["firewall"];
+    ZSCALER_DNS = "zscaler_dns" ["zscaler"] ["dns"] ["dns"];
+    ZSCALER = "zscaler" ["zscaler"] [] [];
     SURICATA_ALERT = "suricata_alert" ["suricata"] ["alert"] ["ids"];
     SURICATA_DNS = "suricata_dns" ["suricata"] ["dns"] ["dns"];
     SURICATA_HTTP = "suricata_http" ["suricata"] ["http"] ["proxy"];

@@ -50,6 +50,7 @@ pub(crate) mod text;
 pub(crate) mod url;
 pub(crate) mod windows;
 pub(crate) mod zeek;
+pub(crate) mod zscaler_zia;
 
 use crate::decode::Context;
 use crate::event::EventWriter;
@@ -173,6 +174,7 @@ products! {
     SONICWALL = sonicwall::PRODUCT;
     JUNIPER_SRX = juniper_srx::PRODUCT;
     PFSENSE = pfsense::PRODUCT;
+    ZSCALER_ZIA = zscaler_zia::PRODUCT;
     SURICATA = suricata::PRODUCT;
     NGINX = access_log::NGINX;
     NGINX_ERROR = access_log::NGINX_ERROR;
