@@ -7,6 +7,7 @@ use noroshi_parsers::dictionary::FieldId;
 use noroshi_parsers::ecs;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::ProductId;
+use noroshi_parsers::products;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of a raw record that an alert carries. A screen of text; the whole record is where `file`,
@@ -91,7 +92,8 @@ pub struct Evidence {
     pub product: ProductId,
     /// Values of [`ENTITY_FIELDS`].
     pub entities: Box<[(FieldId, Box<str>)]>,
-    /// SHA-256 of the content, cut to 16 bytes: the raw record and, for files and standard input, its place; for sockets, the input and the sender. Not the place
+    /// SHA-256 of the content, cut to 16 bytes. Of an audit record: its node, time and serial, so that the records of one
+    /// event are one. Of any other: the raw record and, for files and standard input, its place; for sockets, the input and the sender. Not the place
     /// in a socket's stream: that depends on how the records travelled.
     pub digest: [u8; 16],
 }
@@ -102,9 +104,24 @@ impl Evidence {
         let raw = event.original();
         let origin = Arc::clone(batch.origin(record));
         let mut sha = Sha256::new();
-        sha.update((raw.len() as u64).to_le_bytes());
-        sha.update(raw);
+        let serial = event.first(ecs::EVENT_SEQUENCE).filter(|_| event.core().product == products::AUDITD);
+        match serial {
+            Some(serial) => {
+                sha.update(b"audit");
+                sha.update(event.core().time_ns.to_le_bytes());
+                sha.update(serial);
+            }
+            None => {
+                sha.update((raw.len() as u64).to_le_bytes());
+                sha.update(raw);
+            }
+        }
+        let node = event.first(ecs::HOST_NAME).filter(|_| serial.is_some());
+        if let Some(node) = node {
+            sha.update(node);
+        }
         match &*origin {
+            _ if node.is_some() => {}
             Origin::File { path, .. } => sha.update(path.as_os_str().as_encoded_bytes()),
             Origin::Stdin => sha.update(b"-"),
             Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
@@ -112,7 +129,7 @@ impl Evidence {
                 sha.update(peer.ip().to_string());
             }
         }
-        if matches!(&*origin, Origin::File { .. } | Origin::Stdin) {
+        if serial.is_none() && matches!(&*origin, Origin::File { .. } | Origin::Stdin) {
             sha.update(record.line.to_le_bytes());
             sha.update(record.offset.to_le_bytes());
         }

@@ -10,11 +10,12 @@ use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::defect::{Defect, Defects};
 use noroshi_parsers::event::{Event, EventView};
+use noroshi_parsers::join::group;
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products;
 use noroshi_parsers::split::{self, Element};
 use noroshi_rules::indicators::IndicatorHit;
-use noroshi_rules::{RuleIndex, Scratch};
+use noroshi_rules::{IndicatorIndex, RuleIndex, Scratch};
 
 use crate::alert::Alert;
 use crate::detection::{Detection, KeyScratch};
@@ -63,6 +64,18 @@ pub struct Examiner {
     pub hits: Vec<RuleIndex>,
     /// Indicators it hit.
     pub indicator_hits: Vec<IndicatorHit>,
+    group: Group,
+}
+
+/// The events of one audit group, and what any of them hit.
+#[derive(Default)]
+struct Group {
+    /// The first of them, as many as the group has records, with how many fields are of their own record.
+    events: Vec<(Event, usize)>,
+    /// Whose event stands in the examiner at this moment, in exchange for the examiner's.
+    out: Option<usize>,
+    rules: Vec<RuleIndex>,
+    indicators: Vec<IndicatorIndex>,
 }
 
 impl Examiner {
@@ -75,6 +88,7 @@ impl Examiner {
             event: Event::new(),
             hits: Vec::new(),
             indicator_hits: Vec::new(),
+            group: Group::default(),
         }
     }
 
@@ -89,6 +103,58 @@ impl Examiner {
     #[inline]
     pub fn examine(&mut self, record: &[u8], receive_time_ns: i64, settings: &InputSettings) {
         self.decoder.decode(record, receive_time_ns, &settings.options, &mut self.event);
+        self.look(record);
+    }
+
+    /// Decodes the records of a group; then [`Examiner::examine_member`] is due for each.
+    pub fn begin_group<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r [u8]>,
+        receive_time_ns: i64,
+        settings: &InputSettings,
+    ) {
+        self.group.rules.clear();
+        self.group.indicators.clear();
+        for (at, record) in records.enumerate() {
+            if self.group.events.len() == at {
+                self.group.events.push((Event::new(), 0));
+            }
+            let (event, own) = &mut self.group.events[at];
+            self.decoder.decode(record, receive_time_ns, &settings.options, event);
+            *own = event.view(record).fields().len();
+        }
+    }
+
+    /// As [`Examiner::examine`] for one record of the group, which also sees the fields of the others. A rule or indicator that an
+    /// earlier one of the group hit is not told again.
+    pub fn examine_member(&mut self, at: usize, records: &[&[u8]]) {
+        self.end_member();
+        std::mem::swap(&mut self.event, &mut self.group.events[at].0);
+        self.group.out = Some(at);
+        let events = &self.group.events;
+        let others = (0..records.len()).filter(|&other| other != at).map(|other| {
+            let (event, own) = &events[other];
+            group::Member { view: event.view(records[other]), own: *own }
+        });
+        group::lend(&mut self.event, events[at].1, others);
+        self.look(records[at]);
+        let Group { rules, indicators, .. } = &mut self.group;
+        self.hits.retain(|rule| !rules.contains(rule));
+        rules.extend_from_slice(&self.hits);
+        self.indicator_hits.retain(|hit| !indicators.contains(&hit.indicator));
+        indicators.extend(self.indicator_hits.iter().map(|hit| hit.indicator));
+    }
+
+    /// Puts the event back that [`Examiner::examine_member`] took out of the group.
+    fn end_member(&mut self) {
+        if let Some(at) = self.group.out.take() {
+            std::mem::swap(&mut self.event, &mut self.group.events[at].0);
+        }
+    }
+
+    /// Fills `hits` and `indicator_hits` from the event.
+    #[inline]
+    fn look(&mut self, record: &[u8]) {
         self.hits.clear();
         self.indicator_hits.clear();
         let view = self.event.view(record);
@@ -155,7 +221,15 @@ impl Worker {
             max_event_time_ns: i64::MIN,
             batch: Batch::default(),
         };
-        for record in &batch.records {
+        for group in batch.groups() {
+            let [record] = group else {
+                let worked =
+                    catch_unwind(AssertUnwindSafe(|| self.group(&batch, group, &settings, &mut hits, &mut done)));
+                if worked.is_err() {
+                    self.faulted(&detection, &batch, group, &mut done);
+                }
+                continue;
+            };
             if record.flags.contains(RecordFlags::PART) && record.part > 0 {
                 // Only the first part is decoded; the others are kept raw beside it.
                 done.keep(record, Defects::of(Defect::Oversize));
@@ -166,13 +240,7 @@ impl Worker {
             let worked =
                 catch_unwind(AssertUnwindSafe(|| self.record(&batch, record, &settings, &mut hits, &mut done)));
             if worked.is_err() {
-                tracing::error!(
-                    input = batch.input,
-                    offset = record.offset,
-                    "a fault while working on a record; it is kept raw"
-                );
-                self.examiner = Examiner::new(Arc::clone(&detection));
-                done.keep(record, Defects::of(Defect::WorkFailed));
+                self.faulted(&detection, &batch, group, &mut done);
             }
         }
         let inputs = &self.inputs;
@@ -193,6 +261,39 @@ impl Worker {
             .collect();
         done.batch = batch;
         (messages, done)
+    }
+
+    /// After a fault of ours: the records are kept raw, and nothing of the examiner is trusted.
+    fn faulted(&mut self, detection: &Arc<Detection>, batch: &Batch, records: &[RecordRef], done: &mut BatchDone) {
+        let offset = records.first().map_or(0, |record| record.offset);
+        tracing::error!(input = batch.input, offset, "a fault while working on a record; it is kept raw");
+        self.examiner = Examiner::new(Arc::clone(detection));
+        records.iter().for_each(|record| done.keep(record, Defects::of(Defect::WorkFailed)));
+    }
+
+    /// The records of one audit event: each matched by itself, in sight of the others' fields.
+    fn group(
+        &mut self,
+        batch: &Batch,
+        group: &[RecordRef],
+        settings: &InputSettings,
+        hits: &mut [Vec<Hit<Shared>>],
+        done: &mut BatchDone,
+    ) {
+        let records: Vec<&[u8]> = group.iter().map(|record| batch.record(record)).collect();
+        let receive_time_ns = group.first().map_or(0, |record| record.receive_time_ns);
+        self.examiner.begin_group(records.iter().copied(), receive_time_ns, settings);
+        let mut not_understood = Vec::new();
+        for (at, record) in group.iter().enumerate() {
+            self.examiner.examine_member(at, &records);
+            if let Err(defects) = self.told(batch, record, None, settings, hits, done) {
+                not_understood.push((record, defects));
+            }
+        }
+        self.examiner.end_member();
+        // Counted last, as for single records.
+        done.parsed += (group.len() - not_understood.len()) as u64;
+        not_understood.into_iter().for_each(|(record, defects)| done.keep(record, defects));
     }
 
     /// One record: its one event, or each that it holds.
@@ -241,9 +342,22 @@ impl Worker {
         hits: &mut [Vec<Hit<Shared>>],
         done: &mut BatchDone,
     ) -> Result<(), Defects> {
+        self.examiner.examine(batch.record(record), record.receive_time_ns, settings);
+        self.told(batch, record, element, settings, hits, done)
+    }
+
+    /// What the examiner found of an event goes on its way. `Err` = no decoder understood the record.
+    fn told(
+        &mut self,
+        batch: &Batch,
+        record: &RecordRef,
+        element: Option<u32>,
+        settings: &InputSettings,
+        hits: &mut [Vec<Hit<Shared>>],
+        done: &mut BatchDone,
+    ) -> Result<(), Defects> {
         let bytes = batch.record(record);
         let examiner = &mut self.examiner;
-        examiner.examine(bytes, record.receive_time_ns, settings);
         let view = examiner.event.view(bytes);
         let origin = batch.origin(record);
         let (source, future) = self.tracker.note(&self.registry, view, batch.input, origin, &settings.declared);

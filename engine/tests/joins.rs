@@ -194,3 +194,113 @@ fn a_live_record_of_several_lines_is_closed_by_the_next_by_silence_and_by_the_st
     assert_eq!((rows["net"].received, rows["net"].parsed + rows["net"].kept_raw), (3, 3), "{rows:#?}");
     assert!(dir.text("state/checkpoints.json").contains(&format!("\"offset\": {}", dir.text("app.log").len())));
 }
+
+const AUDIT_RULES: &str = "
+title: Shadow Read By Login
+id: 00000000-0000-4000-8000-0000000000d1
+logsource:
+    product: linux
+    service: auditd
+detection:
+    selection:
+        type: EXECVE
+        a0: cat
+        a1: /etc/shadow
+        auid: '1000'
+    filter:
+        exe: /usr/bin/backup
+    condition: selection and not filter
+level: high
+---
+title: Pointers Are No Arguments
+id: 00000000-0000-4000-8000-0000000000d2
+logsource:
+    product: linux
+    service: auditd
+detection:
+    selection:
+        type: EXECVE
+        a0: 55d0
+    condition: selection
+level: low
+---
+title: Any Record Of It
+id: 00000000-0000-4000-8000-0000000000d3
+logsource:
+    product: linux
+    service: auditd
+detection:
+    selection:
+        key: etc
+    condition: selection
+level: low
+";
+
+/// The records of one process start.
+fn started(node: &str, serial: u32, exe: &str) -> Vec<String> {
+    let line = |kind: &str, body: &str| {
+        format!("node={node} type={kind} msg=audit(1772445600.{:03}:{serial}): {body}", serial % 1000)
+    };
+    vec![
+        line(
+            "SYSCALL",
+            &format!(
+                "arch=c000003e syscall=59 success=yes exit=0 a0=55d0 pid=7 auid=1000 uid=0 comm=\"cat\" exe=\"{exe}\" key=\"etc\""
+            ),
+        ),
+        line("EXECVE", "argc=2 a0=\"cat\" a1=\"/etc/shadow\""),
+        line("CWD", "cwd=\"/root\""),
+        line("PATH", "item=0 name=\"/usr/bin/cat\" inode=131 nametype=NORMAL"),
+        line("PROCTITLE", "proctitle=636174"),
+    ]
+}
+
+#[test]
+fn audit_records_see_their_group_and_tell_a_rule_once() {
+    let dir = WorkDir::default();
+    dir.write("rules/r.yml", AUDIT_RULES);
+    let groups = [
+        started("web1", 10, "/usr/bin/cat"),
+        started("web2", 10, "/usr/bin/cat"),
+        started("web1", 11, "/usr/bin/backup"),
+    ];
+    // Interleaved, as several processors and nodes write them.
+    let lines: Vec<&str> = (0..5).flat_map(|at| groups.iter().map(move |group| group[at].as_str())).collect();
+    dir.write("audit.log", lines.join("\n") + "\n");
+    let told = ndjson(&["replay", "--rules", "rules", "--", "audit.log"], &dir);
+    let of = |id: &str| -> Vec<&Value> {
+        told.iter().filter(|alert| alert["rule"]["id"].as_str().is_some_and(|rule| rule.ends_with(id))).collect()
+    };
+    assert_eq!((of("d1").len(), of("d2").len(), of("d3").len()), (2, 0, 3), "{told:#?}");
+    let mut nodes: Vec<&str> = of("d1").iter().filter_map(|alert| alert["host"]["name"].as_str()).collect();
+    nodes.sort_unstable();
+    assert_eq!(nodes, ["web1", "web2"]);
+    let alert = of("d1")[0];
+    assert!(alert["evidence"][0]["raw"].as_str().is_some_and(|raw| raw.contains("type=EXECVE")), "{alert:#?}");
+    assert_eq!(alert["process"]["executable"].as_array().map(Vec::len).unwrap_or(1), 1);
+
+    let merged = ndjson(&["parse", "--join", "audit.log"], &dir);
+    assert_eq!(merged.len(), 3);
+    assert_eq!(merged[0]["process"]["args"], serde_json::json!(["cat", "/etc/shadow"]));
+    assert_eq!(merged[0]["file"]["path"], "/usr/bin/cat");
+    assert_eq!(merged[0]["event"]["original"], groups[0].join("\n"));
+    assert_eq!(ndjson(&["parse", "audit.log"], &dir).len(), 15);
+
+    // The same over a socket, node by node on connections of their own; a record that comes late tells nothing twice.
+    dir.write(
+        "noroshi.toml",
+        "state_dir = \"state\"\n[rules]\npaths = [\"rules\"]\n[metrics]\nlisten = \"127.0.0.1:0\"\n\
+         [[input]]\nname = \"net\"\ntype = \"tcp\"\nlisten = \"127.0.0.1:0\"\n\
+         [[output]]\ntype = \"file\"\npath = \"alerts.ndjson\"\n",
+    );
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    for group in &groups {
+        let mut connection = send::tcp(engine.address("net"));
+        connection.write_all(format!("{}\n{}\n", group.join("\n"), group[0]).as_bytes()).expect("the engine reads");
+    }
+    engine.wait_received("net", 18);
+    let rows = engine.terminate().assert_clean();
+    assert_eq!((rows["net"].received, rows["net"].parsed), (18, 18));
+    let live = alerts::finals(&alerts::parse(&dir.text("alerts.ndjson")));
+    assert_eq!(live.len(), 5, "{live:#?}");
+}

@@ -6,6 +6,7 @@
 //! looked like is given up ([`Step::Broken`]): its lines stand alone, as if nobody had tried.
 
 pub mod audit;
+pub mod group;
 mod json;
 
 pub use json::JsonText;

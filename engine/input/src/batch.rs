@@ -271,6 +271,23 @@ impl Batch {
         })
     }
 
+    /// The records, those of one group together.
+    pub fn groups(&self) -> impl Iterator<Item = &[RecordRef]> {
+        self.records.chunk_by(|record, _| record.marks.contains(RecordMarks::GROUPED_WITH_NEXT))
+    }
+
+    /// The bytes of a group of this batch, from its first record to its last.
+    ///
+    /// # Panics
+    /// When `group` is another batch's and does not fit this one.
+    pub fn group(&self, group: &[RecordRef]) -> &[u8] {
+        match group {
+            [first, .., last] => &self.bytes[first.at as usize..last.at as usize + last.len as usize],
+            [record] => self.record(record),
+            [] => &[],
+        }
+    }
+
     /// How many records as received the batch accounts for.
     pub fn lines(&self) -> u64 {
         self.records.iter().map(|record| u64::from(record.lines)).sum()

@@ -36,7 +36,19 @@ pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<O
             let InputFile { options, split, .. } = &inputs.files[file];
             let settings = InputSettings { name: Arc::from(""), options: Arc::clone(options), split: *split, declared };
             let mut lines = Vec::new();
-            for record in &batch.records {
+            for group in batch.groups() {
+                let [record] = group else {
+                    let records: Vec<&[u8]> = group.iter().map(|record| batch.record(record)).collect();
+                    examiner.begin_group(records.iter().copied(), 0, &settings);
+                    for (at, record) in group.iter().enumerate() {
+                        examiner.examine_member(at, &records);
+                        for hit in hits(examiner, &detection, records[at], record, batch.origin(record)) {
+                            serde_json::to_writer(&mut lines, &hit).expect("JSON values write");
+                            lines.push(b'\n');
+                        }
+                    }
+                    continue;
+                };
                 if record.flags.contains(RecordFlags::PART) && record.part > 0 {
                     continue;
                 }

@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use noroshi_input::{RecordFlags, RecordMarks};
-use noroshi_parsers::decode::Decoder;
+use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef};
+use noroshi_parsers::decode::{Decoder, SourceOptions};
 use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::document::to_json;
-use noroshi_parsers::event::Event;
+use noroshi_parsers::event::{Event, EventView};
+use noroshi_parsers::join::group::{Member, merge};
 use noroshi_parsers::split::elements;
 
 use super::Outcome;
@@ -32,11 +33,17 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
     ordered(
         inputs.workers,
         inputs.reader(&progress, &errors),
-        || (Decoder::new(Arc::clone(&dictionary)), Event::new()),
-        |(decoder, event), FileBatch { file, batch }| {
+        || (Decoder::new(Arc::clone(&dictionary)), Event::new(), Merged::default()),
+        |(decoder, event, merged), FileBatch { file, batch }| {
             let InputFile { options, split, .. } = &inputs.files[file];
             let mut lines = Vec::new();
-            for record in &batch.records {
+            for group in batch.groups() {
+                let [record] = group else {
+                    let merged = merged.group(&batch, group, decoder, options);
+                    serde_json::to_writer(&mut lines, &to_json(merged, &dictionary)).expect("JSON values write");
+                    lines.push(b'\n');
+                    continue;
+                };
                 // The later parts of a record over the limit belong to the line told at its first.
                 if record.flags.contains(RecordFlags::PART) && record.part > 0 {
                     continue;
@@ -65,4 +72,37 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
     progress.finish_and_clear();
     printer.finish()?.flush()?;
     Ok(report(errors, Outcome::Done))
+}
+
+/// The one event of a group of audit records, with the scratch of its members.
+#[derive(Default)]
+struct Merged {
+    members: Vec<Event>,
+    event: Event,
+}
+
+impl Merged {
+    fn group<'a>(
+        &'a mut self,
+        batch: &'a Batch,
+        group: &[RecordRef],
+        decoder: &mut Decoder,
+        options: &SourceOptions,
+    ) -> EventView<'a> {
+        self.members.resize_with(self.members.len().max(group.len()), Event::new);
+        for (record, event) in group.iter().zip(&mut self.members) {
+            decoder.decode(batch.record(record), 0, options, event);
+        }
+        let members: Vec<Member<'_>> = group
+            .iter()
+            .zip(&self.members)
+            .map(|(record, event)| {
+                let view = event.view(batch.record(record));
+                Member { view, own: view.fields().len() }
+            })
+            .collect();
+        let bytes = batch.group(group);
+        merge(&mut self.event, bytes, &members);
+        self.event.view(bytes)
+    }
 }

@@ -36,6 +36,8 @@ pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Ou
     let mut alerts = alerts_of(&inputs, detection, &progress, &errors)?;
     progress.finish_and_clear();
     alerts.sort_by_cached_key(|alert| (alert.order(), alert.canonical()));
+    // The records of one audit event are one, also where they came too far apart to be one group.
+    alerts.dedup_by(|one, other| one.id == other.id);
     let mut printer = Printer::new(args.output.unwrap_or_else(OutputMode::for_stdout), color);
     for alert in &alerts {
         printer.object(&alert.emit(None))?;

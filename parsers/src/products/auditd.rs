@@ -6,6 +6,7 @@
 //! `auparse/interpret.c`): those are decoded, because rules speak the text.
 
 mod meaning;
+mod syscall;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +14,11 @@ use crate::decode::Context;
 use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::ecs;
-use crate::event::{EventWriter, Kind, Span};
+use crate::event::{EventView, EventWriter, Kind, Span};
 use crate::logsource;
 use crate::products;
 use crate::products::Product;
+use crate::products::names::id_of;
 use crate::scan::until;
 use crate::wire::syslog::Header;
 
@@ -166,6 +168,47 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     record.pairs(writer, head.body, 0);
     record.finish(writer);
     true
+}
+
+/// The record's type: `SYSCALL`, ….
+pub(crate) fn record_type<'a>(event: &EventView<'a>) -> Option<&'a [u8]> {
+    event.first(id_of("type"))
+}
+
+/// Which of the records has the file that the event is about: of the paths the first that is no parent directory.
+pub(crate) fn path_of<'a>(events: impl Iterator<Item = &'a EventView<'a>>) -> Option<usize> {
+    let mut parent = None;
+    for (at, event) in events.enumerate().filter(|(_, event)| record_type(event) == Some(b"PATH")) {
+        if event.first(id_of("nametype")) != Some(b"PARENT") {
+            return Some(at);
+        }
+        parent.get_or_insert(at);
+    }
+    parent
+}
+
+/// Whether a field is of every record's head.
+pub(crate) fn is_of_head(id: FieldId) -> bool {
+    id == id_of("type") || id == id_of("node")
+}
+
+/// Whether a field tells of a file.
+pub(crate) fn is_of_file(id: FieldId) -> bool {
+    matches!(id, ecs::FILE_PATH | ecs::FILE_INODE | ecs::FILE_MODE | ecs::FILE_DEVICE | ecs::FILE_UID | ecs::FILE_GID)
+}
+
+/// Says what a group's system call did, where its number or name is known.
+pub(crate) fn write_action(writer: &mut EventWriter<'_>) {
+    let view = writer.view();
+    let first = |name| view.first(id_of(name));
+    let named = first("SYSCALL").or_else(|| first("syscall"));
+    let Some(meaning) = named.and_then(|name| syscall::of(name, first("arch"))) else { return };
+    for id in [ecs::EVENT_ACTION, ecs::EVENT_CATEGORY, ecs::EVENT_TYPE] {
+        while writer.view().has(id) {
+            writer.forget(id);
+        }
+    }
+    meaning.write(writer);
 }
 
 /// Where a record stands among those of its node.

@@ -8,9 +8,9 @@ use crate::event::EventWriter;
 
 /// Action, categories and types of a record type.
 pub(super) struct Meaning {
-    action: &'static str,
+    pub(super) action: &'static str,
     pub(super) categories: &'static [&'static str],
-    types: &'static [&'static str],
+    pub(super) types: &'static [&'static str],
 }
 
 impl Meaning {
