@@ -106,6 +106,9 @@ fn a_bound_cuts_and_loses_nothing() {
     assert!(unfinished[0].1.marks.contains(RecordMarks::JOIN_CUT));
 }
 
+/// Records handed over, and ends told, both with the number of their file.
+type Told = (Vec<(u64, String)>, Vec<(u64, u64)>);
+
 /// Lines of one batch of several origins, as inputs make them.
 struct Live {
     joiner: Joiner,
@@ -121,7 +124,7 @@ impl Live {
     }
 
     /// The records handed over with their file, and the ends told.
-    fn take(&mut self, now_ns: i64, lines: &[(u64, &str)]) -> (Vec<(u64, String)>, Vec<(u64, u64)>) {
+    fn take(&mut self, now_ns: i64, lines: &[(u64, &str)]) -> Told {
         let mut batch = self.pool.take(0);
         for (ino, text) in lines {
             let (offset, line) = *self.offsets.entry(*ino).or_insert((0, 1));
@@ -149,7 +152,7 @@ impl Live {
         Self::told(&batches)
     }
 
-    fn told(batches: &[Batch]) -> (Vec<(u64, String)>, Vec<(u64, u64)>) {
+    fn told(batches: &[Batch]) -> Told {
         let ino = |batch: &Batch, origin: u16| match &*batch.origins[usize::from(origin)] {
             Origin::File { identity, .. } => identity.ino,
             other => panic!("{other:?}"),
