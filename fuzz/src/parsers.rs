@@ -1,4 +1,4 @@
-//! Fuzzes framing and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, or a format's name.
+//! Fuzzes framing, splitting, joining and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, `split`, `join`, or a format's name.
 //!
 //! A decoder target reads any bytes as one record of a source that is told to speak the format. It must
 //! not panic, must keep the raw bytes, and must say the same when asked twice.
@@ -13,10 +13,14 @@ use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::document::to_json;
 use noroshi_parsers::event::Event;
 use noroshi_parsers::frame::{Framer, Framing, Position};
+use noroshi_parsers::join::{At, Join, Lines, Step, audit};
 use noroshi_parsers::logsource::ProductId;
+use noroshi_parsers::split::elements;
 
 enum Target {
     Frame,
+    Split,
+    Join,
     Format(ProductId),
 }
 
@@ -24,7 +28,11 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
     let name = std::env::var("NOROSHI_FUZZ_TARGET").unwrap_or_else(|_| "syslog".to_owned());
     match name.as_str() {
         "frame" => Target::Frame,
-        format => Target::Format(ProductId::by_name(format).expect("NOROSHI_FUZZ_TARGET names frame or a format")),
+        "split" => Target::Split,
+        "join" => Target::Join,
+        format => Target::Format(
+            ProductId::by_name(format).expect("NOROSHI_FUZZ_TARGET names frame, split, join or a format"),
+        ),
     }
 });
 
@@ -38,6 +46,8 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     match &*TARGET {
         Target::Frame => frame(bytes),
+        Target::Split => split(bytes),
+        Target::Join => join(bytes),
         Target::Format(product) => decode(bytes, *product),
     }
 });
@@ -52,6 +62,43 @@ fn decode(record: &[u8], product: ProductId) {
         decoder.decode(record, RECEIVED_NS, &options, event);
         assert_eq!(first, to_json(event.view(record), dictionary));
     });
+}
+
+/// Elements lie in the record, in order, and none is empty.
+fn split(record: &[u8]) {
+    let mut end = 0;
+    for (at, element) in elements(record).into_iter().flatten().enumerate() {
+        assert_eq!(element.index as usize, at);
+        assert!(end <= element.range.start && element.range.start < element.range.end);
+        end = element.range.end;
+    }
+    assert!(end <= record.len());
+}
+
+/// No line goes on with a record that is not open, and what is given up is given up once.
+fn join(bytes: &[u8]) {
+    for (_, join) in Join::ALL {
+        let mut lines = Lines::new(join);
+        let mut open = false;
+        for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+            let at = At { first: number == 0, ends: !line.ends_with(b"\r") };
+            let mut step = lines.step(line, at);
+            if step == Step::Broken {
+                assert!(open, "nothing is open to be broken");
+                open = false;
+                step = lines.step(line, at);
+            }
+            open = match step {
+                Step::Begins { open } => open,
+                Step::Continues { open: more } => {
+                    assert!(open, "nothing is open to go on");
+                    more
+                }
+                Step::Broken => panic!("broken twice"),
+            };
+            audit::read(line);
+        }
+    }
 }
 
 /// Frames the bytes in one piece and in two; both must give the same records.
