@@ -184,6 +184,9 @@ log_sources! {
     GCP_AUDIT = "gcp_audit" ["gcp"] ["gcp.audit"] [];
     OKTA = "okta" ["okta"] ["okta"] [];
 
+    MS_DHCP = "ms_dhcp" ["windows"] ["dhcp"] ["dhcp"];
+    PACKAGE_LOG = "package_log" ["linux"] ["package"] [];
+    FILE_INTEGRITY = "file_integrity" [] ["syscheck"] ["file_integrity"];
     WINDOWS = "windows" ["windows"] [] [];
     WINDOWS_SECURITY = "windows_security" ["windows"] ["security"] [];
     WINDOWS_SECURITY_PROCESS = "windows_security_process" ["windows"] ["security"] ["process_creation"];

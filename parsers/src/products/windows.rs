@@ -21,7 +21,7 @@ use names::{Ids, ids};
 use super::fields::{copy, copy_vendor, present, relate};
 use crate::decode::Context;
 use crate::defect::Defect;
-use crate::dictionary::FieldId;
+use crate::dictionary::{Dictionary, FieldId};
 use crate::event::{EventWriter, Kind, Span, TimePrecision};
 use crate::number::parse_u64;
 use crate::products::{Detect, Product};
@@ -84,6 +84,36 @@ pub(crate) fn own_name(path: &[u8]) -> Option<(&[u8], bool)> {
         b'e' => path.strip_prefix(b"event_data.").map(|name| (name, false)),
         _ => None,
     }
+}
+
+/// The id of a name below `win` of a Wazuh alert, which writes every name with a small first letter and some
+/// of the system part in words of its own.
+pub(crate) fn wazuh_name(path: &[u8], dictionary: &Dictionary) -> Option<FieldId> {
+    /// The longest name of event data in use is half of it.
+    const NAME_BYTES_MAX: usize = 64;
+    if let Some(name) = path.strip_prefix(b"system.") {
+        let name: &[u8] = match name {
+            b"providerName" => b"Provider_Name",
+            b"providerGuid" => b"Provider.Guid",
+            b"eventSourceName" => b"Provider.EventSourceName",
+            b"systemTime" => b"TimeCreated.SystemTime",
+            b"processID" => b"Execution.ProcessID",
+            b"threadID" => b"Execution.ThreadID",
+            b"userID" => b"Security.UserID",
+            b"severityValue" => b"Severity",
+            name => name,
+        };
+        return capital(name, &mut [0; NAME_BYTES_MAX], dictionary);
+    }
+    let name = path.strip_prefix(b"eventdata.").or_else(|| path.strip_prefix(b"eventData."))?;
+    capital(name, &mut [0; NAME_BYTES_MAX], dictionary)
+}
+
+fn capital(name: &[u8], room: &mut [u8], dictionary: &Dictionary) -> Option<FieldId> {
+    let written = room.get_mut(..name.len())?;
+    written.copy_from_slice(name);
+    written.first_mut()?.make_ascii_uppercase();
+    dictionary.find(written).or_else(|| dictionary.find(name))
 }
 
 /// An XML element's text stands under its name alone.

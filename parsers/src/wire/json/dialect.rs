@@ -55,12 +55,13 @@ impl Dialect {
         static STATS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"stats\""));
         static WINLOG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"winlog"));
         static EVENT_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("EventID\""));
+        static WAZUH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"win\""));
         static IN_IFACE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"src_ip\""));
         if EVENT_TYPE.find(text).is_some()
             && (FLOW_ID.find(text).is_some() || IN_IFACE.find(text).is_some() || STATS.find(text).is_some())
         {
             Dialect::Suricata
-        } else if WINLOG.find(text).is_some() || EVENT_ID.find(text).is_some() {
+        } else if WINLOG.find(text).is_some() || EVENT_ID.find(text).is_some() || WAZUH.find(text).is_some() {
             Dialect::Windows
         } else {
             Dialect::Generic
@@ -98,6 +99,10 @@ impl Dialect {
 }
 
 fn windows_name<'n>(path: &'n [u8], dictionary: &Dictionary) -> Name<'n> {
+    if let Some(name) = path.strip_prefix(b"data.win.").or_else(|| path.strip_prefix(b"win.")) {
+        return windows::wazuh_name(name, dictionary)
+            .map_or(Name::Unnamed { name: path, vendor: true }, |id| Name::Vendor(id));
+    }
     if let Some((name, of_system)) = windows::own_name(path) {
         let name = if of_system { windows::system_name(name) } else { name };
         return match dictionary.find(name) {
