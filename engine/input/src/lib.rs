@@ -14,6 +14,7 @@ mod checkpoint;
 mod collector;
 mod config;
 mod counters;
+mod evtx;
 pub mod files;
 mod inputs;
 mod join;

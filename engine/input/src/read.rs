@@ -1,4 +1,4 @@
-//! Reading streams to their end: files whole (plain, gzip, zstd) and standard input.
+//! Reading streams to their end: files whole (plain, gzip, zstd, Windows event logs) and standard input.
 //!
 //! [`RecordReader`] serves replay, parse and match, which pull batches; the `stdin` input of a running
 //! engine pushes them. Both frame by newline, in place: bytes are read to the end of the batch's
@@ -20,6 +20,7 @@ use crate::batch::{
     BATCH_BYTES, Batch, BatchPool, FileIdentity, Fingerprint, InputIndex, Origin, RecordMarks, RecordRef,
 };
 use crate::counters::{InputCounters, Tally};
+use crate::evtx::{self, EventLog};
 use crate::join::Joiner;
 
 /// Bytes asked of one read: a batch's worth.
@@ -193,9 +194,15 @@ impl LineStream {
     }
 }
 
+/// What a stream holds.
+enum Content {
+    Lines(LineStream),
+    EventLog(EventLog),
+}
+
 /// Pulls batches of lines from a file read whole, or from any reader.
 pub struct RecordReader {
-    lines: LineStream,
+    content: Content,
     reader: Box<dyn Read + Send>,
     path: PathBuf,
     origin: Arc<Origin>,
@@ -223,7 +230,8 @@ impl fmt::Debug for RecordReader {
 
 impl RecordReader {
     /// Opens a file. Its content decides how it is read, not its name: gzip (RFC 1952) and zstd
-    /// (RFC 8878) by their magic numbers, with concatenated members and frames; else plain.
+    /// (RFC 8878) by their magic numbers, with concatenated members and frames; a Windows event log (EVTX) by its
+    /// own, each record as XML, its number for the line; else plain.
     ///
     /// # Errors
     /// When it cannot be opened, is a directory, or its first bytes cannot be read.
@@ -238,6 +246,7 @@ impl RecordReader {
         (&mut file).take(Fingerprint::BYTES_MAX as u64).read_to_end(&mut head).map_err(|e| failed(&e))?;
         let identity = FileIdentity { dev: metadata.dev(), ino: metadata.ino(), fingerprint: Fingerprint::of(&head) };
         let compression = Compression::of(&head);
+        let event_log = head.starts_with(evtx::MAGIC);
         let raw = io::Cursor::new(head).chain(file);
         let reader: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(raw),
@@ -245,7 +254,11 @@ impl RecordReader {
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(raw).map_err(|e| failed(&e))?),
         };
         let origin = Origin::File { path: path.to_owned(), identity };
-        Ok(Self::new(reader, path.to_owned(), origin, false, input, pool))
+        let mut opened = Self::new(reader, path.to_owned(), origin, false, input, pool);
+        if event_log {
+            opened.content = Content::EventLog(EventLog::new());
+        }
+        Ok(opened)
     }
 
     /// Standard input, to its end; a batch is handed out after every read.
@@ -271,7 +284,7 @@ impl RecordReader {
         pool: &BatchPool,
     ) -> Self {
         Self {
-            lines: LineStream::new(RECORD_BYTES_MAX, Charset::Auto),
+            content: Content::Lines(LineStream::new(RECORD_BYTES_MAX, Charset::Auto)),
             reader,
             path,
             origin: Arc::new(origin),
@@ -290,7 +303,10 @@ impl RecordReader {
     /// What the bytes are, and the length over which a record is cut into parts. To be called before the first batch.
     #[must_use]
     pub fn reading(mut self, charset: Charset, record_bytes_max: usize) -> Self {
-        self.lines = LineStream::new(record_bytes_max, charset);
+        // An event log says itself what its bytes are.
+        if let Content::Lines(lines) = &mut self.content {
+            *lines = LineStream::new(record_bytes_max, charset);
+        }
         self
     }
 
@@ -298,7 +314,9 @@ impl RecordReader {
     #[must_use]
     pub fn joining(mut self, join: Join) -> Self {
         let joiner = || Joiner::new(join, b'\n', self.input, &self.pool, &self.counters);
-        self.joiner = (join != Join::Off).then(joiner);
+        // The records of an event log are whole.
+        let lines = matches!(self.content, Content::Lines(_));
+        self.joiner = (lines && join != Join::Off).then(joiner);
         self
     }
 
@@ -353,7 +371,12 @@ impl RecordReader {
         batch.origins.push(Arc::clone(&self.origin));
         let mut tally = Tally::default();
         while batch.bytes.len() < BATCH_BYTES && !self.ended {
-            match self.lines.read(&mut *self.reader, READ_BYTES, &mut batch, 0, receive_time_ns, &mut tally) {
+            let reader = &mut *self.reader;
+            let read = match &mut self.content {
+                Content::Lines(lines) => lines.read(reader, READ_BYTES, &mut batch, 0, receive_time_ns, &mut tally),
+                Content::EventLog(log) => log.read(reader, &mut batch, 0, receive_time_ns, &mut tally),
+            };
+            match read {
                 Ok(0) => self.ended = true,
                 Ok(read) => {
                     self.bytes_read += read as u64;
@@ -368,7 +391,18 @@ impl RecordReader {
             }
         }
         if self.ended {
-            self.lines.finish(&mut batch, 0, receive_time_ns, &mut tally);
+            match &mut self.content {
+                Content::Lines(lines) => lines.finish(&mut batch, 0, receive_time_ns, &mut tally),
+                Content::EventLog(log) => {
+                    let damage = log.damage().filter(|_| self.failed.is_none()).map(|what| ReadError {
+                        path: self.path.clone(),
+                        bytes_read: self.bytes_read,
+                        what,
+                        help: "the rest was read; export the log again with wevtutil epl",
+                    });
+                    self.failed = self.failed.take().or(damage);
+                }
+            }
         }
         InputCounters::add(&self.counters.handed, tally.records);
         tally.publish(&self.counters, false);
