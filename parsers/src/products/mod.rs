@@ -39,7 +39,6 @@ pub(crate) mod o365_audit;
 pub(crate) mod oracle;
 pub(crate) mod package_log;
 pub(crate) mod panos;
-pub(crate) mod panos;
 pub(crate) mod patch_state;
 pub(crate) mod pfsense;
 pub(crate) mod postgresql;

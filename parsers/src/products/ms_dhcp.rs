@@ -267,7 +267,7 @@ fn put_columns(writer: &mut EventWriter<'_>, mut cells: Cells<'_>, v6: bool) {
     if !description.is_empty() {
         writer.put_str_vendor(ids.result_description, description);
     }
-    if columns > COLUMNS_MAX || columns < 6 {
+    if !(6..=COLUMNS_MAX).contains(&columns) {
         writer.defect(Defect::ColumnCount);
     }
 }

@@ -100,8 +100,7 @@ impl Dialect {
 
 fn windows_name<'n>(path: &'n [u8], dictionary: &Dictionary) -> Name<'n> {
     if let Some(name) = path.strip_prefix(b"data.win.").or_else(|| path.strip_prefix(b"win.")) {
-        return windows::wazuh_name(name, dictionary)
-            .map_or(Name::Unnamed { name: path, vendor: true }, |id| Name::Vendor(id));
+        return windows::wazuh_name(name, dictionary).map_or(Name::Unnamed { name: path, vendor: true }, Name::Vendor);
     }
     if let Some((name, of_system)) = windows::own_name(path) {
         let name = if of_system { windows::system_name(name) } else { name };
