@@ -11,6 +11,7 @@ mod names;
 mod others;
 mod powershell;
 mod security;
+mod snare;
 mod sysmon;
 mod taxonomy;
 mod xml;
@@ -31,13 +32,19 @@ use crate::{ecs, logsource, products};
 /// `windows`.
 pub(crate) static PRODUCT: Product = Product {
     name: "windows",
-    title: "Windows event log as XML or JSON",
-    document: "Windows Event Schema; Winlogbeat and NXLog field references",
+    title: "Windows event log as XML, JSON or Snare's text",
+    document: "Windows Event Schema; Winlogbeat, NXLog and Snare field references",
     namespace: "winlog.event_data",
     module: "windows",
     dataset: "windows.forwarded",
     names: NAMES,
-    detect: &[Detect::Line("<", xml::decode), Detect::Shape("<", xml::decode)],
+    detect: &[
+        Detect::Line("<", xml::decode),
+        Detect::Shape("<", xml::decode),
+        Detect::Line("M", snare::decode),
+        Detect::App(&[snare::MARK], snare::decode),
+        Detect::Mark(&[snare::MARK], snare::decode),
+    ],
     ..Product::NONE
 };
 
