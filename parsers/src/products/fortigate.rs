@@ -40,6 +40,46 @@ pub(crate) static PRODUCT: Product = Product {
     ..Product::NONE
 };
 
+/// `fortiproxy`: the same log, told by the device's serial number.
+pub(crate) static FORTIPROXY: Product = Product {
+    name: "fortiproxy",
+    title: "Fortinet FortiProxy",
+    document: "FortiProxy Log Message Reference",
+    namespace: "fortinet_fortiproxy",
+    module: "fortinet_fortiproxy",
+    dataset: "fortinet_fortiproxy.log",
+    vendor: "Fortinet",
+    product: "FortiProxy",
+    observer_type: "proxy",
+    ..Product::NONE
+};
+
+/// What FortiProxy's serial numbers begin with.
+const FORTIPROXY_SERIAL: &[u8] = b"FPX";
+
+/// Both ends by their other names, and the sizes of the messages.
+fn put_proxy(writer: &mut EventWriter<'_>, ids: &Ids) {
+    writer.core().product = products::FORTIPROXY;
+    for (from, to) in [
+        (ecs::SOURCE_IP, ecs::CLIENT_IP),
+        (ecs::SOURCE_PORT, ecs::CLIENT_PORT),
+        (ecs::SOURCE_MAC, ecs::CLIENT_MAC),
+        (ecs::SOURCE_BYTES, ecs::CLIENT_BYTES),
+        (ecs::SOURCE_PACKETS, ecs::CLIENT_PACKETS),
+        (ecs::SOURCE_NAT_IP, ecs::CLIENT_NAT_IP),
+        (ecs::SOURCE_NAT_PORT, ecs::CLIENT_NAT_PORT),
+        (ecs::DESTINATION_IP, ecs::SERVER_IP),
+        (ecs::DESTINATION_PORT, ecs::SERVER_PORT),
+        (ecs::DESTINATION_BYTES, ecs::SERVER_BYTES),
+        (ecs::DESTINATION_PACKETS, ecs::SERVER_PACKETS),
+        (ids.reqlength, ecs::HTTP_REQUEST_BYTES),
+        (ids.resplength, ecs::HTTP_RESPONSE_BYTES),
+        (ids.statuscode, ecs::HTTP_RESPONSE_STATUS_CODE),
+    ] {
+        copy(writer, from, to);
+    }
+}
+
 /// Decodes a record of this product; `false` = it is none.
 pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     // Every FortiOS log names its message; older releases write log_id.
@@ -56,6 +96,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     put_taxonomy(writer, ids);
     put_network(writer, ids);
     put_rest(writer, ids);
+    if writer.first(ecs::OBSERVER_SERIAL_NUMBER).is_some_and(|serial| serial.starts_with(FORTIPROXY_SERIAL)) {
+        put_proxy(writer, ids);
+    }
     true
 }
 

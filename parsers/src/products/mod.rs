@@ -173,6 +173,7 @@ products! {
     CISCO_MERAKI = cisco_meraki::PRODUCT;
     CISCO_ISE = cisco_ise::PRODUCT;
     FORTIGATE = fortigate::PRODUCT;
+    FORTIPROXY = fortigate::FORTIPROXY;
     PANOS = panos::PRODUCT;
     CHECKPOINT = checkpoint::PRODUCT;
     SOPHOS_XG = sophos_xg::PRODUCT;

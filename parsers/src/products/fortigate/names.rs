@@ -35,6 +35,9 @@ vendor_names! {
     tlsver = "tlsver";
     ipaddr = "ipaddr";
     ip = "ip";
+    reqlength = "reqlength";
+    resplength = "resplength";
+    statuscode = "statuscode";
     @also
     "devname" "devid" "device_id" "vd" "logid" "log_id" "level" "pri" "eventtype" "msg" "srcip" "srcport" "srcintf"
     "srcintfrole" "src_int" "src" "src_port" "dstip" "dstport" "dstintf" "dstintfrole" "dst_int" "dst" "dst_port"
