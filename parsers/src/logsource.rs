@@ -167,6 +167,12 @@ log_sources! {
     CROWDSTRIKE_DNS = "crowdstrike_dns" ["crowdstrike"] [] ["dns_query" "dns"];
     CARBON_BLACK = "carbon_black" ["carbonblack"] [] [];
     CYBERARK_PAS = "cyberark_pas" ["cyberark"] ["audit"] [];
+    M365_DEFENDER = "m365_defender" ["m365"] ["threat_management" "defender"] [];
+    HASHICORP_VAULT = "hashicorp_vault" ["hashicorp"] ["vault"] [];
+    KUBERNETES_AUDIT = "kubernetes_audit" ["kubernetes"] ["audit"] ["application"];
+    OSQUERY = "osquery" ["osquery"] [] [];
+    MONGODB = "mongodb" ["mongodb"] [] ["database"];
+    MONGODB_AUDIT = "mongodb_audit" ["mongodb"] ["audit"] ["database"];
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];
