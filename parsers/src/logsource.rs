@@ -173,6 +173,8 @@ log_sources! {
     OSQUERY = "osquery" ["osquery"] [] [];
     MONGODB = "mongodb" ["mongodb"] [] ["database"];
     MONGODB_AUDIT = "mongodb_audit" ["mongodb"] ["audit"] ["database"];
+    SENTINEL_ONE = "sentinel_one" ["sentinelone"] [] [];
+    SENTINEL_ONE_PROCESS = "sentinel_one_process" ["sentinelone"] [] ["process_creation"];
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];

@@ -48,6 +48,7 @@ pub(crate) mod patch_state;
 pub(crate) mod pfsense;
 pub(crate) mod postgresql;
 pub(crate) mod redis;
+pub(crate) mod sentinel_one;
 pub(crate) mod snort;
 pub(crate) mod sonicwall;
 pub(crate) mod sophos_xg;
@@ -198,6 +199,7 @@ products! {
     HAPROXY = haproxy::PRODUCT;
     SNORT = snort::PRODUCT;
     ZEEK = zeek::PRODUCT;
+    SENTINEL_ONE = sentinel_one::PRODUCT;
     M365_DEFENDER = m365_defender::PRODUCT;
     HASHICORP_VAULT = hashicorp_vault::PRODUCT;
     KUBERNETES_AUDIT = kubernetes_audit::PRODUCT;
