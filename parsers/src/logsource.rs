@@ -175,6 +175,7 @@ log_sources! {
     MONGODB_AUDIT = "mongodb_audit" ["mongodb"] ["audit"] ["database"];
     SENTINEL_ONE = "sentinel_one" ["sentinelone"] [] [];
     SENTINEL_ONE_PROCESS = "sentinel_one_process" ["sentinelone"] [] ["process_creation"];
+    TREND_MICRO = "trend_micro" ["trendmicro"] [] [];
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
     CEF = "cef" ["cef"] [] [];
