@@ -1,4 +1,4 @@
-//! Fuzzes framing, splitting, joining and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, `split`, `join`, or a format's name.
+//! Fuzzes framing, splitting, joining and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, `split`, `join`, `flow`, or a format's name.
 //!
 //! A decoder target reads any bytes as one record of a source that is told to speak the format. It must
 //! not panic, must keep the raw bytes, and must say the same when asked twice.
@@ -16,11 +16,13 @@ use noroshi_parsers::frame::{Framer, Framing, Position};
 use noroshi_parsers::join::{At, Join, Lines, Step, audit};
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::split::elements;
+use noroshi_parsers::wire::flow::{FlowDecoder, FlowProtocol};
 
 enum Target {
     Frame,
     Split,
     Join,
+    Flow,
     Format(ProductId),
 }
 
@@ -28,10 +30,11 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
     let name = std::env::var("NOROSHI_FUZZ_TARGET").unwrap_or_else(|_| "syslog".to_owned());
     match name.as_str() {
         "frame" => Target::Frame,
+        "flow" => Target::Flow,
         "split" => Target::Split,
         "join" => Target::Join,
         format => Target::Format(
-            ProductId::by_name(format).expect("NOROSHI_FUZZ_TARGET names frame, split, join or a format"),
+            ProductId::by_name(format).expect("NOROSHI_FUZZ_TARGET names frame, split, join, flow or a format"),
         ),
     }
 });
@@ -48,6 +51,7 @@ fuzz_target!(|bytes: &[u8]| {
         Target::Frame => frame(bytes),
         Target::Split => split(bytes),
         Target::Join => join(bytes),
+        Target::Flow => flow(bytes),
         Target::Format(product) => decode(bytes, *product),
     }
 });
@@ -99,6 +103,26 @@ fn join(bytes: &[u8]) {
             audit::read(line);
         }
     }
+}
+
+/// Reads the bytes as datagrams of one exporter, each behind a byte that tells protocol and length. Every
+/// record must be a JSON object, and a second exporter must see none of the first one's templates.
+fn flow(bytes: &[u8]) {
+    let peer = |last| std::net::SocketAddr::from(([192, 0, 2, last], 2055));
+    let mut decoder = FlowDecoder::new();
+    let mut rest = bytes;
+    while let Some((&head, body)) = rest.split_first() {
+        let protocol = if head & 1 == 0 { FlowProtocol::Netflow } else { FlowProtocol::Sflow };
+        let (datagram, after) = body.split_at(body.len().min(usize::from(head) * 4));
+        decoder.decode(protocol, peer(1), datagram, &mut |record| {
+            assert!(record.starts_with(b"{") && record.ends_with(b"}"));
+            assert!(std::str::from_utf8(record).is_ok());
+        });
+        rest = after;
+    }
+    let before = decoder.counters();
+    decoder.decode(FlowProtocol::Netflow, peer(2), bytes, &mut |_| {});
+    assert!(decoder.counters().datagrams == before.datagrams + 1);
 }
 
 /// Frames the bytes in one piece and in two; both must give the same records.

@@ -11,6 +11,7 @@ use crate::defect::Defect;
 use crate::dictionary::Dictionary;
 use crate::event::{Event, EventWriter, TimePrecision};
 use crate::logsource::ProductId;
+use crate::products::delimited::ColumnMap;
 use crate::time::Stamp;
 use crate::wire::successors::Successors;
 use crate::zone::Zone;
@@ -28,6 +29,8 @@ pub struct SourceOptions {
     pub zone: Zone,
     /// What the bytes are.
     pub charset: Charset,
+    /// What the columns of its rows are, for the formats that need telling: `csv`, `flow_csv`, `badge_csv`.
+    pub columns: Option<Arc<ColumnMap>>,
     /// What year-less stamps are judged by where the receive time is not known, and what stands
     /// in for a missing time; nanoseconds since the epoch.
     pub reference_time_ns: i64,

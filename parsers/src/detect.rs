@@ -19,8 +19,8 @@ use crate::event::EventWriter;
 use crate::logsource::ProductId;
 use crate::products::names::id_of;
 use crate::products::{
-    self, Detect, PRODUCTS, ReadMembers, ReadText, access_log, auditd, cisco_asa, fortigate, generic as generic_names,
-    linux_auth, netfilter, squid, suricata, windows,
+    self, Detect, PRODUCTS, ReadMembers, ReadText, access_log, auditd, cisco_asa, delimited, fortigate,
+    generic as generic_names, linux_auth, netfilter, squid, suricata, windows,
 };
 use crate::wire::json::dialect::Dialect;
 use crate::wire::syslog::Header;
@@ -124,7 +124,9 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
     }
     let declared = context.options.format.map_or(&[][..], |product| product.get().detect);
     // Formats without a syslog header first: their first byte tells.
+    let by_columns = context.options.format.is_some_and(|format| delimited::of_source(writer, context, format));
     let bare = match record[0] {
+        _ if by_columns => true,
         _ if declared_line(writer, context, record, declared) => true,
         b'{' => json_record(writer, context, record),
         b'<' if record.get(1).is_some_and(u8::is_ascii_digit) => false,

@@ -44,7 +44,9 @@ pub fn to_json(event: EventView<'_>, dictionary: &Dictionary) -> Value {
             };
             (dictionary.name(field.id).to_owned(), value)
         };
-        let path = if field.vendor { format!("{}.{name}", product.namespace) } else { name };
+        // A document may have written its own names below the namespace already.
+        let below = name.strip_prefix(product.namespace).is_some_and(|rest| rest.starts_with('.'));
+        let path = if field.vendor && !below { format!("{}.{name}", product.namespace) } else { name };
         place(&mut root, &path, value);
     }
     let mut constant = |id, text: &str| {

@@ -70,6 +70,10 @@ log_sources! {
     MYSQL = "mysql" ["mysql"] [] ["database"];
     MSSQL = "mssql" ["mssql"] [] ["database"];
     ORACLE = "oracle" ["oracle"] [] ["database"];
+    DNS_SERVER = "dns_server" [] [] ["dns"];
+    DHCP = "dhcp" ["dhcp"] [] [];
+    FLOW = "flow" ["netflow"] [] ["flow"];
+    BADGE = "badge" ["badge"] [] [];
     REDIS = "redis" ["redis"] [] ["database"];
 
     LINUX_SYSLOG = "linux_syslog" ["linux"] ["syslog"] [];

@@ -243,6 +243,10 @@ const REPEATED: &[&str] = &[
     "A:[1] 'b' ",
     "'",
     "(HOST=",
+    "a 1 IN A 192.0.2.1; ",
+    " via ",
+    "(",
+    "->,",
 ];
 
 /// CPU time of this thread: what neighbours take does not count.
@@ -285,6 +289,11 @@ fn time_grows_with_length_alone() {
         "2026-01-01 10:00:00 UTC,a,b,1,c,1.1,1,x,,,0,LOG,00000,",
         "# User@Host: a[b] @ c []\n# ",
         "Mon Mar  2 11:58:08 2026 LENGTH : '1' ",
+        "<30>Mar  2 00:01:09 ns1 named[1]: client 192.0.2.1#1 UDP: query: a IN A response: NOERROR + ",
+        "<30>Mar  2 00:01:09 d dhcpd[1]: DHCPACK on 192.0.2.1 to ",
+        "<30>Mar  2 00:01:09 g 192.0.2.1 httpd: 2026-03-21 08:53:51.087Z [a]: Login_Denied - - ",
+        "2026-03-02T00:04:25Z,192.0.2.1,192.0.2.2,",
+        "[INFO] 192.0.2.4:3 - 2 ",
     ];
     let mut harness = Harness::new();
     let mut timed = |record: &[u8]| {

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use noroshi_parsers::frame::RECORD_BYTES_MAX;
 use noroshi_parsers::join::Join;
+use noroshi_parsers::products::delimited::ColumnMap;
+use noroshi_parsers::wire::flow::FlowProtocol;
 
 /// Connections open at once. Each costs a buffer of 16 KiB that grows to one record at most, so the
 /// usual case is 64 MiB.
@@ -66,6 +68,30 @@ pub enum From {
     End,
 }
 
+/// What the datagrams of a UDP input are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UdpProtocol {
+    /// One record each (RFC 5426).
+    #[default]
+    Syslog,
+    /// NetFlow 5, 7, 9 or IPFIX: many flow records each.
+    Netflow,
+    /// sFlow 5.
+    Sflow,
+}
+
+impl UdpProtocol {
+    /// What a flow decoder is told; `None` = the datagrams are records.
+    pub fn flows(self) -> Option<FlowProtocol> {
+        match self {
+            UdpProtocol::Syslog => None,
+            UdpProtocol::Netflow => Some(FlowProtocol::Netflow),
+            UdpProtocol::Sflow => Some(FlowProtocol::Sflow),
+        }
+    }
+}
+
 /// Which framing a connection may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -100,6 +126,8 @@ pub struct InputSpec {
 
     /// udp, tcp, tls: address and port; port 0 takes a free one.
     pub listen: Option<SocketAddr>,
+    /// udp: what the datagrams are.
+    pub protocol: Option<UdpProtocol>,
     /// udp: sockets on that address (SO_REUSEPORT), one thread each.
     pub sockets: Option<u16>,
     /// udp: receive buffer asked of the kernel per socket.
@@ -131,6 +159,10 @@ pub struct InputSpec {
 
     /// Format of the records, or absent for detection per record. Read by the engine.
     pub format: Option<String>,
+    /// Names of the columns of its rows, in their order, for the CSV formats. Read by the engine.
+    pub columns: Option<Vec<String>>,
+    /// What separates the columns; a comma where it is not given. Read by the engine.
+    pub separator: Option<String>,
     /// Zone of stamps without one. Read by the engine.
     pub timezone: Option<String>,
     /// Character set, by name.
@@ -178,6 +210,8 @@ pub struct UdpConfig {
     pub receive_buffer_bytes: usize,
     /// Longest datagram taken whole.
     pub datagram_bytes_max: usize,
+    /// What the datagrams are.
+    pub protocol: UdpProtocol,
 }
 
 /// A TCP or TLS listener.
@@ -241,6 +275,7 @@ impl InputSpec {
             name: name.into(),
             input_type,
             listen: None,
+            protocol: None,
             sockets: None,
             receive_buffer_bytes: None,
             datagram_bytes_max: None,
@@ -256,6 +291,8 @@ impl InputSpec {
             from: None,
             poll_interval_ms: None,
             format: None,
+            columns: None,
+            separator: None,
             timezone: None,
             charset: None,
             join: None,
@@ -276,8 +313,9 @@ impl InputSpec {
     /// The keys given that belong to some types only, with those types.
     fn given(&self) -> Vec<(&'static str, &'static [InputType])> {
         use InputType::{File, Stdin, Tcp, Tls, Udp};
-        let keys: [(bool, &'static str, &'static [InputType]); 15] = [
+        let keys: [(bool, &'static str, &'static [InputType]); 16] = [
             (self.listen.is_some(), "listen", &[Udp, Tcp, Tls]),
+            (self.protocol.is_some(), "protocol", &[Udp]),
             (self.sockets.is_some(), "sockets", &[Udp]),
             (self.receive_buffer_bytes.is_some(), "receive_buffer_bytes", &[Udp]),
             (self.datagram_bytes_max.is_some(), "datagram_bytes_max", &[Udp]),
@@ -380,6 +418,23 @@ impl InputSpec {
                 help: format!("known are {}", known.join(", ")),
             });
         }
+        if self.protocol.and_then(UdpProtocol::flows).is_some() && self.sockets.is_some_and(|sockets| sockets > 1) {
+            errors.push(SpecError {
+                key: "sockets",
+                what: "flow records need one socket: what an exporter sends is read by the templates it sent before"
+                    .to_owned(),
+                help: "leave `sockets` out; for more exporters than one thread keeps up with, give them a second input"
+                    .to_owned(),
+            });
+        }
+        if let Err(what) = self.column_map() {
+            errors.push(SpecError {
+                key: "columns",
+                what,
+                help: "columns = [\"time\", \"door\", …] names them in their order, separator = \";\" what is between"
+                    .to_owned(),
+            });
+        }
         for pattern in self.paths.iter().flatten() {
             if let Err(error) = glob::Pattern::new(pattern) {
                 errors.push(SpecError {
@@ -401,6 +456,22 @@ impl InputSpec {
         self.charset.as_deref().and_then(|name| Charset::parse(name).ok()).unwrap_or_default()
     }
 
+    /// What the columns of its rows are.
+    ///
+    /// # Errors
+    /// Names or a separator that make no map, with the reason.
+    pub fn column_map(&self) -> Result<Option<ColumnMap>, String> {
+        let separator = match self.separator.as_deref().map(str::as_bytes) {
+            None => b',',
+            Some(&[separator]) => separator,
+            Some(_) => return Err("`separator` is not one byte".to_owned()),
+        };
+        let Some(columns) = &self.columns else {
+            return if self.separator.is_some() { Err("`separator` without `columns`".to_owned()) } else { Ok(None) };
+        };
+        ColumnMap::new(columns.iter().map(String::as_str), separator).map(Some)
+    }
+
     fn checked_kind(&self) -> InputKind {
         let record_bytes_max = self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX);
         let listen = self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -418,6 +489,7 @@ impl InputSpec {
                 sockets: self.sockets.unwrap_or(1),
                 receive_buffer_bytes: self.receive_buffer_bytes.unwrap_or(RECEIVE_BUFFER_BYTES),
                 datagram_bytes_max: self.datagram_bytes_max.unwrap_or(DATAGRAM_BYTES_MAX),
+                protocol: self.protocol.unwrap_or_default(),
             }),
             InputType::Tcp => InputKind::Tcp(stream),
             InputType::Tls => InputKind::Tls(

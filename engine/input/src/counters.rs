@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use noroshi_parsers::wire::flow::FlowCounters;
+
 /// Why records that were received were not handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DropReason {
@@ -42,6 +44,26 @@ counters! {
     dropped_consumer_gone,
     /// Datagrams the kernel dropped because the socket's buffer was full; never received by us.
     kernel_drops,
+    /// Datagrams of flow records.
+    flow_datagrams,
+    /// Those that break their protocol; they go on whole.
+    flow_malformed,
+    /// Templates learnt or refreshed.
+    flow_templates,
+    /// Templates refused: without fields, too wide, or without length.
+    flow_templates_refused,
+    /// Templates forgotten because their exporter sent too many.
+    flow_templates_evicted,
+    /// Exporters forgotten because there are too many.
+    flow_exporters_evicted,
+    /// Data sets whose template was not known; they go on undecoded.
+    flow_no_template,
+    /// What exporters sent and did not arrive, by their sequence numbers.
+    flow_lost,
+    /// Sequence numbers of exporters that went back.
+    flow_sequence_resets,
+    /// Datagrams with more flow records than are read one by one.
+    flow_records_capped,
     /// Datagrams longer than the receive buffer; their begin was kept.
     truncated_datagrams,
     /// Parts of records longer than the limit.
@@ -94,6 +116,26 @@ impl InputCounters {
     /// The sum of all reasons.
     pub fn dropped(&self) -> u64 {
         self.dropped_queue_full.load(Ordering::Relaxed) + self.dropped_consumer_gone.load(Ordering::Relaxed)
+    }
+
+    /// Adds what a flow decoder counted since it was last looked at.
+    pub(crate) fn add_flows(&self, now: &FlowCounters, before: &FlowCounters) {
+        for (counter, now, before) in [
+            (&self.flow_datagrams, now.datagrams, before.datagrams),
+            (&self.flow_malformed, now.malformed, before.malformed),
+            (&self.flow_templates, now.templates, before.templates),
+            (&self.flow_templates_refused, now.templates_refused, before.templates_refused),
+            (&self.flow_templates_evicted, now.templates_evicted, before.templates_evicted),
+            (&self.flow_exporters_evicted, now.exporters_evicted, before.exporters_evicted),
+            (&self.flow_no_template, now.no_template, before.no_template),
+            (&self.flow_lost, now.lost, before.lost),
+            (&self.flow_sequence_resets, now.sequence_resets, before.sequence_resets),
+            (&self.flow_records_capped, now.records_capped, before.records_capped),
+        ] {
+            if now > before {
+                Self::add(counter, now - before);
+            }
+        }
     }
 
     pub(crate) fn drop_records(&self, reason: DropReason, records: u64) {

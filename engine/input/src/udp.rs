@@ -4,6 +4,10 @@
 //! fastest. Several sockets may share one address; the kernel spreads senders over them. A datagram's
 //! one trailing LF, with a CR before it, is the sender's habit and is stripped; the rest is the record.
 //!
+//! A datagram of an exporter of flows holds many records and cannot be read without those before it, so it is
+//! decoded here, by the decoder that has the exporter's state, and each flow record is a record. One socket then
+//! serves the address: state belongs to an exporter, not to whichever socket the kernel picks.
+//!
 //! Nothing can hold a UDP sender back: while the engine's queue is full the thread waits and
 //! the kernel's buffer fills, then overflows; what the kernel drops it tells (`SO_RXQ_OVFL`, and
 //! `SO_MEMINFO` for what no later datagram tells), and it is counted as `kernel_drops`.
@@ -16,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use noroshi_parsers::wire::flow::{FlowDecoder, FlowProtocol};
 use socket2::{Domain, Socket, Type};
 
 use crate::batch::{BATCH_AGE_MS, BATCH_BYTES, Batch, Origin, RecordFlags, RecordMarks, RecordRef};
@@ -92,6 +97,7 @@ pub(crate) fn work(start: Start, config: &UdpConfig, address: SocketAddr, socket
             numbers: Arc::clone(&numbers),
             peers: HashMap::new(),
             in_batch: HashMap::new(),
+            flows: config.protocol.flows().map(|protocol| (protocol, FlowDecoder::new())),
             drops: 0,
         };
         work.push((format!("udp{i} {}", start.name), Box::new(move || listener.run(slot_bytes))));
@@ -108,6 +114,8 @@ struct Listener {
     peers: HashMap<SocketAddr, Arc<Origin>>,
     /// Index in the filling batch's origins.
     in_batch: HashMap<SocketAddr, u16>,
+    /// Where the datagrams are of flows: how they are read, and by which state.
+    flows: Option<(FlowProtocol, FlowDecoder)>,
     /// Drops of this socket counted so far, modulo 2^32 as the kernel counts.
     drops: u32,
 }
@@ -132,7 +140,13 @@ impl Listener {
                 if batch.records.is_empty() {
                     begun = Instant::now();
                 }
-                self.take(&datagrams, received, &mut batch);
+                match self.flows.take() {
+                    None => self.take(&datagrams, received, &mut batch),
+                    Some((protocol, mut decoder)) => {
+                        self.take_flows(&datagrams, protocol, &mut decoder, &mut batch);
+                        self.flows = Some((protocol, decoder));
+                    }
+                }
             }
             let stopping = self.start.outlet.shutdown.is_requested();
             let full = batch.bytes.len() >= BATCH_BYTES || batch.records.len() >= BATCH_RECORDS_MAX;
@@ -221,6 +235,60 @@ impl Listener {
             });
         }
         tally.publish(&self.start.outlet.counters, false);
+        if let Some(drops) = drops {
+            self.count_drops(drops);
+        }
+    }
+
+    /// As [`Listener::take`] for datagrams of flows: each of their records is one, numbered by itself.
+    fn take_flows(
+        &mut self,
+        datagrams: &Datagrams,
+        protocol: FlowProtocol,
+        decoder: &mut FlowDecoder,
+        batch: &mut Batch,
+    ) {
+        let now_ns = self.start.clock.now_ns();
+        let before = decoder.counters();
+        let mut tally = Tally::default();
+        let mut drops = None;
+        for datagram in datagrams.iter() {
+            drops = datagram.drops.or(drops);
+            if batch.records.is_empty() {
+                batch.receive_time_ns = now_ns;
+            }
+            let flags = if datagram.truncated { RecordFlags::TRUNCATED } else { RecordFlags::empty() };
+            let origin = self.origin(datagram.peer, batch);
+            decoder.decode(protocol, datagram.peer, datagram.bytes, &mut |record| {
+                let offset = self.numbers.fetch_add(1, Ordering::Relaxed);
+                tally.count(record.len(), flags);
+                let at = batch.bytes.len() as u32;
+                batch.bytes.extend_from_slice(record);
+                let len = record.len() as u32;
+                batch.records.push(RecordRef {
+                    at,
+                    len,
+                    origin,
+                    flags,
+                    marks: RecordMarks::default(),
+                    lines: 1,
+                    part: 0,
+                    offset,
+                    line: 0,
+                    receive_time_ns: now_ns,
+                });
+            });
+            // A datagram may hold thousands of records; a batch must not grow by all that were received at once.
+            if batch.bytes.len() >= BATCH_BYTES || batch.records.len() >= BATCH_RECORDS_MAX {
+                self.in_batch.clear();
+                let done = std::mem::replace(batch, self.start.pool.take(self.start.input));
+                if !self.start.outlet.send(done) {
+                    break;
+                }
+            }
+        }
+        tally.publish(&self.start.outlet.counters, false);
+        self.start.outlet.counters.add_flows(&decoder.counters(), &before);
         if let Some(drops) = drops {
             self.count_drops(drops);
         }

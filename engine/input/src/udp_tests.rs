@@ -82,6 +82,69 @@ fn a_port_in_use_is_found_even_where_it_could_be_shared() {
     }
 }
 
+fn netflow_9(sequence: u32, sets: &[&[u8]]) -> Vec<u8> {
+    let mut datagram = vec![0, 9, 0, 1];
+    for number in [3_600_000u32, 1_772_000_000, sequence, 7] {
+        datagram.extend(number.to_be_bytes());
+    }
+    sets.iter().for_each(|set| datagram.extend(*set));
+    datagram
+}
+
+#[test]
+fn datagrams_of_an_exporter_become_its_flow_records() {
+    let mut spec = spec();
+    spec.protocol = Some(crate::config::UdpProtocol::Netflow);
+    let mut bench = Bench::start(&[spec]);
+    let exporter = sender();
+    // A template of source, destination, port, protocol and octets; then two flows, another datagram lost in between.
+    let template = [0u8, 0, 0, 28, 1, 0x2c, 0, 5, 0, 8, 0, 4, 0, 12, 0, 4, 0, 11, 0, 2, 0, 4, 0, 1, 0, 1, 0, 4];
+    let flows = [
+        1u8, 0x2c, 0, 34, 192, 0, 2, 1, 198, 51, 100, 1, 1, 0xbb, 6, 0, 0, 3, 0xe8, // first
+        192, 0, 2, 2, 198, 51, 100, 2, 0, 53, 17, 0, 0, 0, 60, // second
+    ];
+    exporter.send_to(&netflow_9(1, &[&template]), bench.address(0)).unwrap();
+    exporter.send_to(&netflow_9(3, &[&flows]), bench.address(0)).unwrap();
+    // Another exporter's data cannot be read by these templates, and is kept.
+    let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
+    stranger.send_to(&netflow_9(1, &[&flows]), bench.address(0)).unwrap();
+    bench.wait(3);
+    bench.got.sort_by_key(|got| got.offset);
+    assert!(bench.got[2].text.contains("netflow_no_template"), "{}", bench.got[2].text);
+    let dictionary = Arc::new(noroshi_parsers::dictionary::Dictionary::new());
+    let mut decoder = noroshi_parsers::decode::Decoder::new(Arc::clone(&dictionary));
+    let mut event = noroshi_parsers::event::Event::new();
+    let mut seen = Vec::new();
+    for got in &bench.got[..2] {
+        let record = got.text.as_bytes();
+        decoder.decode(record, 0, &noroshi_parsers::decode::SourceOptions::default(), &mut event);
+        let document = noroshi_parsers::document::to_json(event.view(record), &dictionary);
+        assert_eq!(document["event"]["original"], got.text.as_str());
+        seen.push(format!(
+            "{} {} {} {} {} {}",
+            document["@timestamp"],
+            document["source"]["ip"],
+            document["destination"]["port"],
+            document["network"]["transport"],
+            document["network"]["bytes"],
+            document["observer"]["ip"][0]
+        ));
+    }
+    assert_eq!(
+        seen,
+        [
+            r#""2026-02-25T06:13:20Z" "192.0.2.1" 443 "tcp" 1000 "127.0.0.1""#,
+            r#""2026-02-25T06:13:20Z" "192.0.2.2" 53 "udp" 60 "127.0.0.1""#,
+        ]
+    );
+    let counters = bench.stop();
+    for (name, value) in
+        [("records", 3), ("flow_datagrams", 3), ("flow_templates", 1), ("flow_lost", 1), ("flow_no_template", 1)]
+    {
+        assert_eq!(count(&counters[0], name), value, "{name}");
+    }
+}
+
 /// Sent = received + dropped by the kernel, while nobody reads the queue for a while.
 #[test]
 fn under_a_flood_every_datagram_is_received_or_counted_as_a_kernel_drop() {

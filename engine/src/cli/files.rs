@@ -16,6 +16,7 @@ use noroshi_parsers::frame::RECORD_BYTES_MAX;
 use noroshi_parsers::join::Join;
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products::PRODUCTS;
+use noroshi_parsers::products::delimited::ColumnMap;
 use noroshi_parsers::time::{DAY_NS, take_iso};
 use noroshi_parsers::zone::Zone;
 
@@ -62,6 +63,7 @@ struct Declared {
     format: Option<ProductId>,
     zone: Zone,
     charset: Charset,
+    columns: Option<Arc<ColumnMap>>,
     split: Option<bool>,
     join: Option<Join>,
 }
@@ -131,20 +133,22 @@ impl Inputs {
             let pattern = glob::Pattern::new(pattern).with_context(|| format!("--source `{source}`: bad glob"))?;
             let format = if name.is_empty() { format } else { Some(format_of(name)?) };
             let zone = if zone_name.is_empty() { zone.clone() } else { zone_of(Some(zone_name))? };
-            declared.push(Declared { pattern, format, zone, charset, split: None, join: None });
+            declared.push(Declared { pattern, format, zone, charset, columns: None, split: None, join: None });
         }
         if let Some(path) = &read.config {
             let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
             zone = zone_of(config.timezone.as_deref())?;
             for input in &config.inputs {
                 let format = input.format.as_deref().map(format_of).transpose()?;
+                let columns = input.column_map().map_err(anyhow::Error::msg)?.map(Arc::new);
                 let zone = if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() };
                 for path in input.paths.iter().flatten() {
                     let pattern = glob::Pattern::new(path)
                         .with_context(|| format!("input `{}`: bad glob `{path}`", input.name))?;
                     let (zone, charset) = (zone.clone(), input.charset());
+                    let columns = columns.clone();
                     let join = input.join.as_ref().map(|_| input.join());
-                    declared.push(Declared { pattern, format, zone, charset, split: input.split, join });
+                    declared.push(Declared { pattern, format, zone, charset, columns, split: input.split, join });
                 }
             }
         }
@@ -157,7 +161,8 @@ impl Inputs {
             let (format, zone, charset) = found
                 .map_or((format, zone.clone(), charset), |found| (found.format, found.zone.clone(), found.charset));
             let split = read.split.or(found.and_then(|found| found.split)).unwrap_or(defaults.split);
-            inputs.push((path.clone(), SourceOptions { format, zone, charset, reference_time_ns: 0 }));
+            let columns = found.and_then(|found| found.columns.clone());
+            inputs.push((path.clone(), SourceOptions { format, zone, charset, columns, reference_time_ns: 0 }));
             let of_format = || format.map_or_else(Join::default, |format| Join::of_format(format.get().name));
             let join = declared_join.or(found.and_then(|found| found.join)).or(defaults.join).unwrap_or_else(of_format);
             modes.push((split, join));

@@ -361,6 +361,7 @@ fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
                 format: input.format.as_deref().map(format_of).transpose()?,
                 zone: if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() },
                 charset: input.charset(),
+                columns: input.column_map().map_err(anyhow::Error::msg)?.map(Arc::new),
                 reference_time_ns: 0,
             };
             let declared = Declared {

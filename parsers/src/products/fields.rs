@@ -254,6 +254,28 @@ pub(crate) fn put_digests(
     }
 }
 
+/// The schema's name of a transport by IANA's number.
+pub(crate) fn transport_number(number: &[u8]) -> Option<&'static str> {
+    Some(match number {
+        b"1" => "icmp",
+        b"2" => "igmp",
+        b"4" => "ipip",
+        b"6" => "tcp",
+        b"17" => "udp",
+        b"33" => "dccp",
+        b"47" => "gre",
+        b"50" => "esp",
+        b"51" => "ah",
+        b"58" => "ipv6-icmp",
+        b"88" => "eigrp",
+        b"89" => "ospf",
+        b"103" => "pim",
+        b"112" => "vrrp",
+        b"132" => "sctp",
+        _ => return None,
+    })
+}
+
 /// `network.direction` by which of the ends are private, or the host itself.
 pub(crate) fn put_direction(writer: &mut EventWriter<'_>) {
     let core = writer.core();

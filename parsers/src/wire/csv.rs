@@ -54,6 +54,12 @@ impl<'a> Cells<'a> {
         Cells { text, at: 0, separator: b',', unbalanced: false }
     }
 
+    /// The cells of `text` between `separator`s.
+    #[inline]
+    pub(crate) fn separated(text: &'a [u8], separator: u8) -> Self {
+        Cells { separator, ..Cells::new(text) }
+    }
+
     /// What no cell was taken of yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {

@@ -2,6 +2,7 @@
 
 pub mod cef;
 pub(crate) mod csv;
+pub mod flow;
 pub mod json;
 pub mod kv;
 pub(crate) mod leef;
