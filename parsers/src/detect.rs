@@ -15,7 +15,7 @@ use memchr::memmem;
 use crate::decode::Context;
 use crate::defect::Defect;
 use crate::dictionary::FieldId;
-use crate::event::EventWriter;
+use crate::event::{EventWriter, Kind, Mark};
 use crate::logsource::ProductId;
 use crate::products::names::id_of;
 use crate::products::{
@@ -23,6 +23,7 @@ use crate::products::{
     generic as generic_names, linux_auth, netfilter, squid, suricata, windows,
 };
 use crate::wire::json::dialect::Dialect;
+use crate::wire::json::{Member, Selector};
 use crate::wire::syslog::Header;
 use crate::wire::{cef, json, syslog};
 use crate::{ecs, logsource};
@@ -276,11 +277,33 @@ fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: 
             json::decode(writer, context, object);
         }
     }
+    known = known || wrapped_text(writer, context, object, &before);
     if !known {
         generic_names::normalise(writer, context);
         writer.core().product = products::JSON;
     }
     true
+}
+
+/// A line of text that a shipper put in its envelope's `message`. One with escapes is left as it is: spans
+/// point into the record.
+fn wrapped_text<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: &'a [u8], before: &Mark) -> bool {
+    static MESSAGE: LazyLock<Selector> =
+        LazyLock::new(|| Selector::new(&["message", "log", "event.original"]).expect("three short paths"));
+    let picked = MESSAGE.pick(object);
+    let plain = |member: &Member<'a>| member.kind == Kind::Text && !member.escaped && !member.raw.is_empty();
+    let Some(member) = picked.into_iter().flatten().find(plain) else { return false };
+    writer.rewind(before);
+    let header = Header { message: member.raw, ..Header::default() };
+    if Marks::get().line(writer, context, member.raw) || Marks::get().message(writer, context, &header) {
+        let from = member.raw.as_ptr() as usize - object.as_ptr() as usize;
+        // With its quotes: the value is written already.
+        json::decode_envelope(writer, context, object, from - 1..from + member.raw.len() + 1);
+        return true;
+    }
+    writer.rewind(before);
+    json::decode(writer, context, object);
+    false
 }
 
 /// Writes the members of a JSON object and asks the products; `None` = it is no object.

@@ -195,6 +195,21 @@ log_sources! {
     AZURE_ACTIVITY = "azure_activity" ["azure"] ["activitylogs"] [];
     AZURE_RISK = "azure_risk" ["azure"] ["riskdetection"] [];
     GCP_AUDIT = "gcp_audit" ["gcp"] ["gcp.audit"] [];
+    GCP_NETWORK = "gcp_network" ["gcp"] ["gcp.vpcflow"] [];
+    GCP_FIREWALL = "gcp_firewall" ["gcp"] ["gcp.firewall"] ["firewall"];
+    GCP_DNS = "gcp_dns" ["gcp"] ["gcp.dns"] ["dns"];
+    AWS_GUARDDUTY = "aws_guardduty" ["aws"] ["guardduty"] [];
+    AWS_SECURITYHUB = "aws_securityhub" ["aws"] ["securityhub"] [];
+    AWS_WAF = "aws_waf" ["aws"] ["waf"] ["firewall"];
+    AWS_VPCFLOW = "aws_vpcflow" ["aws"] ["vpcflow"] [];
+    AWS_ROUTE53 = "aws_route53" ["aws"] ["route53"] ["dns"];
+    AUTH0 = "auth0" ["auth0"] [] [];
+    CISCO_DUO = "cisco_duo" ["cisco"] ["duo"] [];
+    BITBUCKET_AUDIT = "bitbucket_audit" ["bitbucket" "jira" "confluence"] ["audit"] [];
+    AWS_ACCESS = "aws_access" ["aws"] ["access"] ["webserver"];
+    CLOUDFLARE = "cloudflare" ["cloudflare"] [] [];
+    SLACK_AUDIT = "slack_audit" ["slack"] ["audit"] [];
+    ONE_PASSWORD = "onepassword" ["1password"] [] [];
     OKTA = "okta" ["okta"] ["okta"] [];
 
     MS_DHCP = "ms_dhcp" ["windows"] ["dhcp"] ["dhcp"];

@@ -247,6 +247,9 @@ const REPEATED: &[&str] = &[
     " via ",
     "(",
     "->,",
+    "{\"message\":",
+    "{\"Name\":\"User\",\"Value\":\"x\"},",
+    "{\"rvalue\":\"192.0.2.1\"},",
 ];
 
 /// CPU time of this thread: what neighbours take does not count.
@@ -259,6 +262,9 @@ fn cpu_time() -> Duration {
 fn time_grows_with_length_alone() {
     const HEADS: &[&str] = &[
         "",
+        "{\"message\":\"{\\\"message\\\":\\\"",
+        "{\"CreationTime\":\"x\",\"RecordType\":1,\"Parameters\":[",
+        "{\"insertId\":\"x\",\"jsonPayload\":{\"queryName\":\"x\",\"structuredRdata\":[",
         "<34>1 2026-01-01T00:00:00Z h app 1 id ",
         "<34>Jan 01 2026 10:00:00 h sshd[1]: Failed password for ",
         "<34>Jan 01 2026 10:00:00 h sudo: ",

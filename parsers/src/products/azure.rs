@@ -10,6 +10,7 @@ use super::{Detect, Product};
 use crate::decode::Context;
 use crate::event::{EventWriter, Kind};
 use crate::logsource::{LogSourceId, ProductId};
+use crate::wire::json;
 use crate::{ecs, logsource, products};
 
 /// `azure_signin`.
@@ -102,6 +103,9 @@ vendor_names! {
     error_code = "properties.status.errorCode";
     failure_reason = "properties.status.failureReason";
     failure_details = "properties.status.additionalDetails";
+    status = "Status";
+    log = "properties.log";
+    event_properties = "EventProperties";
     @also
     "resourceId" "ResourceId" "OperationName" "operationVersion" "resultType" "resultSignature" "resultDescription" "correlationId"
     "tenantId" "Level" "level" "identity" "ResultType" "properties.appId" "properties.appDisplayName"
@@ -159,9 +163,12 @@ static COMMON: JsonTable = JsonTable::new(Spec {
     ..Spec::NONE
 });
 
+/// Other names of the same members: the columns of Log Analytics, which Sigma's rules speak.
+type Aliases = &'static [(&'static str, &'static str)];
+
 /// A table of rows that stand behind the common ones.
-const fn more(product: ProductId, log_source: LogSourceId, rows: &'static [Row]) -> Spec {
-    Spec { product, log_source, own: false, rows, ..Spec::NONE }
+const fn more(product: ProductId, log_source: LogSourceId, rows: &'static [Row], aliases: Aliases) -> Spec {
+    Spec { product, log_source, own: false, rows, aliases, ..Spec::NONE }
 }
 
 static SIGNIN_TABLE: JsonTable = JsonTable::new(more(
@@ -184,6 +191,19 @@ static SIGNIN_TABLE: JsonTable = JsonTable::new(more(
         ("properties.location.state", ecs::SOURCE_GEO_REGION_NAME, Text),
         ("properties.location.countryOrRegion", ecs::SOURCE_GEO_COUNTRY_ISO_CODE, Text),
     ],
+    &[
+        ("resultType", "ResultType"),
+        ("resultDescription", "ResultDescription"),
+        ("properties.status.failureReason", "ResultDescription"),
+        ("location", "Location"),
+        ("properties.userAgent", "userAgent"),
+        ("properties.authenticationRequirement", "AuthenticationRequirement"),
+        ("properties.deviceDetail.isCompliant", "DeviceDetail.isCompliant"),
+        ("properties.deviceDetail.trustType", "DeviceDetail.trusttype"),
+        ("properties.riskState", "RiskState"),
+        ("properties.resourceTenantId", "resourceTenantId"),
+        ("properties.homeTenantId", "homeTenantId"),
+    ],
 ));
 
 static AUDIT_TABLE: JsonTable = JsonTable::new(more(
@@ -201,6 +221,16 @@ static AUDIT_TABLE: JsonTable = JsonTable::new(more(
         ("properties.initiatedBy.user.displayName", ecs::USER_FULL_NAME, Text),
         ("properties.targetResources.userPrincipalName", ecs::USER_TARGET_NAME, LocalPart),
         ("properties.targetResources.userPrincipalName", ecs::USER_TARGET_DOMAIN, MailDomain),
+    ],
+    &[
+        ("operationName", "OperationName"),
+        ("operationName", "properties.message"),
+        ("properties.category", "Category"),
+        ("properties.loggedByService", "LoggedByService"),
+        ("properties.activityDisplayName", "ActivityDisplayName"),
+        ("properties.result", "Status"),
+        ("properties.targetResources.modifiedProperties.displayName", "TargetResources.ModifiedProperties.DisplayName"),
+        ("properties.targetResources.modifiedProperties.newValue", "TargetResources.ModifiedProperties.NewValue"),
     ],
 ));
 
@@ -237,6 +267,12 @@ static ACTIVITY_TABLE: JsonTable = JsonTable::new(more(
         ("identity.claims.ipaddr", ecs::SOURCE_IP, Ip),
         ("properties.subscriptionId", ecs::CLOUD_ACCOUNT_ID, Text),
     ],
+    &[
+        ("operationName", "OperationNameValue"),
+        ("operationName", "properties.message"),
+        ("category", "CategoryValue"),
+        ("resourceId", "ResourceId"),
+    ],
 ));
 
 static GRAPH_TABLE: JsonTable = JsonTable::new(more(
@@ -257,6 +293,7 @@ static GRAPH_TABLE: JsonTable = JsonTable::new(more(
         ("properties.location", ecs::CLOUD_REGION, Text),
         ("location", ecs::CLOUD_REGION, Text),
     ],
+    &[],
 ));
 
 static RISK_TABLE: JsonTable = JsonTable::new(more(
@@ -269,6 +306,7 @@ static RISK_TABLE: JsonTable = JsonTable::new(more(
         ("properties.userPrincipalName", ecs::USER_DOMAIN, MailDomain),
         ("properties.userDisplayName", ecs::USER_FULL_NAME, Text),
     ],
+    &[("properties.riskEventType", "riskEventType")],
 ));
 
 static PROVISIONING_TABLE: JsonTable = JsonTable::new(more(
@@ -279,6 +317,7 @@ static PROVISIONING_TABLE: JsonTable = JsonTable::new(more(
         ("properties.provisioningStatusInfo.Status", ecs::EVENT_OUTCOME, Map(RESULTS)),
         ("resultType", ecs::EVENT_OUTCOME, Map(RESULTS)),
     ],
+    &[],
 ));
 
 fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
@@ -301,6 +340,9 @@ fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
             COMMON.apply(writer, context);
             ACTIVITY_TABLE.apply(writer, context);
             writer.core().product = products::AZURE_PLATFORM;
+            // Services pass their own records on as JSON in a string.
+            json::decode_value(writer, context, ids.log);
+            json::decode_value(writer, context, ids.event_properties);
             return true;
         }
     };
@@ -317,6 +359,7 @@ fn put_sign_in(writer: &mut EventWriter<'_>, ids: &Ids) {
     let Some(code) = json_table::value(writer, ids.error_code) else { return };
     let success = writer.bytes(code) == b"0";
     writer.put_str(ecs::EVENT_OUTCOME, if success { "success" } else { "failure" });
+    super::fields::copy_vendor(writer, ecs::EVENT_OUTCOME, ids.status);
     let Some(reason) = json_table::value(writer, ids.failure_reason).filter(|_| !success) else { return };
     let from = writer.arena_start();
     writer.arena_push_span(reason);

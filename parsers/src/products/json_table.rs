@@ -48,7 +48,7 @@
 
 use std::sync::OnceLock;
 
-use super::fields::{put_mac_span, put_path, put_time, relate_span};
+use super::fields::{copy_vendor, put_mac_span, put_path, put_time, relate_span};
 use super::names::id_of;
 use super::url;
 use crate::decode::Context;
@@ -132,6 +132,8 @@ pub(crate) enum How {
     FilePath,
     /// What stands before the last `@`, and `related.user`.
     LocalPart,
+    /// As [`How::LocalPart`] for a name that is no user's.
+    LocalName,
     /// What stands behind the last `@`.
     MailDomain,
     /// One of the vendor's words as one of the schema's; others are left out.
@@ -170,6 +172,8 @@ pub(crate) struct Spec {
     pub rows: &'static [Row],
     /// Lists of named values.
     pub pairs: &'static [Pairs],
+    /// Members to the other names that detection rules know them by: written beside, as the vendor's.
+    pub aliases: &'static [(&'static str, &'static str)],
     /// Members that the reader or rules speak of and no row does.
     pub also: &'static [&'static str],
 }
@@ -184,6 +188,7 @@ impl Spec {
         time: &[],
         rows: &[],
         pairs: &[],
+        aliases: &[],
         also: &[],
     };
 }
@@ -208,6 +213,7 @@ struct Ids {
     time: Box<[(FieldId, Clock)]>,
     rows: Box<[Resolved]>,
     pairs: Box<[ResolvedPairs]>,
+    aliases: Box<[(FieldId, FieldId)]>,
 }
 
 /// A product's table. See the module's text.
@@ -232,6 +238,7 @@ impl JsonTable {
             .chain(spec.time.iter().map(|&(name, _)| name))
             .chain(spec.rows.iter().map(|&(name, ..)| name))
             .chain(pairs)
+            .chain(spec.aliases.iter().flat_map(|&(name, alias)| [name, alias]))
     }
 
     /// Writes what the table says of the record whose members are written already. Always `true`, for the
@@ -252,6 +259,9 @@ impl JsonTable {
             pairs.apply(writer, context);
         }
         put_constants(writer, self.spec.constants);
+        for &(member, alias) in &ids.aliases {
+            copy_vendor(writer, member, alias);
+        }
         true
     }
 
@@ -284,6 +294,7 @@ impl JsonTable {
             time: spec.time.iter().map(|&(name, clock)| (id_of(name), clock)).collect(),
             rows: spec.rows.iter().map(Resolved::new).collect(),
             pairs: spec.pairs.iter().map(pairs).collect(),
+            aliases: spec.aliases.iter().map(|&(name, alias)| (id_of(name), id_of(alias))).collect(),
         }
     }
 }
@@ -497,9 +508,7 @@ pub(crate) fn put_as(writer: &mut EventWriter<'_>, context: &Context<'_>, span: 
         }
         How::IpPort(port) => put_ip_port(writer, span, to, port),
         How::Port => {
-            if parse_u64(writer.bytes(span)).is_some_and(|port| port <= 65_535) {
-                writer.put_port_span(to, span);
-            }
+            writer.put_port_span(to, span);
         }
         How::Number => put_number(writer, to, span),
         How::Mac => put_mac_span(writer, span, to),
@@ -525,12 +534,14 @@ pub(crate) fn put_as(writer: &mut EventWriter<'_>, context: &Context<'_>, span: 
             writer.put_span(to, span, Kind::Text, false);
             put_path(writer, span, ecs::FILE_NAME, Some(ecs::FILE_DIRECTORY), Some(ecs::FILE_EXTENSION));
         }
-        How::LocalPart => {
+        How::LocalPart | How::LocalName => {
             let text = writer.bytes(span);
             let part = span.part(0..memchr::memrchr(b'@', text).unwrap_or(text.len()));
             if !part.is_empty() {
                 writer.put_span(to, part, Kind::Text, false);
-                relate_span(writer, part, ecs::RELATED_USER);
+                if matches!(how, How::LocalPart) {
+                    relate_span(writer, part, ecs::RELATED_USER);
+                }
             }
         }
         How::MailDomain => {
@@ -549,6 +560,13 @@ pub(crate) fn put_as(writer: &mut EventWriter<'_>, context: &Context<'_>, span: 
         }
         How::Constant(text) => put_constant(writer, to, text),
         How::Set | How::Ips | How::OnlyMeans(_) => put_in_set(writer, to, span),
+    }
+}
+
+/// As [`put_as`], unless the name has a value.
+pub(crate) fn put_as_new(writer: &mut EventWriter<'_>, context: &Context<'_>, span: Span, to: FieldId, how: How) {
+    if !has_own(writer, to) {
+        put_as(writer, context, span, to, how);
     }
 }
 

@@ -1,17 +1,26 @@
 //! One file a product: wire fields to ECS names, the vendor's own names kept beside them.
 
 pub(crate) mod access_log;
+pub(crate) mod atlassian;
 pub(crate) mod auditd;
+pub(crate) mod auth0;
+pub(crate) mod aws_access;
 pub(crate) mod aws_cloudtrail;
+pub(crate) mod aws_guardduty;
+pub(crate) mod aws_route53;
+pub(crate) mod aws_vpcflow;
+pub(crate) mod aws_waf;
 pub(crate) mod azure;
 pub(crate) mod bind;
 pub(crate) mod carbon_black;
 pub(crate) mod checkpoint;
 pub(crate) mod cisco_asa;
+pub(crate) mod cisco_duo;
 pub(crate) mod cisco_ftd;
 pub(crate) mod cisco_ios;
 pub(crate) mod cisco_ise;
 pub(crate) mod cisco_meraki;
+pub(crate) mod cloudflare;
 pub(crate) mod columns;
 pub(crate) mod command_line;
 pub(crate) mod coredns;
@@ -24,8 +33,10 @@ pub(crate) mod dnsmasq;
 pub(crate) mod fields;
 pub(crate) mod file_integrity;
 pub(crate) mod fortigate;
+pub(crate) mod gcp;
 pub(crate) mod generic;
 pub(crate) mod github_audit;
+pub(crate) mod google_workspace;
 pub(crate) mod haproxy;
 pub(crate) mod hashicorp_vault;
 pub(crate) mod iis;
@@ -47,6 +58,7 @@ pub(crate) mod netfilter;
 pub(crate) mod netflow;
 pub(crate) mod network;
 pub(crate) mod o365_audit;
+pub(crate) mod okta;
 pub(crate) mod oracle;
 pub(crate) mod osquery;
 pub(crate) mod package_log;
@@ -56,6 +68,7 @@ pub(crate) mod pfsense;
 pub(crate) mod postgresql;
 pub(crate) mod redis;
 pub(crate) mod sentinel_one;
+pub(crate) mod slack;
 pub(crate) mod snort;
 pub(crate) mod sonicwall;
 pub(crate) mod sophos_xg;
@@ -139,7 +152,7 @@ pub(crate) type ReadMembers = fn(&mut EventWriter<'_>, &Context<'_>) -> bool;
 pub(crate) enum Detect {
     /// The whole record, before a syslog header is looked for, begins with one of these bytes.
     Line(&'static str, ReadText),
-    /// The JSON object has all of these members, by dotted path. They are among the product's names.
+    /// The JSON object has all of these members, by dotted path.
     Members(&'static [&'static str], ReadMembers),
     /// The APP-NAME or TAG of the header.
     App(&'static [&'static str], ReadText),
@@ -257,6 +270,30 @@ products! {
     FLOW_CSV = delimited::FLOW;
     BADGE_CSV = delimited::BADGE;
     CSV = delimited::PRODUCT;
+    GCP_AUDIT = gcp::AUDIT;
+    GCP_VPCFLOW = gcp::VPC_FLOW;
+    GCP_FIREWALL = gcp::FIREWALL;
+    GCP_DNS = gcp::DNS;
+    OKTA = okta::PRODUCT;
+    GOOGLE_WORKSPACE = google_workspace::PRODUCT;
+    AWS_GUARDDUTY = aws_guardduty::PRODUCT;
+    AWS_SECURITYHUB = aws_guardduty::SECURITY_HUB;
+    AWS_WAF = aws_waf::PRODUCT;
+    AWS_NETWORK_FIREWALL = aws_waf::FIREWALL;
+    AWS_VPCFLOW = aws_vpcflow::PRODUCT;
+    AWS_ROUTE53 = aws_route53::PUBLIC;
+    AWS_ROUTE53_RESOLVER = aws_route53::RESOLVER;
+    CISCO_DUO = cisco_duo::PRODUCT;
+    ATLASSIAN_AUDIT = atlassian::PRODUCT;
+    AUTH0 = auth0::PRODUCT;
+    AWS_ELB = aws_access::ELB;
+    AWS_S3ACCESS = aws_access::S3;
+    AWS_CLOUDFRONT = aws_access::CLOUDFRONT;
+    CLOUDFLARE_AUDIT = cloudflare::AUDIT;
+    CLOUDFLARE_HTTP = cloudflare::HTTP;
+    CLOUDFLARE_GATEWAY = cloudflare::GATEWAY;
+    SLACK_AUDIT = slack::PRODUCT;
+    ONE_PASSWORD = slack::ONE_PASSWORD;
 }
 
 /// Schema fields by product, as its golden records yield them: `name: field field …`, a line each. A test keeps it true.
@@ -285,7 +322,12 @@ impl ProductId {
 
 /// Every vendor name any decoder writes by id.
 pub fn vendor_names() -> impl Iterator<Item = &'static str> {
-    PRODUCTS
-        .iter()
-        .flat_map(|product| product.names.iter().copied().chain(product.json.iter().flat_map(|table| table.names())))
+    PRODUCTS.iter().flat_map(|product| {
+        let marks = product.detect.iter().flat_map(|detect| match *detect {
+            Detect::Members(names, _) => names,
+            _ => &[],
+        });
+        let tables = product.json.iter().flat_map(|table| table.names());
+        product.names.iter().copied().chain(tables).chain(marks.copied())
+    })
 }

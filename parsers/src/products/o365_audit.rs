@@ -1,6 +1,6 @@
 //! Microsoft 365 unified audit log (Office 365 Management Activity API schema).
 
-use super::fields::{copy, relate_span};
+use super::fields::{copy, copy_vendor, relate_span};
 use super::json_table::How::*;
 use super::json_table::{self, Clock, Constants, JsonTable, Pairs, Spec};
 use super::names::vendor_names;
@@ -309,7 +309,9 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         },
         Pairs { name: "Parameters.Name", values: &["Parameters.Value"], rows: &[("User", ecs::RELATED_USER, Set)] },
     ],
-    also: &["MailboxOwnerUPN"],
+    // The names of the same events in Defender for Cloud Apps, which Sigma's rules speak.
+    aliases: &[("Workload", "eventSource"), ("Name", "eventName"), ("Operation", "eventName")],
+    also: &["MailboxOwnerUPN", "status"],
     ..Spec::NONE
 });
 
@@ -319,6 +321,7 @@ fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
     writer.put_str(C, "web");
     writer.put_str(T, "info");
     put_outcome(writer, ids);
+    copy_vendor(writer, ecs::EVENT_OUTCOME, super::names::id_of("status"));
     put_severity(writer, ids);
     put_users(writer, context, ids);
     put_addresses(writer, context, ids);

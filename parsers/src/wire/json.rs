@@ -54,7 +54,6 @@ pub(crate) fn decode_envelope(
 
 /// Writes the members of the JSON object that the value of `id` is, below that member's own name:
 /// `Message` with `{"a":1}` gives `Message.a`. The first value only; `false` = it is no object.
-#[allow(dead_code)]
 pub(crate) fn decode_value(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId) -> bool {
     let Some(value) = writer.first(id).filter(|value| is_object(value)) else { return false };
     let mut text = context.scratch.take();

@@ -84,7 +84,6 @@ impl<'w, 'a, 'c, 't> Walker<'w, 'a, 'c, 't> {
     }
 
     /// Puts every name below `prefix` and a dot.
-    #[allow(dead_code)]
     pub(super) fn under(mut self, prefix: &[u8]) -> Self {
         let len = append(&mut self.path, 0, prefix);
         let len = append(&mut self.path, len, b".");
