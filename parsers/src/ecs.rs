@@ -292,6 +292,10 @@ ecs! {
     HOST_ARCHITECTURE = "host.architecture": Keyword;
     HOST_BOOT_ID = "host.boot.id": Keyword;
     HOST_DOMAIN = "host.domain": Keyword;
+    HOST_GEO_CONTINENT_NAME = "host.geo.continent_name": Keyword;
+    HOST_GEO_COUNTRY_ISO_CODE = "host.geo.country_iso_code": Keyword;
+    HOST_GEO_COUNTRY_NAME = "host.geo.country_name": Keyword;
+    HOST_GEO_NAME = "host.geo.name": Keyword;
     HOST_HOSTNAME = "host.hostname": Keyword;
     HOST_ID = "host.id": Keyword;
     HOST_IP = "host.ip": Ip, array;

@@ -114,6 +114,9 @@ log_sources! {
     SOPHOS_ANTIVIRUS = "sophos_antivirus" ["sophos"] ["antivirus"] ["antivirus"];
     SOPHOS = "sophos" ["sophos"] ["event"] [];
     SONICWALL = "sonicwall" ["sonicwall" "sonicos"] [] ["firewall"];
+    F5 = "f5_bigip" ["f5"] [] [];
+    F5_FIREWALL = "f5_bigip_firewall" ["f5"] ["afm"] ["firewall"];
+    F5_WAF = "f5_bigip_waf" ["f5"] ["asm"] ["webserver"];
     CHECKPOINT_FIREWALL = "checkpoint_firewall" ["checkpoint"] ["fw"] ["firewall"];
     CHECKPOINT_IPS = "checkpoint_ips" ["checkpoint"] ["ips"] ["firewall" "ids"];
     CHECKPOINT_WEB = "checkpoint_web" ["checkpoint"] ["web"] ["firewall" "proxy"];

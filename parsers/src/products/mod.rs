@@ -30,6 +30,7 @@ pub(crate) mod cyberark_pas;
 pub mod delimited;
 pub(crate) mod dhcpd;
 pub(crate) mod dnsmasq;
+pub(crate) mod f5_bigip;
 pub(crate) mod fields;
 pub(crate) mod file_integrity;
 pub(crate) mod fortigate;
@@ -206,6 +207,7 @@ products! {
     CHECKPOINT = checkpoint::PRODUCT;
     SOPHOS_XG = sophos_xg::PRODUCT;
     SONICWALL = sonicwall::PRODUCT;
+    F5_BIGIP = f5_bigip::PRODUCT;
     JUNIPER_SRX = juniper_srx::PRODUCT;
     ISC_DHCP = dhcpd::PRODUCT;
     UNBOUND = unbound::PRODUCT;
