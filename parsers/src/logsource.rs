@@ -114,6 +114,7 @@ log_sources! {
     SOPHOS_ANTIVIRUS = "sophos_antivirus" ["sophos"] ["antivirus"] ["antivirus"];
     SOPHOS = "sophos" ["sophos"] ["event"] [];
     SONICWALL = "sonicwall" ["sonicwall" "sonicos"] [] ["firewall"];
+    CITRIX_ADC = "citrix_adc" ["citrix"] ["netscaler"] [];
     F5 = "f5_bigip" ["f5"] [] [];
     F5_FIREWALL = "f5_bigip_firewall" ["f5"] ["afm"] ["firewall"];
     F5_WAF = "f5_bigip_waf" ["f5"] ["asm"] ["webserver"];

@@ -20,6 +20,7 @@ pub(crate) mod cisco_ftd;
 pub(crate) mod cisco_ios;
 pub(crate) mod cisco_ise;
 pub(crate) mod cisco_meraki;
+pub(crate) mod citrix_adc;
 pub(crate) mod cloudflare;
 pub(crate) mod columns;
 pub(crate) mod command_line;
@@ -208,6 +209,7 @@ products! {
     SOPHOS_XG = sophos_xg::PRODUCT;
     SONICWALL = sonicwall::PRODUCT;
     F5_BIGIP = f5_bigip::PRODUCT;
+    CITRIX_ADC = citrix_adc::PRODUCT;
     JUNIPER_SRX = juniper_srx::PRODUCT;
     ISC_DHCP = dhcpd::PRODUCT;
     UNBOUND = unbound::PRODUCT;
