@@ -4,13 +4,14 @@
 //! another. `NOROSHI_BLESS=1` writes the `.out` files anew: read the difference before committing it.
 //! The same records seed the properties below.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use noroshi_parsers::decode::{Decoder, SourceOptions};
-use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::document::to_json;
 use noroshi_parsers::event::Event;
 use noroshi_parsers::time::take_iso;
@@ -97,6 +98,31 @@ fn golden_pairs_hold() {
         }
     }
     assert!(broken.is_empty(), "{} of the golden pairs differ:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// `sources` tells the fields that each product yields: those of its golden records.
+#[test]
+fn the_fields_told_of_a_product_are_those_its_records_yield() {
+    let mut harness = Harness::new();
+    let mut yields = BTreeMap::<&str, BTreeSet<String>>::new();
+    for record in seeds() {
+        harness.decoder.decode(&record, 0, &harness.options, &mut harness.event);
+        let view = harness.event.view(&record);
+        let fields = yields.entry(view.core().product.get().name).or_default();
+        fields.insert("@timestamp".to_owned());
+        let schema = view.fields().iter().filter(|field| !field.vendor && field.id != FieldId::UNNAMED);
+        fields.extend(schema.map(|field| harness.dictionary.name(field.id).to_owned()));
+    }
+    let mut got = String::new();
+    for (product, fields) in yields {
+        got += &format!("{product}: {}\n", fields.into_iter().collect::<Vec<_>>().join(" "));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/products/yields.txt");
+    if std::env::var_os("NOROSHI_BLESS").is_some() {
+        fs::write(&path, &got).expect("the list can be written");
+    }
+    let told = fs::read_to_string(&path).expect("the list is there");
+    assert!(got == told, "{} is not what the golden records yield; NOROSHI_BLESS=1 writes it anew", path.display());
 }
 
 /// A source that declares its format is read as one that does not.
