@@ -20,7 +20,7 @@ use crate::stream::{Line, Stream};
 
 /// Formats with the products their records may be of, and the fewest fields of a record.
 const FORMATS: [(&str, Format, &[ProductId], usize); 15] = [
-    ("rfc3164", Format::Rfc3164, &[products::LINUX_AUTH, products::SYSLOG], 6),
+    ("rfc3164", Format::Rfc3164, &[products::LINUX_AUTH, products::LINUX_DAEMON, products::SYSLOG], 6),
     ("rfc5424", Format::Rfc5424, &[products::SYSLOG], 12),
     ("fortigate", Format::Fortigate, &[products::FORTIGATE], 36),
     ("asa", Format::Asa, &[products::CISCO_ASA], 8),

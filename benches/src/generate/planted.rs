@@ -111,7 +111,6 @@ pub(crate) fn kinds(format: Format) -> &'static [Kind] {
         Format::Auditd => &[Kind::AuditReverseShell],
         Format::Cef => &[Kind::CefMalware],
         Format::Json => &[Kind::JsonSuperadmin],
-        // Query logs of BIND are kept without a decoder of their own: nothing can be looked up in them.
         Format::Bind | Format::Nxlog | Format::LinuxRfc5424 | Format::Rfc5424 => &[],
         // Measured alone, and with nothing to find.
         Format::Panos | Format::Cloudtrail | Format::FortigateBrief => &[],

@@ -93,8 +93,9 @@ fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Head
     let core = writer.core();
     core.product = products::CITRIX_ADC;
     core.log_source = logsource::CITRIX_ADC;
-    if header.message.first().is_some_and(u8::is_ascii_digit) {
-        put_own_time(writer, context, header.message);
+    let stamped = header.message.trim_ascii_start();
+    if stamped.first().is_some_and(u8::is_ascii_digit) {
+        put_own_time(writer, context, stamped);
     }
     let ids = ids();
     writer.put_vendor(ids.feature, feature);

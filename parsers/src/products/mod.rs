@@ -150,7 +150,6 @@ pub(crate) type ReadMembers = fn(&mut EventWriter<'_>, &Context<'_>) -> bool;
 /// A mark that a vendor documents, and who reads the records that bear it. Products are asked in the
 /// order of [`PRODUCTS`], for the first kind that fits in the order below; the first to say yes has the record.
 #[derive(Clone, Copy)]
-#[allow(dead_code)]
 pub(crate) enum Detect {
     /// The whole record, before a syslog header is looked for, begins with one of these bytes.
     Line(&'static str, ReadText),
