@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
 use crate::decode::Context;
@@ -73,7 +73,9 @@ impl Marks {
                 }
             }
         }
-        let marks = AhoCorasick::new(marks).expect("a few hundred short texts fit an automaton");
+        // A table step a byte: the automaton that the library would choose for so many takes several.
+        let marks = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(marks);
+        let marks = marks.expect("a few hundred short texts fit an automaton");
         Marks { lines, members, apps, marks, mark_readers, shapes }
     }
 

@@ -87,7 +87,7 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
     /// Zone of stamps that carry none: an IANA name or an offset [default: the host's].
-    #[arg(long, value_name = "TZ")]
+    #[arg(long, value_name = "TZ", allow_hyphen_values = true)]
     pub timezone: Option<String>,
     /// Character set of the files: auto, utf-8, cp932, euc-jp, iso-2022-jp, latin-1 or utf-16 [default: auto, judged per record].
     #[arg(long, value_name = "NAME")]
