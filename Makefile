@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
-FUZZ_SECONDS ?= 3
+FUZZ_SECONDS ?= 2
 
 .PHONY: help setup toolchain packages build demo test check fmt clippy unit fuzz doc bench bench-gate screenshot formats scores clean
 

@@ -23,7 +23,8 @@ enum Target {
     Split,
     Join,
     Flow,
-    Format(ProductId),
+    /// Records of a declared format; of none where the name is a folder of several products' lines.
+    Records(Option<ProductId>),
 }
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
@@ -33,9 +34,7 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
         "flow" => Target::Flow,
         "split" => Target::Split,
         "join" => Target::Join,
-        format => Target::Format(
-            ProductId::by_name(format).expect("NOROSHI_FUZZ_TARGET names frame, split, join, flow or a format"),
-        ),
+        format => Target::Records(ProductId::by_name(format)),
     }
 });
 
@@ -52,14 +51,14 @@ fuzz_target!(|bytes: &[u8]| {
         Target::Split => split(bytes),
         Target::Join => join(bytes),
         Target::Flow => flow(bytes),
-        Target::Format(product) => decode(bytes, *product),
+        Target::Records(format) => decode(bytes, *format),
     }
 });
 
-fn decode(record: &[u8], product: ProductId) {
+fn decode(record: &[u8], format: Option<ProductId>) {
     const RECEIVED_NS: i64 = 1_790_000_000_000_000_000;
     DECODER.with_borrow_mut(|(dictionary, decoder, event)| {
-        let options = SourceOptions { format: Some(product), ..SourceOptions::default() };
+        let options = SourceOptions { format, ..SourceOptions::default() };
         decoder.decode(record, RECEIVED_NS, &options, event);
         let first = to_json(event.view(record), dictionary);
         assert_eq!(event.view(record).original(), record);

@@ -15,7 +15,8 @@ use noroshi_parsers::event::Event;
 use noroshi_rules::indicators::Indicators;
 use noroshi_rules::{Options, RuleSet, Scratch};
 
-static TARGET: LazyLock<String> = LazyLock::new(|| std::env::var("NOROSHI_FUZZ_TARGET").unwrap_or_else(|_| "rule".to_owned()));
+static TARGET: LazyLock<String> =
+    LazyLock::new(|| std::env::var("NOROSHI_FUZZ_TARGET").unwrap_or_else(|_| "rule".to_owned()));
 
 const RECORD: &[u8] = br#"{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Image":"C:\\Windows\\System32\\cmd.exe","CommandLine":"cmd /c whoami -all","User":"EX\\alice"}"#;
 
@@ -55,7 +56,11 @@ fn quoted(text: &str) -> String {
 
 fn rule(text: &str) {
     let mut dictionary = Dictionary::new();
-    let loaded = RuleSet::load(vec![(PathBuf::from("rule.yml"), text.to_owned())], &mut dictionary, &Options { ignore_logsource: true, ..Options::default() });
+    let loaded = RuleSet::load(
+        vec![(PathBuf::from("rule.yml"), text.to_owned())],
+        &mut dictionary,
+        &Options { ignore_logsource: true, ..Options::default() },
+    );
     assert!(loaded.diagnostics.iter().all(|diagnostic| diagnostic.place.line > 0));
     let dictionary = Arc::new(dictionary);
     EVENT.with_borrow_mut(|event| {
