@@ -3,7 +3,7 @@
 //! A record is judged by marks that its vendor documents (`%ASA-`, `CEF:`,
 //! `type=… msg=audit(`), cheapest first, never by its values. The marks of the commonest
 //! products are looked for here, by code; those of all others come from their declarations
-//! ([`Detect`]), gathered into tables once. The readers of the format that a source declares are
+//! (`Detect`), gathered into tables once. The readers of the format that a source declares are
 //! asked first; a record that is not of it is judged like any other, with [`Defect::FormatMismatch`].
 
 use std::collections::HashMap;

@@ -171,7 +171,7 @@ macro_rules! products {
 
         $(
             $(#[$when])?
-            #[doc = concat!("[`", stringify!($product), "`]")]
+            #[doc = concat!("`", stringify!($product), "`")]
             pub const $id: ProductId = ProductId(Number::$id as u16);
         )*
 
