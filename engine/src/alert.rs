@@ -145,7 +145,7 @@ impl Alert {
         }
         let mut window = json!({
             "rule": rule.id,
-            "kind": rule.counted.as_str(),
+            "kind": rule.kind.as_str(),
             "condition": correlation.condition_text(),
             "group": group,
             "window_ns": correlation.spec.window_ns,
@@ -153,10 +153,18 @@ impl Alert {
             "members": finding.count,
             "rules": correlation.rule_ids,
         });
-        if let Some(values) = finding.value_count {
+        match finding.value_count {
+            Some(values) if rule.field.is_some() => {
+                window["field"] = rule.field.clone().into();
+                window["distinct"] = values.number.into();
+                window["approximate"] = values.approximate.into();
+            }
+            Some(rules) => window["distinct_rules"] = rules.number.into(),
+            None => {}
+        }
+        if let Some(measured) = finding.measured {
             window["field"] = rule.field.clone().into();
-            window["distinct"] = values.number.into();
-            window["approximate"] = values.approximate.into();
+            window["measured"] = crate::detection::decimal_text(measured).into();
         }
         let first: Vec<_> = finding.evidence_first.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
         let last: Vec<_> = finding.evidence_last.iter().map(|member| Arc::clone(&member.evidence.0)).collect();

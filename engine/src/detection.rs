@@ -6,15 +6,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use noroshi_correlate::{Condition, FeedSet, Key, Kind, Op, RuleSpec};
+use noroshi_correlate::{Condition, FeedSet, Key, Kind, NUMBER_UNIT, Op, RuleSpec, number_value};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::LOG_SOURCES;
 use noroshi_rules::correlated::{CorrelatedRule, CorrelationRule};
-use noroshi_rules::correlation::Counted;
+use noroshi_rules::correlation::CorrelationKind;
 use noroshi_rules::diagnostic::{Diagnostic, Place};
 use noroshi_rules::indicators::Indicators;
 use noroshi_rules::key;
+use noroshi_rules::number;
 use noroshi_rules::{Options, RuleIndex, RuleSet};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -75,8 +76,12 @@ pub struct Correlation {
 impl Correlation {
     /// The condition as the rule file says it: `gte 10`.
     pub fn condition_text(&self) -> String {
-        let bounds = self.rule.condition.bounds.iter();
-        bounds.map(|(comparison, bound)| format!("{} {bound}", comparison.as_str())).collect::<Vec<_>>().join(" and ")
+        let measures = self.rule.kind.measures();
+        let bounds = self.rule.condition.bounds.iter().map(|&(comparison, bound)| {
+            let bound = if measures { decimal_text(bound) } else { bound.to_string() };
+            format!("{} {bound}", comparison.as_str())
+        });
+        bounds.collect::<Vec<_>>().join(" and ")
     }
 }
 
@@ -171,12 +176,19 @@ impl Detection {
         let referenced = &rule.rules[position];
         let outcome = key::extract(referenced, event, raw);
         let mut left_out = outcome.excess as u64 + u64::from(outcome.missing.is_some());
-        if rule.counted == Counted::Events {
+        if referenced.value.is_none() {
             digests.push(None);
         } else {
             let outcome = key::extract_values(referenced, event, values);
             left_out += outcome.excess as u64 + u64::from(outcome.missing.is_some());
-            digests.extend(values.iter().map(|value| Some(first_16(&Sha256::digest(value)))));
+            if rule.kind.measures() {
+                // What is no number is left out as if it were missing.
+                let numbers = values.iter().map(|value| number::decimal(value));
+                digests.extend(numbers.flatten().map(|number| Some(number_value(number))));
+                left_out += (values.len() - digests.len()) as u64;
+            } else {
+                digests.extend(values.iter().map(|value| Some(first_16(&Sha256::digest(value)))));
+            }
         }
         for key in raw.iter() {
             let parts: Vec<&[u8]> = key::parts(key).collect();
@@ -245,9 +257,14 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> Ru
     RuleSpec {
         id: rule.id.clone(),
         definition_digest: rule.definition_digest,
-        kind: match rule.counted {
-            Counted::Events => Kind::EventCount,
-            Counted::Values => Kind::ValueCount,
+        kind: match rule.kind {
+            CorrelationKind::EventCount => Kind::EventCount,
+            CorrelationKind::ValueCount => Kind::ValueCount,
+            CorrelationKind::Temporal => Kind::Temporal,
+            CorrelationKind::TemporalOrdered => Kind::TemporalOrdered { parts: rule.rules.len() as u16 },
+            CorrelationKind::ValueSum => Kind::Sum,
+            CorrelationKind::ValueAvg => Kind::Average,
+            CorrelationKind::ValuePercentile(percent) => Kind::Percentile { percent },
         },
         condition: Condition::new(terms.collect()),
         window_ns: rule.window_ns,
@@ -256,6 +273,14 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> Ru
         state_bytes_max: options.state_bytes_max / noroshi_correlate::PARTITIONS,
         evidence_max: noroshi_correlate::EVIDENCE_MAX,
     }
+}
+
+/// A number in units of [`NUMBER_UNIT`] as a decimal without needless zeros.
+pub fn decimal_text(number: i128) -> String {
+    let (whole, rest) = (number.unsigned_abs() / NUMBER_UNIT as u128, number.unsigned_abs() % NUMBER_UNIT as u128);
+    let sign = if number < 0 { "-" } else { "" };
+    let text = format!("{sign}{whole}.{rest:09}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn extension(path: &Path) -> &str {

@@ -381,6 +381,7 @@ impl Worker {
                             time_ns: evidence.time_ns,
                             future,
                             key: key.clone(),
+                            part: position as u16,
                             value,
                             digest: evidence.digest,
                             evidence: Shared(Arc::clone(&evidence)),

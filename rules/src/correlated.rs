@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::compile::Candidates;
-use crate::correlation::{CountCondition, Counted};
+use crate::correlation::{CorrelationKind, CountCondition};
 use crate::rule::Level;
 use crate::set::RuleIndex;
 
@@ -36,7 +36,7 @@ pub struct CorrelatedRule {
     pub rule: RuleIndex,
     /// The group key in its events, in the order of `group-by`.
     pub key: Vec<KeyPart>,
-    /// The counted field in its events; with [`Counted::Values`].
+    /// The counted or measured field in its events.
     pub value: Option<KeyPart>,
 }
 
@@ -63,15 +63,15 @@ pub struct CorrelationRule {
     pub file: PathBuf,
     /// The line its document starts in.
     pub line: u32,
-    /// What is counted.
-    pub counted: Counted,
+    /// What is looked for.
+    pub kind: CorrelationKind,
     /// The bound.
     pub condition: CountCondition,
     /// The rules, once each, in the file's order.
     pub rules: Vec<CorrelatedRule>,
     /// The names of the key's parts.
     pub group_by: Vec<String>,
-    /// The name of the counted field.
+    /// The name of the counted or measured field.
     pub field: Option<String>,
     /// The window.
     pub window_ns: i64,

@@ -1,10 +1,11 @@
 //! A correlation document as written (Sigma correlation rules specification 2.1).
 //!
-//! The kinds `event_count` and `value_count` are read; the others are refused by name. Ours
-//! beyond the specification: `ms` in time spans, and the keys under `noroshi:`.
+//! All kinds of the specification are read. Ours beyond it: `ms` in time spans, and the keys
+//! under `noroshi:`.
 
 use crate::diagnostic::Place;
 use crate::modifier::Comparison;
+use crate::number::decimal;
 use crate::rule::{Head, Reader};
 use crate::suggest::nearest;
 use crate::yaml::{Kind, Node, Scalar};
@@ -12,35 +13,70 @@ use crate::yaml::{Kind, Node, Scalar};
 /// Longest time span: ten years. Longer ones are slips, and nanoseconds must not overflow.
 pub const SPAN_NS_MAX: i64 = 10 * 366 * 86_400 * 1_000_000_000;
 
-/// What is counted.
+/// What a correlation looks for in the hits of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Counted {
-    /// Hits.
-    Events,
-    /// Distinct values of a field.
-    Values,
+pub enum CorrelationKind {
+    /// A number of hits.
+    EventCount,
+    /// A number of distinct values of a field.
+    ValueCount,
+    /// Hits of all rules, or of as many as the condition says, in any order.
+    Temporal,
+    /// Hits of all rules in their order.
+    TemporalOrdered,
+    /// The sum of a field's numbers.
+    ValueSum,
+    /// Their mean.
+    ValueAvg,
+    /// A percentile of them, 1 to 100, by nearest rank.
+    ValuePercentile(u8),
 }
 
-impl Counted {
+/// The names in rule files; the percentile of `value_percentile` is in its condition.
+const KINDS: [(&str, CorrelationKind); 8] = [
+    ("event_count", CorrelationKind::EventCount),
+    ("value_count", CorrelationKind::ValueCount),
+    ("temporal", CorrelationKind::Temporal),
+    ("temporal_ordered", CorrelationKind::TemporalOrdered),
+    ("value_sum", CorrelationKind::ValueSum),
+    ("value_avg", CorrelationKind::ValueAvg),
+    ("value_percentile", CorrelationKind::ValuePercentile(0)),
+    ("value_median", CorrelationKind::ValuePercentile(50)),
+];
+
+impl CorrelationKind {
     /// The name in rule files.
     pub fn as_str(self) -> &'static str {
+        let same = |known: CorrelationKind| std::mem::discriminant(&known) == std::mem::discriminant(&self);
+        KINDS.iter().find(|(_, kind)| same(*kind)).map_or("", |(name, _)| name)
+    }
+
+    /// Whether a `field` is needed, and what for.
+    fn field_for(self) -> Option<&'static str> {
         match self {
-            Counted::Events => "event_count",
-            Counted::Values => "value_count",
+            CorrelationKind::ValueCount => Some("whose values it counts"),
+            CorrelationKind::ValueSum => Some("whose numbers it adds up"),
+            CorrelationKind::ValueAvg | CorrelationKind::ValuePercentile(_) => Some("whose numbers it looks at"),
+            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => None,
         }
+    }
+
+    /// Whether the field's values are numbers, and the bounds decimals in units of [`NUMBER_UNIT`].
+    pub fn measures(self) -> bool {
+        matches!(self, CorrelationKind::ValueSum | CorrelationKind::ValueAvg | CorrelationKind::ValuePercentile(_))
     }
 }
 
-/// What a count must satisfy: one bound, or two that make a range.
+/// What a correlation's number must satisfy: one bound, or two that make a range.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct CountCondition {
-    /// All of these must hold; never empty.
-    pub bounds: Vec<(Comparison, u64)>,
+    /// All of these must hold; never empty. Where the kind measures, in units of [`NUMBER_UNIT`].
+    pub bounds: Vec<(Comparison, i128)>,
 }
 
 impl CountCondition {
     /// Whether `count` satisfies all bounds.
-    pub fn holds(&self, count: u64) -> bool {
+    pub fn holds(&self, count: i128) -> bool {
         self.bounds.iter().all(|(comparison, bound)| comparison.holds(count.cmp(bound)))
     }
 
@@ -64,15 +100,15 @@ pub struct AliasField {
 pub struct Correlation {
     /// What it says of itself.
     pub head: Head,
-    /// What is counted.
-    pub counted: Counted,
-    /// Ids or names of the rules whose hits it counts, with their places.
+    /// What is looked for.
+    pub kind: CorrelationKind,
+    /// Ids or names of the rules whose hits it takes, with their places, in the file's order.
     pub rules: Vec<(String, Place)>,
     /// Aliases: name, then the field for each rule.
     pub aliases: Vec<(String, Vec<AliasField>)>,
     /// Fields or aliases that make the key.
     pub group_by: Vec<String>,
-    /// The field whose values are counted; with [`Counted::Values`].
+    /// The field whose values are counted or measured.
     pub field: Option<String>,
     /// The window.
     pub window_ns: i64,
@@ -86,8 +122,6 @@ pub struct Correlation {
     pub max_episode_ns: Option<i64>,
 }
 
-const OTHER_KINDS: [&str; 6] =
-    ["temporal", "temporal_ordered", "value_sum", "value_avg", "value_percentile", "value_median"];
 const KEYS: [&str; 8] = ["type", "rules", "aliases", "group-by", "timespan", "condition", "generate", "field"];
 
 impl Reader<'_> {
@@ -103,7 +137,7 @@ impl Reader<'_> {
             let help = nearest(&entry.key, KEYS).map(|near| format!("did you mean `{near}`?"));
             self.error(entry.place, format!("unknown key `{}` in the correlation", entry.key), help);
         }
-        let counted = self.counted(node);
+        let kind = self.kind(node);
         let rules = self.placed_strings(node, "rules");
         if rules.is_empty() {
             self.error(node.place, "the correlation names no rules", Some("list ids or names under `rules`".into()));
@@ -111,7 +145,7 @@ impl Reader<'_> {
         let aliases = self.aliases(node);
         let group_by = self.strings(node, "group-by");
         let window_ns = self.window(node);
-        let (condition, field) = self.count_condition(node, counted);
+        let (kind, condition, field) = self.count_condition(node, kind, rules.len());
         let generate = self.generate(document, node);
         let (lateness_ns, max_episode_ns) = self.extensions(document);
         if !self.is_sound() {
@@ -119,7 +153,7 @@ impl Reader<'_> {
         }
         Some(Correlation {
             head,
-            counted: counted?,
+            kind: kind?,
             rules,
             aliases,
             group_by,
@@ -132,29 +166,23 @@ impl Reader<'_> {
         })
     }
 
-    fn counted(&mut self, node: &Node) -> Option<Counted> {
+    fn kind(&mut self, node: &Node) -> Option<CorrelationKind> {
+        let names = || KINDS.iter().map(|(name, _)| *name);
         let Some(kind) = node.get("type") else {
-            self.error(node.place, "the correlation has no `type`", Some("use event_count or value_count".into()));
+            let help = format!("use one of {}", names().collect::<Vec<_>>().join(", "));
+            self.error(node.place, "the correlation has no `type`", Some(help));
             return None;
         };
         let name = kind.text().unwrap_or_default();
-        match name.as_str() {
-            "event_count" => return Some(Counted::Events),
-            "value_count" => return Some(Counted::Values),
-            other if OTHER_KINDS.contains(&other) => self.error(
-                kind.place,
-                format!("the correlation type `{other}` is not supported"),
-                Some("event_count and value_count are".into()),
-            ),
-            other => {
-                let help = nearest(other, ["event_count", "value_count"].into_iter().chain(OTHER_KINDS)).map_or_else(
-                    || "use event_count or value_count".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                self.error(kind.place, format!("unknown correlation type `{other}`"), Some(help));
-            }
+        let found = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+        if found.is_none() {
+            let help = nearest(&name, names()).map_or_else(
+                || format!("use one of {}", names().collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.error(kind.place, format!("unknown correlation type `{name}`"), Some(help));
         }
-        None
+        found
     }
 
     fn aliases(&mut self, node: &Node) -> Vec<(String, Vec<AliasField>)> {
@@ -210,10 +238,20 @@ impl Reader<'_> {
         span_ns
     }
 
-    fn count_condition(&mut self, node: &Node, counted: Option<Counted>) -> (Option<CountCondition>, Option<String>) {
+    /// The condition of a correlation of so many rules, its field, and the kind with what the condition says of it.
+    fn count_condition(
+        &mut self,
+        node: &Node,
+        kind: Option<CorrelationKind>,
+        rules: usize,
+    ) -> (Option<CorrelationKind>, Option<CountCondition>, Option<String>) {
+        let all = CountCondition { bounds: vec![(Comparison::Gte, rules as i128)] };
         let Some(condition) = node.get("condition") else {
+            if let Some(CorrelationKind::Temporal | CorrelationKind::TemporalOrdered) = kind {
+                return (kind, Some(all), None);
+            }
             self.error(node.place, "the correlation has no `condition`", Some("write for example `gte: 10`".into()));
-            return (None, None);
+            return (kind, None, None);
         };
         let Kind::Map(entries) = &condition.kind else {
             self.error(
@@ -221,10 +259,17 @@ impl Reader<'_> {
                 format!("`condition` is {}, not a mapping", condition.what()),
                 Some("write for example `gte: 10`".into()),
             );
-            return (None, None);
+            return (kind, None, None);
         };
-        let mut bounds = Vec::new();
-        let mut field = None;
+        if kind == Some(CorrelationKind::TemporalOrdered) {
+            self.error(
+                condition.place,
+                "a temporal_ordered takes no `condition`: all rules must hit in their order",
+                Some("remove it, or use the type temporal to ask for some of the rules".into()),
+            );
+        }
+        let measures = kind.is_some_and(CorrelationKind::measures);
+        let (mut bounds, mut field, mut percent) = (Vec::new(), None, None);
         for entry in entries {
             let comparison = match entry.key.as_str() {
                 "gt" => Comparison::Gt,
@@ -243,43 +288,73 @@ impl Reader<'_> {
                     field = entry.value.text();
                     continue;
                 }
+                "percentile" if matches!(kind, Some(CorrelationKind::ValuePercentile(_))) => {
+                    percent = self.percent(&entry.value);
+                    continue;
+                }
                 other => {
-                    let help = nearest(other, ["gt", "gte", "lt", "lte", "eq", "field"])
+                    let help = nearest(other, ["gt", "gte", "lt", "lte", "eq", "field", "percentile"])
                         .map(|near| format!("did you mean `{near}`?"));
                     self.error(entry.place, format!("unknown key `{other}` in the condition"), help);
                     continue;
                 }
             };
-            match &entry.value.kind {
-                Kind::Scalar(Scalar::Integer(value, _)) if u64::try_from(*value).is_ok() => {
-                    bounds.push((comparison, *value as u64));
-                }
-                _ => self.error(entry.value.place, format!("`{}` takes a whole number", entry.key), None),
+            let bound = match &entry.value.kind {
+                _ if measures => entry.value.text().and_then(|text| decimal(text.as_bytes())),
+                Kind::Scalar(Scalar::Integer(value, _)) => u64::try_from(*value).ok().map(i128::from),
+                _ => None,
+            };
+            let what = if measures { "number" } else { "whole number" };
+            match bound {
+                Some(bound) => bounds.push((comparison, bound)),
+                None => self.error(entry.value.place, format!("`{}` takes a {what}", entry.key), None),
             }
         }
         field = field.or_else(|| self.string(node, "field"));
         if bounds.is_empty() && self.is_sound() {
             self.error(condition.place, "the condition gives no bound", Some("write for example `gte: 10`".into()));
         }
-        match (counted, &field) {
-            (Some(Counted::Values), None) => {
-                self.error(
+        let kind = match (kind, percent) {
+            (Some(CorrelationKind::ValuePercentile(_)), Some(percent)) => {
+                Some(CorrelationKind::ValuePercentile(percent))
+            }
+            (Some(CorrelationKind::ValuePercentile(0)), None) if self.is_sound() => {
+                let help = Some("add for example `percentile: 95` to the condition".into());
+                self.error(condition.place, "the condition doesn't say which percentile", help);
+                None
+            }
+            (kind, _) => kind,
+        };
+        if let Some(made) = kind {
+            match (made.field_for(), &field) {
+                (Some(what), None) => self.error(
                     condition.place,
-                    "a value_count needs the `field` whose values it counts",
+                    format!("a {} needs the `field` {what}", made.as_str()),
                     Some("add `field:` to the condition".into()),
-                );
-            }
-            (Some(Counted::Events), Some(_)) => {
-                self.error(
+                ),
+                (None, Some(_)) => self.error(
                     condition.place,
-                    "an event_count takes no `field`",
+                    format!("a {} takes no `field`", made.as_str()),
                     Some("use the type value_count to count values".into()),
-                );
+                ),
+                _ => {}
             }
-            _ => {}
         }
         bounds.sort_unstable();
-        ((!bounds.is_empty()).then_some(CountCondition { bounds }), field)
+        (kind, (!bounds.is_empty()).then_some(CountCondition { bounds }), field)
+    }
+
+    fn percent(&mut self, node: &Node) -> Option<u8> {
+        let percent = match &node.kind {
+            Kind::Scalar(Scalar::Integer(value, _)) => {
+                u8::try_from(*value).ok().filter(|value| (1..=100).contains(value))
+            }
+            _ => None,
+        };
+        if percent.is_none() {
+            self.error(node.place, "`percentile` takes a whole number from 1 to 100", None);
+        }
+        percent
     }
 
     fn generate(&mut self, document: &Node, node: &Node) -> bool {

@@ -9,13 +9,16 @@ use sha2::{Digest as _, Sha256};
 use crate::compile::{self, CompiledRule};
 use crate::condition::Condition;
 use crate::correlated::{CorrelatedRule, CorrelationRule, KeyPart};
-use crate::correlation::Correlation;
+use crate::correlation::{Correlation, CorrelationKind};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::key;
 use crate::rule::{Filter, Head, Reader, Rule};
 use crate::set::{Loaded, Options, RuleIndex, RuleMeta, RuleSet};
 use crate::suggest::nearest;
 use crate::yaml::{self, Kind};
+
+/// Most rules of one correlation: a kill chain has a dozen steps, and each costs every key a little.
+const PARTS_MAX: usize = 64;
 
 /// What was read, with the files it came from.
 #[derive(Default)]
@@ -269,7 +272,13 @@ impl Resolver<'_> {
         let mut rules: Vec<usize> = Vec::new();
         for (name, place) in &correlation.rules {
             match self.by_name.get(name.as_str()) {
-                Some(rule) if rules.contains(rule) => {}
+                Some(rule) if rules.contains(rule) => {
+                    if matches!(correlation.kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered) {
+                        let message = format!("the rule `{name}` is named twice");
+                        let help = "a hit stands in one place of the order; write a second rule for a second place";
+                        self.refuse(*place, message, Some(help.into()));
+                    }
+                }
                 Some(rule) => rules.push(*rule),
                 None if self.chained.contains(name) => self.refuse(
                     *place,
@@ -288,6 +297,10 @@ impl Resolver<'_> {
                     );
                 }
             }
+        }
+        if rules.len() > PARTS_MAX {
+            let message = format!("the correlation names {} rules, {PARTS_MAX} are the most", rules.len());
+            self.refuse(correlation.head.place, message, Some("name fewer, or join some by a condition".into()));
         }
         if self.diagnostics.len() == before {
             self.check_aliases();
@@ -319,7 +332,7 @@ impl Resolver<'_> {
             references: head.references.clone(),
             file: self.file.to_path_buf(),
             line: head.place.line,
-            counted: correlation.counted,
+            kind: correlation.kind,
             condition: correlation.condition.clone(),
             rules: resolved,
             group_by: correlation.group_by.clone(),

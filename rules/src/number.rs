@@ -52,6 +52,35 @@ impl Number {
     }
 }
 
+/// Numbers that are added up are whole multiples of a billionth.
+pub const NUMBER_UNIT: i128 = 1_000_000_000;
+/// Greatest magnitude of such a number.
+pub const NUMBER_MAX: i128 = 1_000_000_000_000_000_000 * NUMBER_UNIT;
+
+/// Reads a decimal exactly, in units of [`NUMBER_UNIT`]; digits beyond the ninth decimal place are cut off.
+/// `None` for what is no finite number, or above [`NUMBER_MAX`].
+pub fn decimal(text: &[u8]) -> Option<i128> {
+    let number = Number::parse(text)?;
+    let text = text.trim_ascii();
+    let scaled = match number {
+        Number::Integer(value) => value.checked_mul(NUMBER_UNIT)?,
+        // Sensors and spreadsheets write exponents; their values were never exact.
+        Number::Decimal(value) if text.iter().any(|byte| matches!(byte, b'e' | b'E')) => {
+            (value * NUMBER_UNIT as f64) as i128
+        }
+        Number::Decimal(_) => {
+            let dot = text.iter().position(|byte| *byte == b'.')?;
+            let places = &text[dot + 1..text.len().min(dot + 10)];
+            let mut digits = Vec::with_capacity(dot + 9);
+            digits.extend_from_slice(&text[..dot]);
+            digits.extend_from_slice(places);
+            digits.resize(dot + 9, b'0');
+            std::str::from_utf8(&digits).ok()?.parse::<i128>().ok()?
+        }
+    };
+    (scaled.abs() <= NUMBER_MAX).then_some(scaled)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +92,23 @@ mod tests {
         assert_eq!(Number::parse(b"1e3"), Some(Number::Decimal(1000.0)));
         for junk in ["", "-", "abc", "0x10", "inf", "NaN", "1.2.3.4", "1e999", "12 34", "+5", ".5"] {
             assert_eq!(Number::parse(junk.as_bytes()), None, "{junk}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_exact() {
+        let cases: [(&str, Option<i128>); 8] = [
+            ("12", Some(12 * NUMBER_UNIT)),
+            ("-0.1", Some(-NUMBER_UNIT / 10)),
+            (" 3.1415926535897 ", Some(3_141_592_653)),
+            ("7.", Some(7 * NUMBER_UNIT)),
+            ("2.5e3", Some(2500 * NUMBER_UNIT)),
+            ("1000000000000000001", None),
+            ("99999999999999999999999999999999999999.5", None),
+            ("NaN", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(decimal(text.as_bytes()), expected, "{text}");
         }
     }
 

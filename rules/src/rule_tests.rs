@@ -193,7 +193,7 @@ fn correlation(body: &str) -> Result<String, String> {
         None => Err(diagnostics[0].to_string()),
         Some(made) => Ok(format!(
             "{} {:?} by {:?} in {} ns {:?} field {:?} generate {} lateness {:?}",
-            made.counted.as_str(),
+            made.kind.as_str(),
             made.rules.iter().map(|(rule, _)| rule).collect::<Vec<_>>(),
             made.group_by,
             made.window_ns,
@@ -224,7 +224,10 @@ fn correlations_that_are_refused_say_why() {
         assert!(sound.contains(change.0));
         correlation(&sound.replace(change.0, change.1)).unwrap_err()
     };
-    assert!(told(("event_count", "temporal")).contains("`temporal` is not supported"));
+    assert!(told(("event_count", "temporal_ordered")).contains("takes no `condition`"));
+    assert!(told(("event_count", "value_sum")).contains("needs the `field` whose numbers it adds up"));
+    assert!(told(("event_count", "value_percentile")).contains("which percentile"));
+    assert!(told(("gte: 3", "gte: 3, percentile: 5")).contains("unknown key `percentile`"));
     assert!(told(("event_count", "event_cont")).contains("did you mean `event_count`?"));
     assert!(told(("event_count", "value_count")).contains("needs the `field`"));
     assert!(told(("5m", "5 min")).contains("`5 min` is not a timespan"));

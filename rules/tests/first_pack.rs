@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
 use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
-use noroshi_rules::correlation::Counted;
+use noroshi_rules::correlation::CorrelationKind;
 use noroshi_rules::{Options, RuleSet, Scratch, key};
 
 fn pack() -> (RuleSet, Dictionary) {
@@ -152,20 +152,20 @@ fn every_rule_matches_what_it_is_for_and_not_its_look_alikes() {
 
 /// What each correlation counts, of what, and from when on it holds.
 #[rustfmt::skip]
-const CORRELATIONS: &[(&str, Counted, &str, u64)] = &[
-    ("Burst Of Denied Connections From One Source", Counted::Events, "source.ip", 100),
-    ("Many Large Uploads To One Outside Address", Counted::Events, "source.ip,destination.ip", 5),
-    ("Network Sweep From One Source", Counted::Values, "source.ip", 20),
-    ("Port Scan Of One Host", Counted::Values, "source.ip,destination.ip", 20),
-    ("SSH Brute Force From One Source", Counted::Events, "source.ip", 10),
-    ("SSH Login Failed And Succeeded For One Account From One Source", Counted::Values, "source.ip,user.name", 2),
-    ("SSH Password Spraying From One Source", Counted::Values, "source.ip", 5),
-    ("Sudo Refused Again And Again", Counted::Events, "user.name", 3),
-    ("VPN Brute Force Against One Account", Counted::Events, "user.name", 5),
-    ("VPN Password Spraying From One Source", Counted::Values, "source.ip", 5),
-    ("Web Scanner", Counted::Values, "source.ip", 30),
-    ("Windows Logon Brute Force From One Source", Counted::Events, "IpAddress", 10),
-    ("Windows Password Spraying From One Source", Counted::Values, "IpAddress", 10),
+const CORRELATIONS: &[(&str, CorrelationKind, &str, i128)] = &[
+    ("Burst Of Denied Connections From One Source", CorrelationKind::EventCount, "source.ip", 100),
+    ("Many Large Uploads To One Outside Address", CorrelationKind::EventCount, "source.ip,destination.ip", 5),
+    ("Network Sweep From One Source", CorrelationKind::ValueCount, "source.ip", 20),
+    ("Port Scan Of One Host", CorrelationKind::ValueCount, "source.ip,destination.ip", 20),
+    ("SSH Brute Force From One Source", CorrelationKind::EventCount, "source.ip", 10),
+    ("SSH Login Failed And Succeeded For One Account From One Source", CorrelationKind::ValueCount, "source.ip,user.name", 2),
+    ("SSH Password Spraying From One Source", CorrelationKind::ValueCount, "source.ip", 5),
+    ("Sudo Refused Again And Again", CorrelationKind::EventCount, "user.name", 3),
+    ("VPN Brute Force Against One Account", CorrelationKind::EventCount, "user.name", 5),
+    ("VPN Password Spraying From One Source", CorrelationKind::ValueCount, "source.ip", 5),
+    ("Web Scanner", CorrelationKind::ValueCount, "source.ip", 30),
+    ("Windows Logon Brute Force From One Source", CorrelationKind::EventCount, "IpAddress", 10),
+    ("Windows Password Spraying From One Source", CorrelationKind::ValueCount, "IpAddress", 10),
 ];
 
 #[test]
@@ -178,7 +178,7 @@ fn every_correlation_counts_what_it_says() {
             let bound = one.condition.bounds[0].1;
             assert!(one.condition.holds(bound) && !one.condition.holds(bound - 1) && one.condition.is_monotone());
             assert!(one.rules.iter().all(|fed| !set.rule(fed.rule).alerts), "{}", one.title);
-            (one.title.as_str(), one.counted, one.group_by.join(","), bound)
+            (one.title.as_str(), one.kind, one.group_by.join(","), bound)
         })
         .collect();
     loaded.sort_by_key(|one| one.0);

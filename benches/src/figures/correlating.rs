@@ -37,7 +37,7 @@ fn spec() -> RuleSpec {
         id: "bench".into(),
         definition_digest: [7; 32],
         kind: Kind::EventCount,
-        condition: Condition::new(vec![(Op::Gte, THRESHOLD)]),
+        condition: Condition::new(vec![(Op::Gte, i128::from(THRESHOLD))]),
         // A key is hit once a round, in another order each time: it is never silent for two rounds.
         window_ns: ROUND_NS * 5 / 2,
         max_episode_ns: 24 * 3600 * 1_000_000_000,
@@ -55,6 +55,7 @@ fn hit(key: &str, time_ns: i64, number: u64) -> Hit<()> {
         time_ns,
         future: false,
         key: Key::new(&[key.as_bytes()]),
+        part: 0,
         value: None,
         digest,
         evidence: (),

@@ -22,6 +22,8 @@ pub(crate) struct Episode<E> {
     pub(crate) cut: bool,
     /// Members that left the window.
     pub(crate) folded: Option<Box<Summary<E>>>,
+    /// What the kind measures, at the trigger.
+    pub(crate) measured: Option<i128>,
     /// Members told by the last open finding, 0 before the first.
     pub(crate) sent_count: u64,
     /// Open findings sent.
@@ -36,7 +38,7 @@ impl<E> Episode<E> {
 }
 
 /// Adds a matching hit at the end of the runs: it extends the last episode, cuts it, or begins another.
-pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, rule: &Compiled) {
+pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, measured: Option<i128>, rule: &Compiled) {
     let window = rule.spec.window();
     let mut floor = time.saturating_sub(window);
     let mut chain = time;
@@ -58,6 +60,7 @@ pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, rule: &Compil
         chain,
         cut: false,
         folded: None,
+        measured,
         sent_count: 0,
         updates: 0,
     });
@@ -85,7 +88,7 @@ impl<E: Evidence> Summary<E> {
             last: VecDeque::new(),
             sources: Vec::new(),
             sources_more: false,
-            values: (kind == Kind::ValueCount).then(Distinct::new),
+            values: kind.counts_distinct().then(Distinct::new),
             evidence_bytes: 0,
         }
     }

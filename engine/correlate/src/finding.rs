@@ -78,8 +78,10 @@ pub struct Finding<E> {
     pub last_ns: i64,
     /// Number of members.
     pub count: u64,
-    /// Distinct values over the members, for `value_count`.
+    /// Distinct values over the members, for `value_count`; distinct rules, for `temporal`.
     pub value_count: Option<ValueCount>,
+    /// What the kind measures over the window of the trigger, in units of [`crate::NUMBER_UNIT`].
+    pub measured: Option<i128>,
     /// First members, at most `evidence_max`.
     pub evidence_first: Vec<Member<E>>,
     /// Last members that are not already among the first, at most `evidence_max`.
@@ -115,6 +117,7 @@ impl<E> Finding<E> {
         let values = self.value_count.unwrap_or(ValueCount { number: u64::MAX, approximate: false });
         out.extend_from_slice(&values.number.to_be_bytes());
         out.push(u8::from(values.approximate));
+        out.extend_from_slice(&self.measured.unwrap_or(i128::MIN).to_be_bytes());
         for members in [&self.evidence_first, &self.evidence_last] {
             out.extend_from_slice(&(members.len() as u64).to_be_bytes());
             for member in members {

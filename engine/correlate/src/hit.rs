@@ -41,7 +41,9 @@ pub struct Hit<E> {
     pub future: bool,
     /// Group key.
     pub key: Key,
-    /// Digest of the normalised value counted by `value_count`.
+    /// Which of the correlation's rules was hit, from 0.
+    pub part: u16,
+    /// Digest of the normalised value counted by `value_count`; the number where the kind measures ([`crate::number_value`]).
     pub value: Option<[u8; 16]>,
     /// Digest of the event's content: orders hits of equal time, so that arrival does not.
     pub digest: [u8; 16],

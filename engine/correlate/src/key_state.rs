@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::chains::Chains;
 use crate::episode::{Episode, Summary, attach};
+use crate::measure::Slide;
 use crate::rule_state::Compiled;
 use crate::window::{Record, Window};
 use crate::{Ended, Evidence, Finding, Key, Kind, State, finding_id};
@@ -21,6 +23,8 @@ pub(crate) struct Many<E> {
     episodes: Vec<Episode<E>>,
     /// Triggers of the open findings sent and not yet replaced by a final.
     opened: Vec<i64>,
+    /// The window of the last hit judged, where the kind measures.
+    slide: Option<Box<Slide>>,
     /// Hits before this time are judged (rules decided at the watermark).
     judged_to: i64,
     /// No open finding before this receive time.
@@ -114,6 +118,7 @@ impl<E: Evidence> Many<E> {
             window: Window::new(),
             episodes: Vec::new(),
             opened: Vec::new(),
+            slide: None,
             judged_to: i64::MIN,
             emit_from: i64::MIN,
             due: false,
@@ -139,6 +144,7 @@ impl<E: Evidence> Many<E> {
             + self.window.bytes()
             + self.episodes.capacity() * size_of::<Episode<E>>()
             + self.opened.capacity() * size_of::<i64>()
+            + self.slide.as_ref().map_or(0, |slide| slide.bytes())
             + folded.map(|summary| summary.bytes()).sum::<usize>()
     }
 
@@ -166,8 +172,12 @@ impl<E: Evidence> Many<E> {
             self.trim(rule, watermark);
         }
         let placed = match rule.spec.kind {
-            Kind::EventCount => self.window.insert(hit),
-            Kind::ValueCount => self.window.insert_counting(hit, rule.spec.window()),
+            Kind::ValueCount | Kind::Temporal => self.window.insert_counting(hit, rule.spec.window()),
+            Kind::TemporalOrdered { parts } => {
+                self.window.chains.get_or_insert_with(|| Box::new(Chains::new(parts))).insert(hit.part, time);
+                self.window.insert(hit)
+            }
+            _ => self.window.insert(hit),
         };
         if !rule.monotone {
             return false;
@@ -199,11 +209,13 @@ impl<E: Evidence> Many<E> {
             }
             if time >= rule.judge_from && self.window.is_last_of_time(at) {
                 let matches = match rule.spec.kind {
-                    Kind::ValueCount => u64::from(hit.distinct) >= rule.need,
+                    Kind::ValueCount | Kind::Temporal => i128::from(hit.distinct) >= rule.need,
+                    Kind::TemporalOrdered { .. } => {
+                        !hit.matched && self.window.chains.as_ref().is_some_and(|chains| chains.end_at(time, span))
+                    }
                     // The n-th hit from here backwards lies in the window.
-                    Kind::EventCount => (at as u64 + 1)
-                        .checked_sub(rule.need)
-                        .is_some_and(|nth| self.window.get(nth as usize).time > time.saturating_sub(span)),
+                    _ => usize::try_from(at as i128 + 1 - rule.need)
+                        .is_ok_and(|nth| self.window.get(nth).time > time.saturating_sub(span)),
                 };
                 if matches && !hit.matched {
                     self.window.set_matched(at);
@@ -234,7 +246,7 @@ impl<E: Evidence> Many<E> {
         }
         for at in start..self.window.len() {
             if self.window.get(at).matched && self.window.is_last_of_time(at) {
-                attach(&mut self.episodes, self.window.get(at).time, rule);
+                attach(&mut self.episodes, self.window.get(at).time, None, rule);
             }
         }
         for old in dropped {
@@ -285,9 +297,15 @@ impl<E: Evidence> Many<E> {
         let Some(tail) = self.window.last_time() else { return };
         let span = rule.spec.window();
         let mut limit = watermark.saturating_sub(span);
-        if rule.spec.kind == Kind::ValueCount && tail > limit {
-            // The last window's distinct values are counted on from it.
-            limit = limit.min(tail.saturating_sub(span));
+        if tail > limit {
+            // The last window's distinct values, or its measure, are counted on from it.
+            if rule.spec.kind.counts_distinct() {
+                limit = limit.min(tail.saturating_sub(span));
+            } else if let Some(slide) = &self.slide {
+                limit = limit.min(slide.end.saturating_sub(span));
+            }
+        } else {
+            self.slide = None;
         }
         while watermark != i64::MIN && self.window.first_time().is_some_and(|time| time <= limit) {
             let Some(hit) = self.window.pop_front() else { break };
@@ -311,12 +329,22 @@ impl<E: Evidence> Many<E> {
             if hit.time < rule.judge_from || !self.window.is_last_of_time(at) {
                 continue;
             }
-            let count = match rule.spec.kind {
-                Kind::EventCount => (at + 1 - self.window.after(hit.time.saturating_sub(span))) as u64,
-                Kind::ValueCount => u64::from(hit.distinct),
+            let condition = &rule.spec.condition;
+            let (holds, measured) = match rule.spec.kind {
+                Kind::ValueCount | Kind::Temporal => (condition.holds(hit.distinct.into()), None),
+                kind if kind.measures() => {
+                    let slide = self.slide.get_or_insert_with(|| Box::new(Slide::new()));
+                    slide.advance(&self.window, hit.time, &rule.spec);
+                    let measured = slide.judge(&rule.spec);
+                    (measured.is_some(), measured)
+                }
+                _ => {
+                    let count = at + 1 - self.window.after(hit.time.saturating_sub(span));
+                    (condition.holds(count as i128), None)
+                }
             };
-            if rule.spec.condition.holds(count) {
-                attach(&mut self.episodes, hit.time, rule);
+            if holds {
+                attach(&mut self.episodes, hit.time, measured, rule);
                 changed = true;
             }
         }
@@ -405,6 +433,7 @@ impl<E: Evidence> Many<E> {
             last_ns: episode.last,
             count: summary.count,
             value_count: summary.value_count(),
+            measured: episode.measured,
             evidence_first: summary.first,
             evidence_last: summary.last.into(),
             sources: summary.sources,

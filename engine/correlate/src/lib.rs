@@ -9,6 +9,7 @@
 //! Left to the engine: threads, queues, clocks, the verdict that a hit is
 //! future, and remembering which `(id, state)` were sent.
 
+mod chains;
 mod checkpoint;
 mod counters;
 mod distinct;
@@ -17,6 +18,7 @@ mod finding;
 mod hit;
 mod key;
 mod key_state;
+mod measure;
 mod partition;
 pub mod reference;
 mod reorder;
@@ -33,7 +35,8 @@ pub use finding::{Ended, Finding, Member, SOURCES_MAX, State, ValueCount, findin
 pub use hit::{Evidence, Hit, Refusal, Refused, ShardMessage, SourceAdvance, SourceId};
 pub use key::{Key, PARTITIONS, partition_of, shard_of};
 pub use rule::{
-    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, MAX_EPISODE_NS, Op, RuleSpec, STATE_BYTES_MAX,
+    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, MAX_EPISODE_NS, NUMBER_MAX, NUMBER_UNIT, Op, RuleSpec,
+    STATE_BYTES_MAX, number_value,
 };
 pub use shard::{REFUSED_MAX, Shard, ShardConfig};
 pub use watermark::{TRACKED_SOURCES_MAX, WatermarkPolicy};

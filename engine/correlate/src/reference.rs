@@ -20,13 +20,13 @@ pub fn evaluate<E: Evidence>(rule: &RuleSpec, rule_index: u32, hits: &[Hit<E>], 
     let spec = Arc::new(rule.clone());
     let mut keys: BTreeMap<&[u8], Vec<&Hit<E>>> = BTreeMap::new();
     for hit in hits.iter().filter(|hit| hit.rule == rule_index) {
-        if rule.kind == Kind::EventCount || hit.value.is_some() {
+        if !rule.kind.needs_value() || hit.value.is_some() {
             keys.entry(hit.key.bytes()).or_default().push(hit);
         }
     }
     let mut findings = Vec::new();
     for hits in keys.values_mut() {
-        hits.sort_by_key(|hit| (hit.time_ns, hit.digest, hit.source, hit.value));
+        hits.sort_by_key(|hit| (hit.time_ns, hit.digest, hit.source, hit.value, hit.part));
         findings.extend(of_key(&spec, rule_index, hits, end_ns));
     }
     findings.sort_by(Finding::canonical_order);
@@ -35,22 +35,19 @@ pub fn evaluate<E: Evidence>(rule: &RuleSpec, rule_index: u32, hits: &[Hit<E>], 
 
 fn of_key<E: Evidence>(spec: &Arc<RuleSpec>, rule: u32, hits: &[&Hit<E>], end_ns: i64) -> Vec<Finding<E>> {
     // Q: the hits whose window (t − W, t] satisfies the condition.
-    let matching: Vec<i64> = hits
+    let matching: BTreeMap<i64, Option<i128>> = hits
         .iter()
-        .map(|hit| hit.time_ns)
-        .filter(|&time| {
-            let window = hits.iter().filter(|other| time - spec.window_ns < other.time_ns && other.time_ns <= time);
-            let count = match spec.kind {
-                Kind::EventCount => window.count(),
-                Kind::ValueCount => window.map(|hit| hit.value).collect::<BTreeSet<_>>().len(),
-            };
-            spec.condition.holds(count as u64)
+        .filter_map(|hit| {
+            let time = hit.time_ns;
+            let inside = |other: &&Hit<E>| time - spec.window_ns < other.time_ns && other.time_ns <= time;
+            let window: Vec<&Hit<E>> = hits.iter().copied().filter(inside).collect();
+            holds(spec, &window, time).map(|measured| (time, measured))
         })
         .collect();
 
     // Episodes: runs of Q whose neighbours are less than W apart, cut at the first q max_episode from the trigger.
     let mut episodes: Vec<(Vec<i64>, bool)> = Vec::new();
-    for &time in &matching {
+    for &time in matching.keys() {
         match episodes.last_mut() {
             Some((run, cut)) if time - run[run.len() - 1] < spec.window_ns => {
                 if time - run[0] < spec.max_episode_ns {
@@ -82,9 +79,58 @@ fn of_key<E: Evidence>(spec: &Arc<RuleSpec>, rule: u32, hits: &[&Hit<E>], end_ns
             false if end_ns > last_ns + spec.window_ns => Ended::Watermark,
             false => Ended::Input,
         };
-        findings.push(finding(spec, rule, &members, (trigger_ns, last_ns), ended));
+        let mut told = finding(spec, rule, &members, (trigger_ns, last_ns), ended);
+        told.measured = matching[&trigger_ns];
+        findings.push(told);
     }
     findings
+}
+
+/// Whether the window that ends at `time` satisfies the condition, and what it measures.
+#[allow(clippy::option_option)] // does it hold, and is there a number
+fn holds<E>(spec: &RuleSpec, window: &[&Hit<E>], time: i64) -> Option<Option<i128>> {
+    let numbers = || window.iter().filter_map(|hit| hit.value).map(i128::from_be_bytes);
+    let count = window.len() as i128;
+    let condition = &spec.condition;
+    match spec.kind {
+        Kind::EventCount => condition.holds(count).then_some(None),
+        Kind::ValueCount => {
+            let distinct = window.iter().map(|hit| hit.value).collect::<BTreeSet<_>>().len();
+            condition.holds(distinct as i128).then_some(None)
+        }
+        Kind::Temporal => {
+            let distinct = window.iter().map(|hit| hit.part).collect::<BTreeSet<_>>().len();
+            condition.holds(distinct as i128).then_some(None)
+        }
+        Kind::TemporalOrdered { parts } => {
+            // Times at which chains over the first rules can end.
+            let mut ends: Vec<i64> = window.iter().filter(|hit| hit.part == 0).map(|hit| hit.time_ns).collect();
+            for part in 1..parts {
+                let next = window.iter().filter(|hit| hit.part == part).map(|hit| hit.time_ns);
+                ends = next.filter(|next| ends.iter().any(|end| end <= next)).collect();
+            }
+            ends.contains(&time).then_some(None)
+        }
+        Kind::Sum => {
+            let sum = numbers().sum();
+            condition.holds(sum).then_some(Some(sum))
+        }
+        Kind::Average => {
+            let sum: i128 = numbers().sum();
+            condition.holds_ratio(sum, count).then_some(Some(sum.div_euclid(count)))
+        }
+        Kind::Percentile { percent } => {
+            let mut sorted: Vec<i128> = numbers().collect();
+            sorted.sort_unstable();
+            // The smallest number that at least `percent` of a hundred are not above.
+            let enough = |number: &&i128| {
+                let below = sorted.iter().filter(|other| other <= number).count();
+                below * 100 >= usize::from(percent) * sorted.len()
+            };
+            let number = *sorted.iter().find(enough)?;
+            condition.holds(number).then_some(Some(number))
+        }
+    }
 }
 
 fn finding<E: Evidence>(
@@ -116,8 +162,15 @@ fn finding<E: Evidence>(
         trigger_ns,
         last_ns,
         count: members.len() as u64,
-        value_count: (spec.kind == Kind::ValueCount)
-            .then_some(ValueCount { number: distinct as u64, approximate: distinct > VALUES_EXACT_MAX }),
+        value_count: match spec.kind {
+            Kind::Temporal => {
+                let rules = members.iter().map(|hit| hit.part).collect::<BTreeSet<_>>().len();
+                Some(ValueCount { number: rules as u64, approximate: false })
+            }
+            Kind::ValueCount => Some(ValueCount { number: distinct as u64, approximate: distinct > VALUES_EXACT_MAX }),
+            _ => None,
+        },
+        measured: None,
         evidence_first: members[..first].iter().map(show).collect(),
         evidence_last: members[last..].iter().map(show).collect(),
         sources_more: sources.len() > SOURCES_MAX,

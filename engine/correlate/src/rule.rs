@@ -9,13 +9,60 @@ pub const EVIDENCE_MAX: usize = 5;
 /// Feed classes a rule set can tell apart; classes above share the last bit.
 pub const FEED_CLASSES_MAX: u16 = 4096;
 
-/// What is counted.
+/// What is looked for in the windows of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Hits in the window (Sigma `event_count`).
     EventCount,
     /// Distinct values of a field over the hits in the window (Sigma `value_count`); hits without the value take no part.
     ValueCount,
+    /// Distinct rules ([`crate::Hit::part`]) over the hits in the window (Sigma `temporal`).
+    Temporal,
+    /// A hit of each of so many rules, in their order; the window ends at the hit of the last one (Sigma `temporal_ordered`).
+    TemporalOrdered {
+        /// How many rules.
+        parts: u16,
+    },
+    /// Sum of the hits' numbers (Sigma `value_sum`).
+    Sum,
+    /// Arithmetic mean of the hits' numbers (Sigma `value_avg`), compared without division.
+    Average,
+    /// A percentile of the hits' numbers by nearest rank (Sigma `value_percentile`, `value_median`).
+    Percentile {
+        /// 1 to 100.
+        percent: u8,
+    },
+}
+
+impl Kind {
+    /// Whether the condition is over a number of distinct things: values, or rules.
+    #[must_use]
+    pub fn counts_distinct(self) -> bool {
+        matches!(self, Kind::ValueCount | Kind::Temporal)
+    }
+
+    /// Whether the condition is over the hits' numbers, in units of [`NUMBER_UNIT`].
+    #[must_use]
+    pub fn measures(self) -> bool {
+        matches!(self, Kind::Sum | Kind::Average | Kind::Percentile { .. })
+    }
+
+    /// Whether a hit without [`crate::Hit::value`] takes no part.
+    #[must_use]
+    pub fn needs_value(self) -> bool {
+        self == Kind::ValueCount || self.measures()
+    }
+}
+
+/// Numbers are whole multiples of a billionth, so that sums are exact in decimal.
+pub const NUMBER_UNIT: i128 = 1_000_000_000;
+/// Greatest magnitude of a number, 10^18 in units of [`NUMBER_UNIT`]: 10^11 of them add up without overflow.
+pub const NUMBER_MAX: i128 = 1_000_000_000_000_000_000 * NUMBER_UNIT;
+
+/// A number as [`crate::Hit::value`] carries it.
+#[must_use]
+pub fn number_value(number: i128) -> [u8; 16] {
+    number.clamp(-NUMBER_MAX, NUMBER_MAX).to_be_bytes()
 }
 
 /// One comparison of the count with a number.
@@ -33,34 +80,43 @@ pub enum Op {
     Eq,
 }
 
-/// Comparisons that must all hold, such as `gte: 5` or the range `gte: 5, lt: 10`.
+/// Comparisons that must all hold, such as `gte: 5` or the range `gte: 5, lt: 10`. Where the kind measures, in units of [`NUMBER_UNIT`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    terms: Vec<(Op, u64)>,
+    terms: Vec<(Op, i128)>,
 }
 
 impl Condition {
     /// The conjunction of the given comparisons; none at all always holds.
     #[must_use]
-    pub fn new(terms: Vec<(Op, u64)>) -> Condition {
+    pub fn new(terms: Vec<(Op, i128)>) -> Condition {
         Condition { terms }
     }
 
     /// The comparisons.
     #[must_use]
-    pub fn terms(&self) -> &[(Op, u64)] {
+    pub fn terms(&self) -> &[(Op, i128)] {
         &self.terms
     }
 
     /// Whether the count satisfies every comparison.
     #[must_use]
-    pub fn holds(&self, count: u64) -> bool {
-        self.terms.iter().all(|&(op, number)| match op {
-            Op::Gt => count > number,
-            Op::Gte => count >= number,
-            Op::Lt => count < number,
-            Op::Lte => count <= number,
-            Op::Eq => count == number,
+    pub fn holds(&self, count: i128) -> bool {
+        self.holds_ratio(count, 1)
+    }
+
+    /// Whether `sum / of` satisfies every comparison, without dividing; `of` is above 0.
+    #[must_use]
+    pub fn holds_ratio(&self, sum: i128, of: i128) -> bool {
+        self.terms.iter().all(|&(op, number)| {
+            let ordering = sum.cmp(&number.saturating_mul(of));
+            match op {
+                Op::Gt => ordering.is_gt(),
+                Op::Gte => ordering.is_ge(),
+                Op::Lt => ordering.is_lt(),
+                Op::Lte => ordering.is_le(),
+                Op::Eq => ordering.is_eq(),
+            }
         })
     }
 
@@ -112,9 +168,9 @@ pub struct RuleSpec {
     pub id: String,
     /// Digest of the definition: state belongs to it, ids are made of it.
     pub definition_digest: [u8; 32],
-    /// What is counted.
+    /// What is looked for.
     pub kind: Kind,
-    /// When the count makes a hit part of an episode.
+    /// When the count or number makes a hit part of an episode.
     pub condition: Condition,
     /// Span W of the window `(t − W, t]`; taken as at least 1.
     pub window_ns: i64,
@@ -152,6 +208,8 @@ mod tests {
         assert!(Condition::new(vec![(Op::Gt, 5), (Op::Gte, 7)]).is_monotone());
         assert!(!Condition::new(vec![(Op::Eq, 5)]).is_monotone());
         assert!(Condition::new(vec![(Op::Lte, 2)]).holds(2));
+        let third = Condition::new(vec![(Op::Gt, 3)]);
+        assert!(third.holds_ratio(10, 3) && !third.holds_ratio(9, 3));
     }
 
     #[test]

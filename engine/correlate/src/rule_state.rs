@@ -19,7 +19,7 @@ pub(crate) struct Compiled {
     pub(crate) spec: Arc<RuleSpec>,
     pub(crate) monotone: bool,
     /// Least count that satisfies a monotone condition; a window always holds its own hit.
-    pub(crate) need: u64,
+    pub(crate) need: i128,
     /// Windows that end before this time are not judged: after a restart they may lack hits.
     pub(crate) judge_from: i64,
     /// Event time after which the input is read again.
@@ -34,10 +34,17 @@ impl Compiled {
             Op::Gt => number.saturating_add(1),
             _ => number,
         });
+        let need = match spec.kind {
+            Kind::TemporalOrdered { parts } => parts.into(),
+            _ => needs.max().unwrap_or(1),
+        };
         let from = resume.map_or(i64::MIN, |resume| resume.complete_after_ns);
         Compiled {
-            monotone: spec.condition.is_monotone(),
-            need: needs.max().unwrap_or(1).max(1),
+            monotone: match spec.kind {
+                Kind::TemporalOrdered { .. } => true,
+                kind => !kind.measures() && spec.condition.is_monotone(),
+            },
+            need: need.max(1),
             judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.window()) },
             read_from: from,
             settled: resume.map_or(i64::MIN, |resume| resume.settled_ns),
@@ -112,9 +119,10 @@ impl<E: Evidence> RuleState<E> {
     /// Takes in a hit that is neither late nor future.
     pub(crate) fn observe(&mut self, hit: Hit<E>, now_ns: i64, out: &mut Vec<Finding<E>>) {
         let value = match (self.rule.spec.kind, hit.value) {
-            (Kind::EventCount, _) => [0; 16],
-            (Kind::ValueCount, Some(value)) => value,
-            (Kind::ValueCount, None) => {
+            (Kind::EventCount | Kind::TemporalOrdered { .. }, _) => [0; 16],
+            (Kind::Temporal, _) => u128::from(hit.part).to_be_bytes(),
+            (_, Some(value)) => value,
+            (_, None) => {
                 self.counters.no_value += 1;
                 return;
             }
@@ -124,20 +132,20 @@ impl<E: Evidence> RuleState<E> {
         let place = hit.key.partition();
         let partition = self.partitions[usize::from(place)].get_or_insert_with(|| Box::new(Partition::new()));
         partition.hits += 1;
-        let record = Record::new(hit.time_ns, hit.digest, value, hit.source, hit.evidence);
-        let slot = match partition.find(&hit.key) {
+        let (key, record) = Record::of(hit, value);
+        let slot = match partition.find(&key) {
             Some(slot) => slot,
             None if rule.need > 1 || !rule.monotone => {
                 let state = KeyState::One(record);
                 let timer_at = state.deadline(rule);
-                let slot = partition.add(Entry { key: hit.key, state, timer_at });
+                let slot = partition.add(Entry { key, state, timer_at });
                 self.timers.push(Reverse((timer_at, place, slot)));
                 self.keep_budget(place, out);
                 return;
             }
             None => {
                 let state = KeyState::empty();
-                partition.add(Entry { key: hit.key, state, timer_at: i64::MAX })
+                partition.add(Entry { key, state, timer_at: i64::MAX })
             }
         };
         let Some(entry) = partition.get_mut(slot) else { return };

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::{Evidence, SourceId};
+use crate::chains::Chains;
+use crate::{Evidence, Hit, Key, SourceId};
 
 /// From this many hits on, the times of each value are indexed; below, a scan is cheaper than a table.
 const INDEX_FROM: usize = 32;
@@ -26,18 +27,32 @@ pub(crate) struct Record<E> {
     pub(crate) matched: bool,
     /// Another hit of the same time has the same value.
     repeat: bool,
+    /// Which of the correlation's rules was hit.
+    pub(crate) part: u16,
     /// Given up once the hit can be neither a first nor a last member.
     pub(crate) evidence: Option<E>,
 }
 
 impl<E> Record<E> {
-    pub(crate) fn new(time: i64, digest: [u8; 16], value: [u8; 16], source: SourceId, evidence: E) -> Record<E> {
-        Record { time, digest, value, source, distinct: 0, matched: false, repeat: false, evidence: Some(evidence) }
+    /// The key of a hit, and what state keeps of it.
+    pub(crate) fn of(hit: Hit<E>, value: [u8; 16]) -> (Key, Record<E>) {
+        let record = Record {
+            time: hit.time_ns,
+            digest: hit.digest,
+            value,
+            source: hit.source,
+            distinct: 0,
+            matched: false,
+            repeat: false,
+            part: hit.part,
+            evidence: Some(hit.evidence),
+        };
+        (hit.key, record)
     }
 
     /// Time, then content: arrival has no say.
-    fn order(&self) -> (i64, &[u8; 16], SourceId, &[u8; 16]) {
-        (self.time, &self.digest, self.source, &self.value)
+    fn order(&self) -> (i64, &[u8; 16], SourceId, &[u8; 16], u16) {
+        (self.time, &self.digest, self.source, &self.value, self.part)
     }
 }
 
@@ -69,11 +84,20 @@ pub(crate) struct Window<E> {
     times_listed: usize,
     /// Greatest time removed from the front.
     trimmed_to: i64,
+    /// Times by rule; of ordered rules only.
+    pub(crate) chains: Option<Box<Chains>>,
 }
 
 impl<E: Evidence> Window<E> {
     pub(crate) fn new() -> Window<E> {
-        Window { hits: VecDeque::new(), values: None, evidence_bytes: 0, times_listed: 0, trimmed_to: i64::MIN }
+        Window {
+            hits: VecDeque::new(),
+            values: None,
+            evidence_bytes: 0,
+            times_listed: 0,
+            trimmed_to: i64::MIN,
+            chains: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -148,6 +172,11 @@ impl<E: Evidence> Window<E> {
     pub(crate) fn pop_front(&mut self) -> Option<Record<E>> {
         let hit = self.hits.pop_front()?;
         self.trimmed_to = hit.time;
+        if let Some(chains) = &mut self.chains
+            && self.hits.front().is_none_or(|next| next.time > hit.time)
+        {
+            chains.forget(hit.time);
+        }
         self.evidence_bytes -= hit.evidence.as_ref().map_or(0, Evidence::bytes);
         if let Some(values) = &mut self.values
             && !hit.repeat
@@ -173,7 +202,8 @@ impl<E: Evidence> Window<E> {
     /// Bytes on the heap.
     pub(crate) fn bytes(&self) -> usize {
         let values = self.values.as_ref().map_or(0, |values| values.allocation_size() + 8 * self.times_listed);
-        self.hits.capacity() * size_of::<Record<E>>() + self.evidence_bytes + values
+        let chains = self.chains.as_ref().map_or(0, |chains| chains.bytes());
+        self.hits.capacity() * size_of::<Record<E>>() + self.evidence_bytes + values + chains
     }
 
     /// Inserts a hit and keeps every window's number of distinct values right.

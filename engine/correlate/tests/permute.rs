@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use common::{Delivery, Feed, Random, SECOND, finals, hit, rule, source_rows};
 use noroshi_correlate::{
-    Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, reference,
+    Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, number_value, reference,
 };
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 struct Case {
     kind: Kind,
-    terms: Vec<(Op, u64)>,
+    terms: Vec<(Op, i128)>,
     window_s: i64,
     max_episode_s: i64,
     evidence_max: usize,
@@ -23,17 +23,25 @@ struct Case {
     seed: u64,
 }
 
-fn terms() -> impl Strategy<Value = Vec<(Op, u64)>> {
+fn terms() -> impl Strategy<Value = Vec<(Op, i128)>> {
     let op = prop_oneof![Just(Op::Gt), Just(Op::Gte), Just(Op::Lt), Just(Op::Lte), Just(Op::Eq)];
     prop_oneof![
-        4 => (op, 1u64..6).prop_map(|term| vec![term]),
-        2 => (1u64..5).prop_map(|n| vec![(Op::Gte, n)]),
-        1 => (1u64..4, 1u64..4).prop_map(|(from, more)| vec![(Op::Gte, from), (Op::Lte, from + more)]),
+        4 => (op, 1i128..6).prop_map(|term| vec![term]),
+        2 => (1i128..5).prop_map(|n| vec![(Op::Gte, n)]),
+        1 => (1i128..4, 1i128..4).prop_map(|(from, more)| vec![(Op::Gte, from), (Op::Lte, from + more)]),
     ]
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let kind = prop_oneof![Just(Kind::EventCount), Just(Kind::ValueCount)];
+    let kind = prop_oneof![
+        2 => Just(Kind::EventCount),
+        2 => Just(Kind::ValueCount),
+        2 => Just(Kind::Temporal),
+        2 => (2u16..4).prop_map(|parts| Kind::TemporalOrdered { parts }),
+        1 => Just(Kind::Sum),
+        1 => Just(Kind::Average),
+        1 => (1u8..=100).prop_map(|percent| Kind::Percentile { percent }),
+    ];
     // Times gather at multiples of small steps, so that windows end on hits and ties abound.
     let hits = prop::collection::vec((0i64..120, 0u8..3, 0u8..5, 0u8..3), 1..90);
     let longest = prop_oneof![Just(20i64), Just(35), Just(100), Just(100_000)];
@@ -60,7 +68,14 @@ impl Case {
     }
 
     fn hits(&self) -> Vec<Hit<()>> {
-        let hits = self.hits.iter().map(|&(time_s, key, value, source)| hit(time_s, key, value, source));
+        let hits = self.hits.iter().map(|&(time_s, key, value, source)| {
+            let mut hit = hit(time_s, key, value, source);
+            if self.kind.measures() {
+                // From -3 to 6, so that sums go up and down.
+                hit.value = hit.value.map(|_| number_value(i128::from(value) * 3 % 10 - 3));
+            }
+            hit
+        });
         hits.collect()
     }
 
@@ -154,7 +169,14 @@ fn long_runs_match_the_reference() {
         let mut random = Random::new(seed);
         let terms = [vec![(Op::Gte, 20)], vec![(Op::Gt, 3)], vec![(Op::Eq, 9)], vec![(Op::Gte, 5), (Op::Lt, 30)]];
         let case = Case {
-            kind: if random.below(2) == 0 { Kind::EventCount } else { Kind::ValueCount },
+            kind: [
+                Kind::EventCount,
+                Kind::ValueCount,
+                Kind::Temporal,
+                Kind::TemporalOrdered { parts: 3 },
+                Kind::Sum,
+                Kind::Percentile { percent: 90 },
+            ][random.below(6) as usize],
             terms: terms[random.below(4) as usize].clone(),
             window_s: 5 + random.below(60) as i64,
             max_episode_s: [70, 200, 100_000][random.below(3) as usize],

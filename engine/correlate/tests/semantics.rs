@@ -10,7 +10,7 @@ use noroshi_correlate::{
     ValueCount, WatermarkPolicy, reference,
 };
 
-fn count(op: Op, number: u64, window_s: i64) -> RuleSpec {
+fn count(op: Op, number: i128, window_s: i64) -> RuleSpec {
     rule(Kind::EventCount, Condition::new(vec![(op, number)]), window_s)
 }
 

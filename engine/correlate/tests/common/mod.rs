@@ -67,6 +67,7 @@ pub fn hit_ns(time_ns: i64, key: &[u8], value: u8, source: u8) -> Hit<()> {
         time_ns,
         future: false,
         key: Key::new(&[key]),
+        part: u16::from(value % 3),
         value: (value > 0).then_some([value; 16]),
         digest,
         evidence: (),

@@ -1,0 +1,116 @@
+//! Each kind of correlation from its rule file to its alert, through `replay`.
+
+use noroshi_tests::process::{run, told};
+use noroshi_tests::work_dir::WorkDir;
+use serde_json::{Value, json};
+
+const NOROSHI: &str = env!("CARGO_BIN_EXE_noroshi");
+
+const BASE: &str = "title: Failed
+id: 00000000-0000-4000-8000-000000000001
+name: failed
+logsource: {product: linux, service: sshd}
+detection: {s: {event.category: authentication, event.outcome: failure}, condition: s}
+---
+title: Accepted
+id: 00000000-0000-4000-8000-000000000002
+name: accepted
+logsource: {product: linux, service: sshd}
+detection: {s: {event.category: authentication, event.outcome: success}, condition: s}
+---
+title: Rows
+id: 00000000-0000-4000-8000-000000000003
+name: rows
+logsource: {product: suricata}
+detection: {s: {event.kind: event}, condition: s}
+";
+
+/// The alerts of one correlation over the lines, one file each for odd and even lines.
+#[track_caller]
+fn replay(correlation: &str, lines: &[String]) -> Vec<Value> {
+    let dir = WorkDir::default();
+    let head = "---\ntitle: Tested\nid: 00000000-0000-4000-8000-0000000000ff\nlevel: high\ncorrelation:\n";
+    dir.write("rules/rules.yml", format!("{BASE}{head}{correlation}"));
+    for part in 0..2 {
+        let lines: Vec<&str> = lines.iter().skip(part).step_by(2).map(String::as_str).collect();
+        dir.write(&format!("{part}.log"), lines.join("\n"));
+    }
+    let once = |workers: &str, files: [&str; 2]| {
+        let args = ["--rules", "rules", "--reference-time", "2026-03-03T00:00:00Z", "--workers", workers];
+        let output = run(NOROSHI, dir.path(), &[&["replay"], &args[..], &files].concat(), b"");
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        output.stdout
+    };
+    let first = once("1", ["0.log", "1.log"]);
+    assert_eq!(first, once("3", ["1.log", "0.log"]), "workers and the order of files change nothing");
+    let alerts = String::from_utf8(first).expect("UTF-8");
+    alerts.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn sshd(minute: u32, outcome: &str, user: &str, address: &str) -> String {
+    let what = if outcome == "ok" { "Accepted" } else { "Failed" };
+    format!("<38>Mar  2 10:{minute:02}:00 web01 sshd[811]: {what} password for {user} from {address} port 40022 ssh2")
+}
+
+#[test]
+fn failures_before_a_success_are_told_and_those_after_it_are_not() {
+    let rule = "  type: temporal_ordered\n  rules: [failed, accepted]\n  group-by: [user.name]\n  timespan: 10m\n";
+    let lines = [
+        sshd(1, "no", "kato", "192.0.2.7"),
+        sshd(5, "ok", "kato", "192.0.2.7"),
+        sshd(6, "ok", "mori", "192.0.2.8"),
+        sshd(7, "no", "mori", "192.0.2.8"),
+        sshd(20, "no", "abe", "192.0.2.9"),
+        sshd(30, "ok", "abe", "192.0.2.9"),
+    ];
+    let alerts = replay(rule, &lines);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(alerts[0]["user"]["name"], "kato");
+    assert_eq!(alerts[0]["noroshi"]["explain"][0]["kind"], "temporal_ordered");
+    assert_eq!(alerts[0]["noroshi"]["count"], 2);
+}
+
+#[test]
+fn temporal_asks_for_all_rules_in_any_order() {
+    let rule = "  type: temporal\n  rules: [failed, accepted]\n  group-by: [user.name]\n  timespan: 10m\n";
+    let lines = [
+        sshd(6, "ok", "mori", "192.0.2.8"),
+        sshd(7, "no", "mori", "192.0.2.8"),
+        sshd(8, "no", "kato", "192.0.2.7"),
+        sshd(9, "no", "kato", "192.0.2.7"),
+    ];
+    let alerts = replay(rule, &lines);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(alerts[0]["user"]["name"], "mori");
+    assert_eq!(alerts[0]["noroshi"]["explain"][0]["distinct_rules"], 2);
+}
+
+fn flow(second: u32, source: &str, bytes: &str) -> String {
+    json!({
+        "timestamp": format!("2026-03-02T10:00:{second:02}.000000+0000"), "event_type": "flow", "src_ip": source,
+        "dest_ip": "203.0.113.9", "proto": "TCP", "flow": {"bytes_toserver": bytes, "state": "closed"}
+    })
+    .to_string()
+}
+
+#[test]
+fn sums_means_and_percentiles_are_over_the_fields_numbers() {
+    let lines: Vec<String> = [("192.0.2.1", ["100", "250", "n/a", "50"]), ("192.0.2.2", ["1", "2", "3", "390"])]
+        .iter()
+        .flat_map(|(source, sizes)| (1..).zip(sizes).map(|(second, bytes)| flow(second, source, bytes)))
+        .collect();
+    let told = |kind: &str, condition: &str| -> Vec<(String, String)> {
+        let rule = format!(
+            "  type: {kind}\n  rules: [rows]\n  group-by: [source.ip]\n  timespan: 1m\n  condition: {{field: flow.bytes_toserver, {condition}}}\n"
+        );
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let of = |alert: &Value| (text(&alert["source"]["ip"]), text(&alert["noroshi"]["explain"][0]["measured"]));
+        replay(&rule, &lines).iter().map(of).collect()
+    };
+    let one = |ip: &str, number: &str| vec![(ip.to_owned(), number.to_owned())];
+    assert_eq!(told("value_sum", "gt: 396"), one("192.0.2.1", "400"));
+    assert_eq!(told("value_avg", "gte: 133.5"), one("192.0.2.1", "175"));
+    assert_eq!(told("value_percentile", "percentile: 75, lt: 1.5"), one("192.0.2.2", "1"));
+    assert_eq!(told("value_median", "eq: 250"), Vec::<(String, String)>::new());
+    assert_eq!(told("value_median", "eq: 100"), one("192.0.2.1", "100"));
+}
