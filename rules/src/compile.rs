@@ -5,11 +5,14 @@ use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::event::{EventView, Field, Kind};
 
 use crate::condition::Condition;
+use crate::dialect::Expression;
 use crate::modifier::Comparison;
 use crate::number::Number;
+use crate::part::Part;
 use crate::rule::{Item, Rule, RuleSource, Search, Test};
 use crate::taxonomy;
 use crate::text::{self, Text};
+use crate::value;
 
 /// The fields a name may mean, in the order they are tried.
 pub type Candidates = Box<[FieldId]>;
@@ -36,6 +39,8 @@ pub(crate) struct CompiledItem {
     /// Empty for keywords.
     pub(crate) candidates: Candidates,
     pub(crate) keyword: bool,
+    /// The field is the time of the event: where no field bears its name, the event's own is meant.
+    pub(crate) event_time: bool,
     pub(crate) all: bool,
     pub(crate) negated: bool,
     pub(crate) values: Box<[Box<[CompiledTest]>]>,
@@ -46,11 +51,15 @@ pub(crate) enum CompiledTest {
     Text(Text),
     Null,
     Exists(bool),
-    Regex(regex::bytes::Regex),
+    Regex(Expression),
     Cidr(IpNet),
     Compare(Comparison, Number),
+    Part(Part, Comparison, Number),
     FieldRef { other: Candidates, open_start: bool, open_end: bool, cased: bool },
 }
+
+/// The field that is the event's time, whatever the record calls it.
+pub(crate) const EVENT_TIME: &str = "@timestamp";
 
 /// Gives ids to every name `field` may stand for.
 pub(crate) fn resolve(
@@ -122,6 +131,7 @@ fn compile_item(item: &Item, source: &RuleSource, dictionary: &mut Dictionary) -
     Ok(CompiledItem {
         candidates,
         keyword: item.field.is_none(),
+        event_time: item.field.as_deref() == Some(EVENT_TIME),
         all: item.all,
         negated: item.negated,
         values: values.collect::<Result<_, _>>()?,
@@ -133,9 +143,10 @@ fn compile_test(test: &Test, source: &RuleSource, dictionary: &mut Dictionary) -
         Test::Text(pattern) => CompiledTest::Text(Text::new(pattern)),
         Test::Null => CompiledTest::Null,
         Test::Exists(there) => CompiledTest::Exists(*there),
-        Test::Regex { regex, .. } => CompiledTest::Regex(regex.clone()),
+        Test::Regex { expression, .. } => CompiledTest::Regex(expression.clone()),
         Test::Cidr(net) => CompiledTest::Cidr(*net),
         Test::Compare(comparison, number) => CompiledTest::Compare(*comparison, *number),
+        Test::Part(part, comparison, number) => CompiledTest::Part(*part, *comparison, *number),
         Test::FieldRef { field, open_start, open_end, cased } => CompiledTest::FieldRef {
             other: resolve(field, source, dictionary)?,
             open_start: *open_start,
@@ -181,10 +192,21 @@ impl CompiledItem {
 
     fn test(&self, test: &CompiledTest, event: &EventView<'_>) -> bool {
         match test {
-            CompiledTest::Null => fields(&self.candidates, event).all(|field| event.value(field).is_empty()),
+            CompiledTest::Null => self.is_null(event),
             CompiledTest::Exists(wanted) => present(&self.candidates, event).is_some() == *wanted,
+            CompiledTest::Part(part, comparison, number)
+                if self.event_time && present(&self.candidates, event).is_none() =>
+            {
+                part.of_time(event.core().time_ns)
+                    .is_some_and(|value| comparison.holds(Number::Integer(value).order(*number)))
+            }
             _ => self.witness(test, event).is_some(),
         }
+    }
+
+    /// Whether the field is absent, or one of its values is null.
+    pub(crate) fn is_null(&self, event: &EventView<'_>) -> bool {
+        present(&self.candidates, event).is_none_or(|id| event.all(id).any(|field| field.kind == Kind::Null))
     }
 
     /// The value that satisfies `test`, with its field; no field is the raw record. Absence
@@ -213,23 +235,16 @@ impl CompiledTest {
         match self {
             CompiledTest::Text(text) => text.matches(value),
             CompiledTest::Regex(regex) => regex.is_match(value),
-            CompiledTest::Cidr(net) => {
-                noroshi_parsers::ip::parse(value).is_some_and(|ip| net.contains(&ip.to_canonical()))
-            }
+            CompiledTest::Cidr(net) => noroshi_parsers::ip::parse(value).is_some_and(|ip| value::net_holds(net, ip)),
             CompiledTest::Compare(comparison, bound) => {
                 Number::parse(value).is_some_and(|number| comparison.holds(number.order(*bound)))
             }
-            CompiledTest::FieldRef { other, open_start, open_end, cased } => fields(other, event).any(|field| {
-                let wanted = event.value(field);
-                match (open_start, open_end) {
-                    (false, false) => text::same(value, wanted, *cased),
-                    (false, true) => value.get(..wanted.len()).is_some_and(|head| text::same(head, wanted, *cased)),
-                    (true, false) => {
-                        value.len().checked_sub(wanted.len()).is_some_and(|at| text::same(&value[at..], wanted, *cased))
-                    }
-                    (true, true) => text::contains(value, wanted, *cased),
-                }
-            }),
+            CompiledTest::Part(part, comparison, number) => {
+                part.read(value).is_some_and(|value| comparison.holds(Number::Integer(value).order(*number)))
+            }
+            CompiledTest::FieldRef { other, open_start, open_end, cased } => {
+                fields(other, event).any(|field| text::fits(value, event.value(field), *cased, *open_start, *open_end))
+            }
             CompiledTest::Null | CompiledTest::Exists(_) => false,
         }
     }

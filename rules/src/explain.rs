@@ -108,7 +108,8 @@ fn item(name: &str, definition: &Item, compiled: &CompiledItem, event: &EventVie
             let id = present(&compiled.candidates, event);
             let holds = value.alternatives.iter().any(|test| match test {
                 Test::Exists(wanted) => *wanted == id.is_some(),
-                _ => id.and_then(|id| event.first(id)).is_none_or(<[u8]>::is_empty),
+                Test::Null => compiled.is_null(event),
+                _ => false,
             });
             if holds {
                 reasons.push(reason(value.source.clone(), id, None));

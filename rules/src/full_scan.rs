@@ -3,10 +3,15 @@
 //! Nothing here is compiled, routed or filtered, and nothing is shared with the fast path
 //! but the definitions: it is the oracle that differential tests hold the fast path to.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::event::{EventView, Kind};
 
+use crate::compile::EVENT_TIME;
 use crate::condition::Condition;
+use crate::fold::fold;
 use crate::number::Number;
 use crate::pattern::{DASHES, Pattern, Piece};
 use crate::rule::{Item, Rule, RuleSource, Search, Test};
@@ -74,10 +79,21 @@ impl Scan<'_> {
         };
         match test {
             Test::Text(pattern) => values.iter().any(|value| fits(pattern, value)),
-            Test::Null => values.iter().all(|value| value.is_empty()),
+            Test::Null => match field.and_then(|name| self.resolve(name)) {
+                None => true,
+                Some(id) => self.event.fields().iter().any(|field| field.id == id && field.kind == Kind::Null),
+            },
             Test::Exists(wanted) => field.and_then(|name| self.resolve(name)).is_some() == *wanted,
-            Test::Regex { regex, .. } => values.iter().any(|value| regex.is_match(value)),
-            Test::Cidr(net) => values.iter().any(|value| address(value).is_some_and(|ip| net.contains(&ip))),
+            Test::Regex { expression, .. } => values.iter().any(|value| expression.is_match(value)),
+            Test::Cidr(net) => values.iter().any(|value| holds(net, value)),
+            Test::Part(part, comparison, bound) => {
+                let time = |value: i128| comparison.holds(Number::Integer(value).order(*bound));
+                let named = field.and_then(|name| self.resolve(name)).is_some();
+                if field == Some(EVENT_TIME) && !named {
+                    return part.of_time(self.event.core().time_ns).is_some_and(time);
+                }
+                values.iter().any(|value| part.read(value).is_some_and(time))
+            }
             Test::Compare(comparison, bound) => values
                 .iter()
                 .any(|value| Number::parse(value).is_some_and(|number| comparison.holds(number.order(*bound)))),
@@ -85,19 +101,15 @@ impl Scan<'_> {
                 let others = self.values(field);
                 values.iter().any(|value| {
                     others.iter().any(|other| {
-                        let mut pattern = Pattern::literal(other.to_ascii_lowercase());
-                        if *cased {
-                            pattern = Pattern::literal(*other);
-                        }
-                        pattern.cased = true;
+                        let mut pattern = Pattern::literal(*other);
+                        pattern.cased = *cased;
                         if *open_start {
                             pattern.open_start();
                         }
                         if *open_end {
                             pattern.open_end();
                         }
-                        let value = if *cased { value.to_vec() } else { value.to_ascii_lowercase() };
-                        fits(&pattern, &value)
+                        fits(&pattern, value)
                     })
                 })
             }
@@ -105,19 +117,26 @@ impl Scan<'_> {
     }
 }
 
-fn address(value: &[u8]) -> Option<std::net::IpAddr> {
-    noroshi_parsers::ip::parse(value).map(|ip| ip.to_canonical())
+/// Whether an address lies in a network, bit by bit. IPv4 inside IPv6 is IPv4.
+fn holds(net: &IpNet, value: &[u8]) -> bool {
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => (4, u128::from(u32::from(ip)) << 96),
+        IpAddr::V6(ip) => (6, u128::from(ip)),
+    };
+    let Some(ip) = noroshi_parsers::ip::parse(value) else { return false };
+    let (wanted_family, wanted) = bits(net.addr());
+    [ip, ip.to_canonical()].into_iter().any(|ip| {
+        let (family, found) = bits(ip);
+        family == wanted_family && (0..u32::from(net.prefix_len())).all(|bit| (found ^ wanted) >> (127 - bit) & 1 == 0)
+    })
 }
 
 /// Characters of a value, or bytes that are none, as text that compares.
-fn units(bytes: &[u8], cased: bool, unicode: bool) -> Vec<String> {
+fn units(bytes: &[u8], cased: bool) -> Vec<String> {
     let mut made = Vec::new();
     for chunk in bytes.utf8_chunks() {
-        for found in chunk.valid().chars() {
-            let lower: String = found.to_lowercase().collect();
-            let folds = !cased && lower.chars().count() == 1 && (found.is_ascii() || unicode && !lower.is_ascii());
-            made.push(if folds { lower } else { found.to_string() });
-        }
+        let letters = chunk.valid().chars();
+        made.extend(letters.map(|letter| if cased { letter } else { fold(letter) }.to_string()));
         made.extend(chunk.invalid().iter().map(|byte| format!("byte {byte}")));
     }
     made
@@ -125,19 +144,18 @@ fn units(bytes: &[u8], cased: bool, unicode: bool) -> Vec<String> {
 
 /// Whether a value fits a pattern, character by character.
 fn fits(pattern: &Pattern, value: &[u8]) -> bool {
-    let unicode = pattern.is_unicode();
     let mut wanted: Vec<Option<Vec<String>>> = Vec::new();
     for piece in &pattern.pieces {
         match piece {
             Piece::Literal(bytes) => {
-                wanted.extend(units(bytes, pattern.cased, unicode).into_iter().map(|unit| Some(vec![unit])));
+                wanted.extend(units(bytes, pattern.cased).into_iter().map(|unit| Some(vec![unit])));
             }
             Piece::One => wanted.push(Some(Vec::new())),
             Piece::Dash => wanted.push(Some(DASHES.iter().map(char::to_string).collect())),
             Piece::Any => wanted.push(None),
         }
     }
-    let value = units(value, pattern.cased, unicode);
+    let value = units(value, pattern.cased);
     // reach[n]: the pattern so far can end after n characters of the value.
     let mut reach = vec![false; value.len() + 1];
     reach[0] = true;

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::dialect::Flags;
+use crate::part::Part;
 use crate::suggest::nearest;
 
 /// What a value is compared by.
@@ -85,6 +86,8 @@ pub enum Transform {
 pub struct Chain {
     /// How values compare; `None` is text.
     pub operator: Option<Operator>,
+    /// Which part of a date is compared, by a comparison or for equality.
+    pub part: Option<Part>,
     /// Whether anything may stand before the value.
     pub open_start: bool,
     /// Whether anything may stand after the value.
@@ -126,19 +129,15 @@ const KNOWN: &[&str] = &[
     "windash",
     "fieldref",
     "expand",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "year",
     "i",
     "m",
     "s",
-];
-
-/// Modifiers of the specification that are not built yet, with what to do instead.
-const REFUSED: &[(&str, &str)] = &[
-    ("minute", "match the text of the time field with `re`"),
-    ("hour", "match the text of the time field with `re`"),
-    ("day", "match the text of the time field with `re`"),
-    ("week", "match the text of the time field with `re`"),
-    ("month", "match the text of the time field with `re`"),
-    ("year", "match the text of the time field with `re`"),
 ];
 
 /// Why a chain was refused.
@@ -170,6 +169,10 @@ impl Chain {
     }
 
     fn take(&mut self, name: &str, before: Option<&str>) -> Result<(), Fault> {
+        // What is encoded twice is encoded twice; everything else means the same once.
+        if before == Some(name) && name != "base64" {
+            return Err(fault(format!("the modifier `{name}` is given twice"), "remove one"));
+        }
         match name {
             "contains" => (self.open_start, self.open_end) = (true, true),
             "startswith" => self.open_end = true,
@@ -177,13 +180,16 @@ impl Chain {
             "all" => self.all = true,
             "neq" => self.negated = true,
             "cased" => self.cased = true,
-            "windash" => self.windash = true,
+            "windash" => {
+                self.in_order(name, !self.transforms.is_empty())?;
+                self.windash = true;
+            }
             "expand" => self.expand = true,
-            "wide" | "utf16le" => self.transforms.push(Transform::Utf16Le),
-            "utf16be" => self.transforms.push(Transform::Utf16Be),
-            "utf16" => self.transforms.push(Transform::Utf16),
-            "base64" => self.transforms.push(Transform::Base64),
-            "base64offset" => self.transforms.push(Transform::Base64Offset),
+            "wide" | "utf16le" => self.encode(name, Transform::Utf16Le)?,
+            "utf16be" => self.encode(name, Transform::Utf16Be)?,
+            "utf16" => self.encode(name, Transform::Utf16)?,
+            "base64" => self.encode(name, Transform::Base64)?,
+            "base64offset" => self.encode(name, Transform::Base64Offset)?,
             "re" => self.operate(name, Operator::Regex(Flags::default()))?,
             "cidr" => self.operate(name, Operator::Cidr)?,
             "exists" => self.operate(name, Operator::Exists)?,
@@ -206,8 +212,12 @@ impl Chain {
                 }
             }
             _ => {
-                if let Some((_, help)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-                    return Err(fault(format!("the modifier `{name}` is not supported"), *help));
+                if let Some(part) = Part::of(name) {
+                    if let Some(other) = self.part.replace(part) {
+                        let message = format!("a date is compared by `{}` and by `{name}` at once", other.as_str());
+                        return Err(fault(message, "use two entries"));
+                    }
+                    return Ok(());
                 }
                 let help = nearest(name, KNOWN.iter().copied()).map_or_else(
                     || format!("known modifiers: {}", KNOWN.join(", ")),
@@ -216,8 +226,22 @@ impl Chain {
                 return Err(fault(format!("unknown modifier `{name}`"), help));
             }
         }
-        if before == Some(name) {
-            return Err(fault(format!("the modifier `{name}` is given twice"), "remove one"));
+        Ok(())
+    }
+
+    /// Encodings come before what opens the value's ends: a wildcard has no encoding.
+    fn encode(&mut self, name: &str, transform: Transform) -> Result<(), Fault> {
+        self.in_order(name, self.open_start || self.open_end)?;
+        self.transforms.push(transform);
+        Ok(())
+    }
+
+    fn in_order(&self, name: &str, too_late: bool) -> Result<(), Fault> {
+        if too_late {
+            return Err(fault(
+                format!("the modifier `{name}` comes too late"),
+                "modifiers apply in the order given: `windash`, then encodings, then `contains`, `startswith` or `endswith`",
+            ));
         }
         Ok(())
     }
@@ -237,20 +261,25 @@ impl Chain {
         let encodes = !self.transforms.is_empty();
         let textual = self.open_start || self.open_end;
         let odd = match self.operator {
-            None | Some(Operator::Text) => {
-                if self.windash && encodes {
-                    Some("`windash` with an encoding")
-                } else {
-                    None
-                }
+            None | Some(Operator::Text | Operator::Compare(_))
+                if self.part.is_some() && (textual || encodes || self.windash || self.cased || self.expand) =>
+            {
+                Some("a part of a date with a modifier for text")
+            }
+            None | Some(Operator::Text) => None,
+            Some(Operator::FieldRef | Operator::Regex(_) | Operator::Cidr | Operator::Exists)
+                if self.part.is_some() =>
+            {
+                Some("a part of a date with another comparison")
             }
             Some(Operator::FieldRef) if encodes || self.windash || self.expand => {
                 Some("`fieldref` with a change of the value")
             }
             Some(Operator::FieldRef) => None,
-            Some(Operator::Regex(_)) if textual || encodes || self.windash || self.cased => {
+            Some(Operator::Regex(_)) if textual || encodes || self.windash => {
                 Some("`re` with a modifier for plain text")
             }
+            Some(Operator::Regex(flags)) if self.cased && flags.insensitive => Some("`cased` with `re|i`"),
             Some(Operator::Regex(_)) if self.expand => Some("`re` with `expand`"),
             Some(Operator::Regex(_)) => None,
             Some(Operator::Cidr) if textual || encodes || self.windash || self.cased => {
@@ -263,7 +292,7 @@ impl Chain {
                 Some("`exists` with another modifier")
             }
             Some(Operator::Exists) => None,
-            Some(Operator::Compare(_)) if textual || encodes || self.windash || self.cased || self.expand => {
+            Some(Operator::Compare(_)) if textual || encodes || self.windash || self.cased => {
                 Some("a comparison of numbers with a modifier for text")
             }
             Some(Operator::Compare(_)) => None,
@@ -324,18 +353,25 @@ mod tests {
         assert!(chain.open_start && chain.open_end);
         assert_eq!(chain.transforms, [Transform::Utf16Le, Transform::Base64Offset]);
         let flags = Flags { insensitive: true, multi_line: false, dot_all: true };
+        let hours = Chain::parse(["hour", "gte"]).unwrap();
+        assert_eq!((hours.part, hours.operator), (Some(Part::Hour), Some(Operator::Compare(Comparison::Gte))));
+        assert_eq!(Chain::parse(["windash", "wide", "base64offset", "contains"]).unwrap().transforms.len(), 2);
+        assert_eq!(Chain::parse(["base64", "base64"]).unwrap().transforms.len(), 2);
         assert_eq!(Chain::parse(["re", "i", "s"]).unwrap().operator, Some(Operator::Regex(flags)));
     }
 
     #[test]
     fn what_does_not_fit_is_refused_by_name() {
         assert_eq!(refused("contain"), "unknown modifier `contain` (did you mean `contains`?)");
-        assert!(refused("hour").starts_with("the modifier `hour` is not supported"));
+        assert!(refused("hour|day").contains("by `hour` and by `day` at once"));
+        assert!(refused("hour|contains").contains("a part of a date with a modifier for text"));
+        assert!(refused("contains|base64").contains("`base64` comes too late"));
+        assert!(refused("base64|windash").contains("`windash` comes too late"));
+        assert!(refused("re|i|cased").contains("`cased` with `re|i`"));
         assert!(refused("re|contains").contains("`re` with a modifier for plain text"));
         assert!(refused("i").contains("write `|re|i`"));
         assert!(refused("cidr|re").contains("can't follow"));
         assert!(refused("all|all").contains("twice"));
-        assert!(refused("windash|base64").contains("no meaning"));
         assert!(refused("exists|contains").contains("no meaning"));
         assert!(refused("xyzzy").contains("known modifiers"));
     }

@@ -17,8 +17,6 @@ pub(crate) enum Where {
     Prefix,
     Suffix,
     Contains,
-    /// The field must have a value with a character outside ASCII; no literal.
-    Beyond,
     /// The field must have a value; no literal.
     Present,
 }
@@ -29,7 +27,7 @@ pub(crate) struct Literal {
     /// The field; empty for anywhere in the record.
     pub(crate) candidates: Candidates,
     pub(crate) at: Where,
-    /// Lower case.
+    /// Folded.
     pub(crate) bytes: Box<[u8]>,
 }
 
@@ -39,15 +37,11 @@ pub(crate) type Need = Option<Vec<Literal>>;
 /// Longest literal that counts for more than a shorter one.
 const WEIGHT_BYTES_MAX: usize = 24;
 
-/// Commands and paths with letters beyond ASCII are as rare as a word of this length.
-const WEIGHT_BEYOND: usize = 4 + 8 * 10;
-
 /// How rare it is, roughly: the length of its least literal, less for many of them.
 fn weight(need: &Need) -> usize {
     let Some(literals) = need else { return 0 };
     let least = literals.iter().map(|literal| match literal.at {
         Where::Present => 1,
-        Where::Beyond => WEIGHT_BEYOND,
         Where::Contains => 4 + 8 * literal.bytes.len().min(WEIGHT_BYTES_MAX),
         Where::Equals | Where::Prefix | Where::Suffix => 16 + 8 * literal.bytes.len().min(WEIGHT_BYTES_MAX),
     });
@@ -120,53 +114,35 @@ fn of_item(item: &Item, compiled: &CompiledItem) -> Need {
 
 fn of_test(test: &Test, compiled: &CompiledTest, item: &CompiledItem) -> Need {
     let literal = |at, bytes: &[u8]| {
-        let bytes = bytes.to_ascii_lowercase().into_boxed_slice();
+        let bytes = crate::fold::folded(bytes).into_boxed_slice();
         Some(vec![Literal { candidates: item.candidates.clone(), at, bytes }])
     };
     let found = match (test, compiled) {
         (Test::Null | Test::Exists(false), _) => return None,
+        (Test::Part(..), _) if item.event_time => return None,
         (Test::Text(pattern), _) => of_pattern(pattern),
         _ => None,
     };
     match found {
         // A keyword without a literal may stand anywhere: nothing to ask for.
-        None | Some((Where::Beyond, _)) if item.keyword => None,
+        None if item.keyword => None,
         Some((at, bytes)) => literal(at, bytes),
         None => literal(Where::Present, b""),
     }
 }
 
-/// The longest literal of a pattern and where it stands. Runs of ASCII only: other letters
-/// have more than one lower case form in bytes. They fold among themselves, so a pattern with one
-/// needs a value with one.
+/// The longest literal of a pattern and where it stands.
 fn of_pattern(pattern: &Pattern) -> Option<(Where, &[u8])> {
-    let last = pattern.pieces.len().checked_sub(1);
-    if last.is_none() {
-        return Some((Where::Equals, b""));
-    }
-    let mut best: Option<(Where, &[u8])> = None;
-    for (number, piece) in pattern.pieces.iter().enumerate() {
-        let Piece::Literal(bytes) = piece else { continue };
-        let mut from = 0;
-        while from < bytes.len() {
-            let len = bytes[from..].iter().take_while(|byte| byte.is_ascii()).count();
-            let starts = number == 0 && from == 0;
-            let ends = Some(number) == last && from + len == bytes.len();
-            let at = match (starts, ends) {
-                (true, true) => Where::Equals,
-                (true, false) => Where::Prefix,
-                (false, true) => Where::Suffix,
-                (false, false) => Where::Contains,
-            };
-            if len > best.map_or(0, |(_, bytes)| bytes.len()) {
-                best = Some((at, &bytes[from..from + len]));
-            }
-            from += len.max(1);
-        }
-    }
-    match best {
-        Some((_, bytes)) if bytes.len() * 8 > WEIGHT_BEYOND => best,
-        _ if pattern.is_unicode() => Some((Where::Beyond, b"")),
-        _ => best,
-    }
+    let Some(last) = pattern.pieces.len().checked_sub(1) else { return Some((Where::Equals, b"")) };
+    let literals = pattern.pieces.iter().enumerate().filter_map(|(number, piece)| {
+        let Piece::Literal(bytes) = piece else { return None };
+        let at = match (number == 0, number == last) {
+            (true, true) => Where::Equals,
+            (true, false) => Where::Prefix,
+            (false, true) => Where::Suffix,
+            (false, false) => Where::Contains,
+        };
+        Some((at, bytes.as_slice()))
+    });
+    literals.rev().max_by_key(|(_, bytes)| bytes.len())
 }

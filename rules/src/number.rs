@@ -15,19 +15,20 @@ pub enum Number {
 }
 
 impl Number {
-    /// Reads `-?digits(.digits)?(e±digits)?`, blanks around it aside.
+    /// Reads `±digits(.digits)?(e±digits)?`, blanks around it aside. A whole number of more than 128 bits
+    /// is read as the nearest decimal.
     pub fn parse(text: &[u8]) -> Option<Number> {
         let text = text.trim_ascii();
         if text.is_empty() || text.len() > TEXT_BYTES_MAX {
             return None;
         }
-        let digits = text.strip_prefix(b"-").unwrap_or(text);
+        let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
         if !digits.first()?.is_ascii_digit() {
             return None;
         }
         let text = std::str::from_utf8(text).ok()?;
-        if digits.iter().all(u8::is_ascii_digit) {
-            return text.parse().ok().map(Number::Integer);
+        if let Ok(whole) = text.parse() {
+            return Some(Number::Integer(whole));
         }
         if !digits.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')) {
             return None;
@@ -35,21 +36,30 @@ impl Number {
         text.parse::<f64>().ok().filter(|value| value.is_finite()).map(Number::Decimal)
     }
 
-    /// Orders two numbers. A whole number against a decimal is compared as decimals.
+    /// Orders two numbers, exactly.
     pub fn order(self, other: Number) -> Ordering {
         match (self, other) {
             (Number::Integer(a), Number::Integer(b)) => a.cmp(&b),
             // Both are finite, so they always order.
-            (a, b) => a.approximate().partial_cmp(&b.approximate()).unwrap_or(Ordering::Equal),
+            (Number::Decimal(a), Number::Decimal(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+            (Number::Integer(a), Number::Decimal(b)) => whole_to_decimal(a, b),
+            (Number::Decimal(a), Number::Integer(b)) => whole_to_decimal(b, a).reverse(),
         }
     }
+}
 
-    fn approximate(self) -> f64 {
-        match self {
-            Number::Integer(value) => value as f64,
-            Number::Decimal(value) => value,
-        }
+/// A whole number against a decimal, by the decimal's whole part and then its fraction: no digit of either is lost.
+fn whole_to_decimal(whole: i128, decimal: f64) -> Ordering {
+    /// 2^127.
+    const BEYOND: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+    if decimal >= BEYOND {
+        return Ordering::Less;
     }
+    if decimal < -BEYOND {
+        return Ordering::Greater;
+    }
+    let floor = decimal.floor();
+    whole.cmp(&(floor as i128)).then(if decimal > floor { Ordering::Less } else { Ordering::Equal })
 }
 
 /// Numbers that are added up are whole multiples of a billionth.
@@ -90,7 +100,8 @@ mod tests {
         assert_eq!(Number::parse(b" 42 "), Some(Number::Integer(42)));
         assert_eq!(Number::parse(b"-1.5"), Some(Number::Decimal(-1.5)));
         assert_eq!(Number::parse(b"1e3"), Some(Number::Decimal(1000.0)));
-        for junk in ["", "-", "abc", "0x10", "inf", "NaN", "1.2.3.4", "1e999", "12 34", "+5", ".5"] {
+        assert_eq!(Number::parse(b"+007"), Some(Number::Integer(7)));
+        for junk in ["", "-", "abc", "0x10", "inf", "NaN", "1.2.3.4", "1e999", "12 34", "+-5", ".5"] {
             assert_eq!(Number::parse(junk.as_bytes()), None, "{junk}");
         }
     }
@@ -117,5 +128,9 @@ mod tests {
         let (a, b) = (Number::parse(b"9007199254740993").unwrap(), Number::parse(b"9007199254740992").unwrap());
         assert_eq!(a.order(b), Ordering::Greater);
         assert_eq!(Number::Integer(2).order(Number::Decimal(2.5)), Ordering::Less);
+        assert_eq!(Number::Integer(-2).order(Number::Decimal(-2.5)), Ordering::Greater);
+        assert_eq!(Number::Decimal(9_007_199_254_740_992.0).order(a), Ordering::Less);
+        let huge = Number::parse("9".repeat(50).as_bytes()).unwrap();
+        assert_eq!((huge.order(a), a.order(huge)), (Ordering::Greater, Ordering::Less));
     }
 }

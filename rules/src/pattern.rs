@@ -81,6 +81,26 @@ impl Pattern {
         }
     }
 
+    /// Every way of writing it: one for each choice of its dashes. The inner `None`: it has wildcards. The outer:
+    /// there are more than `most`.
+    pub fn writings(&self, most: usize) -> Option<Option<Vec<Vec<u8>>>> {
+        let mut made = vec![Vec::new()];
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(bytes) => made.iter_mut().for_each(|one| one.extend_from_slice(bytes)),
+                Piece::Dash if made.len() * DASHES.len() > most => return None,
+                Piece::Dash => {
+                    let with = |one: &Vec<u8>, dash: &char| {
+                        [one.as_slice(), dash.encode_utf8(&mut [0; 4]).as_bytes()].concat()
+                    };
+                    made = made.iter().flat_map(|one| DASHES.iter().map(move |dash| with(one, dash))).collect();
+                }
+                Piece::One | Piece::Any => return Some(None),
+            }
+        }
+        Some(Some(made))
+    }
+
     /// Puts `*` before.
     pub fn open_start(&mut self) {
         if self.pieces.first() != Some(&Piece::Any) {
@@ -91,11 +111,6 @@ impl Pattern {
     /// Puts `*` after.
     pub fn open_end(&mut self) {
         self.push(Piece::Any);
-    }
-
-    /// Whether any literal has a character outside ASCII.
-    pub fn is_unicode(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Literal(bytes) if !bytes.is_ascii()))
     }
 
     /// Takes every dash or slash that begins a flag (not after a letter, digit or `_`, but

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use noroshi_parsers::dictionary::FieldId;
 use noroshi_parsers::event::{EventView, Kind};
 
+use crate::fold::fold_into;
 use crate::need::{Literal, Need, Where};
 use crate::set::Scratch;
 
@@ -66,8 +67,6 @@ impl Finder {
 struct Slot {
     candidates: Box<[FieldId]>,
     present: Vec<u32>,
-    /// Rules that need a character outside ASCII.
-    beyond: Vec<u32>,
     equals: HashMap<Box<[u8]>, Vec<u32>, foldhash::fast::RandomState>,
     prefix: Option<Finder>,
     /// Over reversed values.
@@ -91,7 +90,6 @@ pub(crate) struct Route {
 #[derive(Default)]
 struct Gathered {
     present: Vec<u32>,
-    beyond: Vec<u32>,
     equals: HashMap<Box<[u8]>, Vec<u32>>,
     prefix: HashMap<Box<[u8]>, Vec<u32>>,
     suffix: HashMap<Box<[u8]>, Vec<u32>>,
@@ -119,7 +117,6 @@ impl Route {
                 let slot = gathered.entry(candidates.clone()).or_default();
                 match at {
                     Where::Present => slot.present.push(rule),
-                    Where::Beyond => slot.beyond.push(rule),
                     Where::Equals => slot.equals.entry(bytes.clone()).or_default().push(rule),
                     Where::Prefix => slot.prefix.entry(bytes.clone()).or_default().push(rule),
                     Where::Suffix => slot.suffix.entry(bytes.iter().rev().copied().collect()).or_default().push(rule),
@@ -149,11 +146,9 @@ impl Route {
                 by_field[id.index()].push((slots.len() as u32, rank as u32));
             }
             found.present.dedup();
-            found.beyond.dedup();
             slots.push(Slot {
                 candidates,
                 present: found.present,
-                beyond: found.beyond,
                 equals: found.equals.into_iter().collect(),
                 prefix: finder(found.prefix, true),
                 suffix_bytes_max: found.suffix.keys().map(|bytes| bytes.len()).max().unwrap_or(0),
@@ -196,12 +191,8 @@ impl Route {
                     continue;
                 }
                 if !lowered {
-                    lower.clear();
-                    lower.extend(event.value(field).iter().map(u8::to_ascii_lowercase));
+                    fold_into(event.value(field), lower);
                     lowered = true;
-                }
-                if !slot.beyond.is_empty() && !lower.is_ascii() {
-                    marks.add(&slot.beyond);
                 }
                 if let Some(rules) = slot.equals.get(lower.as_slice()) {
                     marks.add(rules);
@@ -221,8 +212,7 @@ impl Route {
         }
         let Some(finder) = &self.keywords else { return };
         let mut search = |value: &[u8]| {
-            lower.clear();
-            lower.extend(value.iter().map(u8::to_ascii_lowercase));
+            fold_into(value, lower);
             finder.find(lower, |rules| marks.add(rules));
         };
         search(event.text());

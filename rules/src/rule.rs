@@ -11,15 +11,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::condition::{self, Condition};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dialect::{self, Flags};
-use crate::modifier::{self, Chain, Comparison, Operator};
+use crate::dialect::{Expression, Flags};
+use crate::modifier::{Chain, Comparison, Operator};
 use crate::number::Number;
+use crate::part::Part;
 use crate::pattern::Pattern;
 use crate::suggest::nearest;
 use crate::yaml::{Kind, Node, Scalar};
-
-/// Most values that the placeholders of one value may expand to.
-pub const PLACEHOLDER_VALUES_MAX: usize = 100_000;
 
 /// How grave a match is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
@@ -118,7 +116,7 @@ pub struct RuleSource {
 pub enum Test {
     /// Text with wildcards.
     Text(Pattern),
-    /// The field is absent, empty or null.
+    /// The field is absent, or one of its values is null.
     Null,
     /// The field is there, or is not.
     Exists(bool),
@@ -129,12 +127,14 @@ pub enum Test {
         /// The flags.
         flags: Flags,
         /// Compiled.
-        regex: regex::bytes::Regex,
+        expression: Expression,
     },
     /// An address in a network.
     Cidr(IpNet),
     /// A number.
     Compare(Comparison, Number),
+    /// A part of a date.
+    Part(Part, Comparison, Number),
     /// Another field's value.
     FieldRef {
         /// The other field.
@@ -230,7 +230,7 @@ pub struct Reader<'a> {
     /// What was found so far.
     pub diagnostics: &'a mut Vec<Diagnostic>,
     rule: Option<String>,
-    errors: usize,
+    pub(crate) errors: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -579,161 +579,4 @@ impl<'a> Reader<'a> {
             values,
         })
     }
-
-    /// The comparisons one value stands for.
-    fn tests(&mut self, keyword: bool, chain: &Chain, node: &Node) -> Result<Vec<Test>, (String, Option<String>)> {
-        let refuse = |message: String, help: &str| Err((message, (!help.is_empty()).then(|| help.to_owned())));
-        let Kind::Scalar(scalar) = &node.kind else {
-            return refuse(format!("{} where a value is expected", node.what()), "");
-        };
-        if *scalar == Scalar::Null {
-            return match chain.operator {
-                None if keyword => refuse("null can't be a keyword".into(), "remove it"),
-                None => Ok(vec![Test::Null]),
-                Some(_) => refuse("null can't be compared this way".into(), "use the field name without this modifier"),
-            };
-        }
-        let text = node.text().unwrap_or_default();
-        let texts = if chain.expand { self.expand(&text)? } else { vec![text] };
-        let mut tests = Vec::new();
-        for text in texts {
-            match chain.operator {
-                None | Some(Operator::Text) => tests.extend(text_tests(keyword, chain, scalar, &text)?),
-                Some(Operator::Regex(flags)) => match dialect::compile(&text, flags) {
-                    Ok(regex) => tests.push(Test::Regex { source: text, flags, regex }),
-                    Err(error) => {
-                        return refuse(
-                            format!("the regular expression is not supported: {error}"),
-                            "matching runs in linear time: rewrite it without look-around and back-references, as the Sigma specification asks",
-                        );
-                    }
-                },
-                Some(Operator::Cidr) => match parse_cidr(&text) {
-                    Some(net) => tests.push(Test::Cidr(net)),
-                    None => {
-                        return refuse(format!("`{text}` is not a network"), "write it as 10.0.0.0/8 or 2001:db8::/32");
-                    }
-                },
-                Some(Operator::Exists) => match scalar {
-                    Scalar::Bool(there) => tests.push(Test::Exists(*there)),
-                    Scalar::Text(text) if text == "true" => tests.push(Test::Exists(true)),
-                    Scalar::Text(text) if text == "false" => tests.push(Test::Exists(false)),
-                    _ => return refuse(format!("`exists` takes true or false, not `{text}`"), ""),
-                },
-                Some(Operator::Compare(comparison)) => match Number::parse(text.as_bytes()) {
-                    Some(number) => tests.push(Test::Compare(comparison, number)),
-                    None => return refuse(format!("`{text}` is not a number"), "lt, lte, gt and gte compare numbers"),
-                },
-                Some(Operator::FieldRef) => tests.push(Test::FieldRef {
-                    field: text,
-                    open_start: chain.open_start,
-                    open_end: chain.open_end,
-                    cased: chain.cased,
-                }),
-            }
-        }
-        Ok(tests)
-    }
-
-    /// Puts placeholder values in (Sigma rules specification 2.1, "Placeholders").
-    fn expand(&self, text: &str) -> Result<Vec<String>, (String, Option<String>)> {
-        let mut made = vec![String::new()];
-        let mut rest = text;
-        while !rest.is_empty() {
-            let plain_end = rest.find(['%', '\\']).unwrap_or(rest.len());
-            let (plain, after) = rest.split_at(plain_end);
-            made.iter_mut().for_each(|one| one.push_str(plain));
-            rest = after;
-            if let Some(after) = rest.strip_prefix("\\%") {
-                made.iter_mut().for_each(|one| one.push('%'));
-                rest = after;
-            } else if rest.starts_with('\\') {
-                made.iter_mut().for_each(|one| one.push('\\'));
-                rest = &rest[1..];
-            } else if let Some(after) = rest.strip_prefix('%') {
-                let Some((name, after)) = after.split_once('%') else {
-                    made.iter_mut().for_each(|one| one.push('%'));
-                    rest = after;
-                    continue;
-                };
-                let Some(values) = self.placeholders.get(name) else {
-                    let help = match nearest(name, self.placeholders.keys().map(String::as_str)) {
-                        Some(near) => format!("did you mean `%{near}%`?"),
-                        None => format!("give a table of values for `{name}`, or load the rule without it"),
-                    };
-                    return Err((format!("the placeholder `%{name}%` has no values"), Some(help)));
-                };
-                if made.len().saturating_mul(values.len()) > PLACEHOLDER_VALUES_MAX {
-                    return Err((
-                        format!("the placeholders of one value expand to more than {PLACEHOLDER_VALUES_MAX}"),
-                        None,
-                    ));
-                }
-                made = made.iter().flat_map(|one| values.iter().map(move |value| format!("{one}{value}"))).collect();
-                rest = after;
-            }
-        }
-        Ok(made)
-    }
-}
-
-fn text_tests(
-    keyword: bool,
-    chain: &Chain,
-    scalar: &Scalar,
-    text: &str,
-) -> Result<Vec<Test>, (String, Option<String>)> {
-    let mut patterns = Vec::new();
-    if chain.transforms.is_empty() {
-        patterns.push(Pattern::parse(text));
-        // 0x17 written without quotes is the number 23: match either way of writing it.
-        if let Scalar::Integer(value, written) = scalar {
-            let decimal = value.to_string();
-            if decimal != *written {
-                patterns.push(Pattern::literal(decimal));
-            }
-        }
-        if chain.windash {
-            patterns = patterns.into_iter().map(Pattern::with_dashes).collect();
-        }
-    } else {
-        let Some(plain) = Pattern::parse(text).as_literal().map(<[u8]>::to_vec) else {
-            return Err((
-                "a wildcard can't be encoded".into(),
-                Some("escape it with a backslash, or remove the encoding".into()),
-            ));
-        };
-        let plain = String::from_utf8_lossy(&plain).into_owned();
-        for bytes in modifier::transform(&plain, &chain.transforms) {
-            if bytes.is_empty() {
-                return Err((
-                    format!("`{text}` is too short to be found inside base64"),
-                    Some("use at least three characters".into()),
-                ));
-            }
-            patterns.push(Pattern::literal(bytes));
-        }
-    }
-    if keyword && text.is_empty() {
-        return Err(("an empty keyword matches everything".into(), Some("remove it".into())));
-    }
-    for pattern in &mut patterns {
-        pattern.cased = chain.cased;
-        // Keywords are searched anywhere in the record.
-        if chain.open_start || keyword {
-            pattern.open_start();
-        }
-        if chain.open_end || keyword {
-            pattern.open_end();
-        }
-    }
-    Ok(patterns.into_iter().map(Test::Text).collect())
-}
-
-/// A network; an address alone is a network of one, and bits beyond the prefix are dropped.
-fn parse_cidr(text: &str) -> Option<IpNet> {
-    if let Ok(net) = text.parse::<IpNet>() {
-        return Some(net.trunc());
-    }
-    text.parse::<std::net::IpAddr>().ok().map(IpNet::from)
 }

@@ -50,6 +50,7 @@ fn show(item: &Item) -> String {
         Test::Regex { source, .. } => format!("/{source}/"),
         Test::Cidr(net) => net.to_string(),
         Test::Compare(comparison, number) => format!("{} {number:?}", comparison.as_str()),
+        Test::Part(part, comparison, number) => format!("{} {} {number:?}", part.as_str(), comparison.as_str()),
         Test::FieldRef { field, .. } => format!("={field}"),
     };
     let values: Vec<String> =
@@ -92,6 +93,11 @@ fn values_become_tests() {
     check("  s: {A|re: '^a+$'}\n  condition: s", "A any /^a+$/");
     check("  s: {A|cidr: [10.1.2.3/8, '2001:db8::/32']}\n  condition: s", "A any 10.0.0.0/8,2001:db8::/32");
     check("  s: {A|exists: false}\n  condition: s", "A any exists=false");
+    check("  s: {A|hour: 5}\n  condition: s", "A any hour eq Integer(5)");
+    check("  s: {A|hour|gte: 22}\n  condition: s", "A any hour gte Integer(22)");
+    check("  s: {A: 1.50}\n  condition: s", "A any 1.50|1.5");
+    check("  s: {A|cidr: '::ffff:10.0.0.0/104'}\n  condition: s", "A any 10.0.0.0/8");
+    check("  s: {A|windash|base64: '-a'}\n  condition: s", "A any LWE=|L2E=|4oCTYQ==|4oCUYQ==|4oCVYQ==");
     check("  s: {A|gte: 5}\n  condition: s", "A any gte Integer(5)");
     check("  s: {A|neq: 5}\n  condition: s", "not A any 5");
     check("  s: {A|fieldref: B}\n  condition: s", "A any =B");
@@ -106,10 +112,9 @@ fn values_become_tests() {
 #[test]
 fn refusals_say_where_and_what() {
     check_refused("  s: {A|contain: x}\n  condition: s", "5:7 unknown modifier `contain`");
-    check_refused(
-        "  s: {A|re: '(?=x)'}\n  condition: s",
-        "5:13 the regular expression is not supported: look-around, including look-ahead and look-behind, is not supported",
-    );
+    check_refused("  s: {A|re: '(x'}\n  condition: s", "5:13 the regular expression is not supported: unclosed group");
+    check_refused("  s: {A|hour: 24}\n  condition: s", "5:15 `24` is no hour");
+    check_refused("  s: {A|contains: null}\n  condition: s", "5:19 null can't be compared this way");
     check_refused("  s: {A|cidr: 10.0.0}\n  condition: s", "5:15 `10.0.0` is not a network");
     check_refused("  s: {A|gt: x}\n  condition: s", "5:13 `x` is not a number");
     check_refused("  s: {A|exists: 1}\n  condition: s", "5:17 `exists` takes true or false, not `1`");

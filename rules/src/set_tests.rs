@@ -84,8 +84,8 @@ fn lists_are_alternatives_and_all_asks_for_each() {
 }
 
 #[test]
-fn null_is_absent_or_empty_and_exists_is_presence() {
-    check("  s: {A: null}\n  condition: s", &["B=x", "A=", "A=~"], &["A=x"]);
+fn null_is_absent_or_null_and_exists_is_presence() {
+    check("  s: {A: null}\n  condition: s", &["B=x", "A=~", "A=x A=~"], &["A=x", "A="]);
     check("  s: {A: ''}\n  condition: s", &["A="], &["A=x", "B=x", "A=~"]);
     check("  s: {A|exists: true}\n  condition: s", &["A=", "A=x", "A=~"], &["B=x"]);
     check("  s: {A|exists: false}\n  condition: s", &["B=x"], &["A=x"]);

@@ -1,20 +1,29 @@
 //! Text against patterns, compiled.
 //!
-//! Letters compare without case unless the pattern is cased: ASCII letters always, others
-//! only in patterns that have any. The common shapes (equals, prefix, suffix, contains) of
-//! ASCII patterns take a path of their own; everything else goes through [`Wild`].
+//! Letters compare without case unless the pattern is cased, by simple folding of Unicode
+//! ([`crate::fold`]). Bytes are compared as they are where value or pattern leave no other way for letters to meet:
+//! ASCII values, and patterns of ASCII without `k` and `s`, which alone have relatives beyond it. The common
+//! shapes (equals, prefix, suffix, contains) take paths of their own; everything else goes through [`Wild`].
 
+use crate::fold::{fold, folded};
 use crate::pattern::{DASHES, Pattern, Piece};
 
-/// A pattern, ready to match. Literals are lower-case unless `cased`.
+/// A pattern, ready to match. Literals are folded unless `cased`.
 #[derive(Clone, Debug)]
 pub(crate) enum Text {
-    Equals { literal: Box<[u8]>, cased: bool },
-    Prefix { literal: Box<[u8]>, cased: bool },
-    Suffix { literal: Box<[u8]>, cased: bool },
-    Contains { literal: Box<[u8]>, cased: bool },
+    Equals(Literal),
+    Prefix(Literal),
+    Suffix(Literal),
+    Contains(Literal),
     Present,
     Wild(Wild),
+}
+
+/// Bytes to compare with.
+#[derive(Clone, Debug)]
+pub(crate) struct Literal {
+    bytes: Box<[u8]>,
+    case: Case,
 }
 
 /// A pattern in segments between `*`.
@@ -26,37 +35,56 @@ pub(crate) struct Wild {
     case: Case,
 }
 
+/// How letters compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Case {
     Exact,
+    /// Without case; no character beyond ASCII is alike to one of the pattern's.
     Ascii,
+    /// Without case, by characters where the value is not ASCII.
     Unicode,
+}
+
+impl Case {
+    fn of(cased: bool, bytes: &[u8]) -> Case {
+        let is_related = |byte: &u8| !byte.is_ascii() || matches!(byte, b'k' | b'K' | b's' | b'S');
+        match cased {
+            true => Case::Exact,
+            false if bytes.iter().any(is_related) => Case::Unicode,
+            false => Case::Ascii,
+        }
+    }
+
+    /// Whether characters, not bytes, must be compared.
+    #[inline]
+    fn by_characters(self, value: &[u8]) -> bool {
+        self == Case::Unicode && !value.is_ascii()
+    }
+}
+
+impl Literal {
+    fn new(bytes: &[u8], cased: bool) -> Self {
+        let bytes = if cased { bytes.into() } else { folded(bytes).into_boxed_slice() };
+        Literal { case: Case::of(cased, &bytes), bytes }
+    }
 }
 
 impl Text {
     pub(crate) fn new(pattern: &Pattern) -> Text {
         let cased = pattern.cased;
-        if pattern.pieces == [Piece::Any] {
-            return Text::Present;
+        match pattern.pieces.as_slice() {
+            [] => return Text::Equals(Literal::new(b"", cased)),
+            [Piece::Any] => return Text::Present,
+            [Piece::Literal(bytes)] => return Text::Equals(Literal::new(bytes, cased)),
+            [Piece::Literal(bytes), Piece::Any] => return Text::Prefix(Literal::new(bytes, cased)),
+            [Piece::Any, Piece::Literal(bytes)] => return Text::Suffix(Literal::new(bytes, cased)),
+            [Piece::Any, Piece::Literal(bytes), Piece::Any] => return Text::Contains(Literal::new(bytes, cased)),
+            _ => {}
         }
-        if cased || !pattern.is_unicode() {
-            let own = |bytes: &[u8]| if cased { bytes.into() } else { bytes.to_ascii_lowercase().into_boxed_slice() };
-            match pattern.pieces.as_slice() {
-                [] => return Text::Equals { literal: Box::default(), cased },
-                [Piece::Literal(bytes)] => return Text::Equals { literal: own(bytes), cased },
-                [Piece::Literal(bytes), Piece::Any] => return Text::Prefix { literal: own(bytes), cased },
-                [Piece::Any, Piece::Literal(bytes)] => return Text::Suffix { literal: own(bytes), cased },
-                [Piece::Any, Piece::Literal(bytes), Piece::Any] => {
-                    return Text::Contains { literal: own(bytes), cased };
-                }
-                _ => {}
-            }
-        }
-        let case = match (cased, pattern.is_unicode()) {
-            (true, _) => Case::Exact,
-            (false, true) => Case::Unicode,
-            (false, false) => Case::Ascii,
-        };
+        let literals = pattern.pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        });
         Text::Wild(Wild {
             segments: pattern
                 .pieces
@@ -66,32 +94,82 @@ impl Text {
                 .collect(),
             open_start: pattern.pieces.first() == Some(&Piece::Any),
             open_end: pattern.pieces.last() == Some(&Piece::Any),
-            case,
+            case: Case::of(cased, &literals.collect::<Vec<_>>().concat()),
         })
     }
 
     pub(crate) fn matches(&self, value: &[u8]) -> bool {
         match self {
-            Text::Equals { literal, cased } => same(value, literal, *cased),
-            Text::Prefix { literal, cased } => {
-                value.get(..literal.len()).is_some_and(|head| same(head, literal, *cased))
-            }
-            Text::Suffix { literal, cased } => {
-                value.len().checked_sub(literal.len()).is_some_and(|at| same(&value[at..], literal, *cased))
-            }
-            Text::Contains { literal, cased } => contains(value, literal, *cased),
+            Text::Equals(literal) => compare(value, &literal.bytes, literal.case, false, false),
+            Text::Prefix(literal) => compare(value, &literal.bytes, literal.case, false, true),
+            Text::Suffix(literal) => compare(value, &literal.bytes, literal.case, true, false),
+            Text::Contains(literal) => compare(value, &literal.bytes, literal.case, true, true),
             Text::Present => true,
             Text::Wild(wild) => wild.matches(value),
         }
     }
 }
 
+/// Whether `value` is `literal`; or ends in, begins with or holds it, where its start or end is open.
+pub(crate) fn fits(value: &[u8], literal: &[u8], cased: bool, open_start: bool, open_end: bool) -> bool {
+    let ascii = value.is_ascii() && literal.is_ascii();
+    if !(cased || ascii) {
+        return compare_characters(value, literal, open_start, open_end);
+    }
+    compare(value, literal, if cased { Case::Exact } else { Case::Ascii }, open_start, open_end)
+}
+
 #[inline]
-pub(crate) fn same(value: &[u8], literal: &[u8], cased: bool) -> bool {
+fn compare(value: &[u8], literal: &[u8], case: Case, open_start: bool, open_end: bool) -> bool {
+    if case.by_characters(value) {
+        return compare_characters(value, literal, open_start, open_end);
+    }
+    let cased = case == Case::Exact;
+    match (open_start, open_end) {
+        (false, false) => same(value, literal, cased),
+        (false, true) => value.get(..literal.len()).is_some_and(|head| same(head, literal, cased)),
+        (true, false) => value.len().checked_sub(literal.len()).is_some_and(|at| same(&value[at..], literal, cased)),
+        (true, true) => contains(value, literal, cased),
+    }
+}
+
+#[inline(never)]
+fn compare_characters(value: &[u8], literal: &[u8], open_start: bool, open_end: bool) -> bool {
+    let ends = |at: usize| run(&value[at..], literal).is_some_and(|len| open_end || at + len == value.len());
+    if !open_start {
+        return ends(0);
+    }
+    // A character takes four bytes at most on either side.
+    let from = if open_end { 0 } else { value.len().saturating_sub(4 * literal.len()) };
+    (from..=value.len()).any(|at| !is_inside_character(value, at) && ends(at))
+}
+
+/// How many bytes at the start of `value` are `literal`, letters folded.
+fn run(value: &[u8], literal: &[u8]) -> Option<usize> {
+    let (mut at, mut wanted) = (0, 0);
+    while wanted < literal.len() {
+        let (want, want_len) = character(&literal[wanted..])?;
+        let (have, have_len) = character(&value[at..])?;
+        if want != have && folded_number(want) != folded_number(have) {
+            return None;
+        }
+        wanted += want_len;
+        at += have_len;
+    }
+    Some(at)
+}
+
+#[inline]
+fn folded_number(number: u32) -> u32 {
+    char::from_u32(number).map_or(number, |letter| u32::from(fold(letter)))
+}
+
+#[inline]
+fn same(value: &[u8], literal: &[u8], cased: bool) -> bool {
     if cased { value == literal } else { value.eq_ignore_ascii_case(literal) }
 }
 
-pub(crate) fn contains(value: &[u8], literal: &[u8], cased: bool) -> bool {
+fn contains(value: &[u8], literal: &[u8], cased: bool) -> bool {
     if cased {
         return memchr::memmem::find(value, literal).is_some();
     }
@@ -112,10 +190,7 @@ pub(crate) fn contains(value: &[u8], literal: &[u8], cased: bool) -> bool {
 
 impl Wild {
     fn matches(&self, value: &[u8]) -> bool {
-        // Letters beyond ASCII fold among themselves.
-        if self.case == Case::Unicode && value.is_ascii() {
-            return false;
-        }
+        let by_characters = self.case.by_characters(value);
         // Each segment takes a fixed number of characters, so the leftmost place of one leaves
         // the most room for the rest; only the ends are anchored.
         let mut at = 0;
@@ -125,8 +200,9 @@ impl Wild {
             let anchored_end = number == last && !self.open_end;
             let starts = if anchored_start { at..at + 1 } else { at..value.len() + 1 };
             let found = starts.into_iter().find_map(|start| {
-                let free = matches!(segment[0], Piece::Literal(_)) || !is_inside_character(value, start);
-                let end = free.then(|| self.segment_at(segment, value, start)).flatten()?;
+                let free =
+                    matches!(segment[0], Piece::Literal(_)) && !by_characters || !is_inside_character(value, start);
+                let end = free.then(|| self.segment_at(segment, value, start, by_characters)).flatten()?;
                 (!anchored_end || end == value.len()).then_some(end)
             });
             match found {
@@ -138,21 +214,10 @@ impl Wild {
     }
 
     /// Where `segment` ends if it stands at `at`.
-    fn segment_at(&self, segment: &[Piece], value: &[u8], mut at: usize) -> Option<usize> {
+    fn segment_at(&self, segment: &[Piece], value: &[u8], mut at: usize, by_characters: bool) -> Option<usize> {
         for piece in segment {
             match piece {
-                Piece::Literal(literal) if self.case == Case::Unicode => {
-                    let mut wanted = 0;
-                    while wanted < literal.len() {
-                        let (want, wanted_len) = character(&literal[wanted..])?;
-                        let (have, have_len) = character(&value[at..])?;
-                        if fold(want) != fold(have) {
-                            return None;
-                        }
-                        wanted += wanted_len;
-                        at += have_len;
-                    }
-                }
+                Piece::Literal(literal) if by_characters => at += run(&value[at..], literal)?,
                 Piece::Literal(literal) => {
                     let there = value.get(at..at + literal.len())?;
                     if !same(there, literal, self.case == Case::Exact) {
@@ -207,20 +272,6 @@ fn is_inside_character(value: &[u8], at: usize) -> bool {
     })
 }
 
-/// Lower case of one character where that is one character of the same kind: ASCII letters
-/// fold among themselves only, so that prefilters on ASCII stay true.
-fn fold(character: u32) -> u32 {
-    let Some(found) = char::from_u32(character) else { return character };
-    if found.is_ascii() {
-        return u32::from(found.to_ascii_lowercase());
-    }
-    let mut lower = found.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(one), None) if !one.is_ascii() => u32::from(one),
-        _ => character,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,8 +314,14 @@ mod tests {
     fn letters_beyond_ascii_fold_in_patterns_that_have_them() {
         check("\u{c9}cole*", &["\u{e9}COLE normale"], &["ecole"]);
         check("*\u{3042}*", &["x\u{3042}y"], &["xy"]);
-        // The Kelvin sign lower-cases to an ASCII letter; it stays itself.
-        check("*\u{e9}k", &["\u{e9}K"], &["\u{e9}\u{212a}"]);
+        // The Kelvin sign is a k, the long s an s, and the final sigma a sigma.
+        check("*\u{e9}k", &["\u{e9}K", "\u{e9}\u{212a}"], &["\u{e9}x"]);
+        check("task", &["ta\u{17f}\u{212a}", "TASK"], &["ta\u{df}k"]);
+        check("task*", &["ta\u{17f}k\u{3042}"], &["\u{3042}task"]);
+        check("*task", &["\u{3042}ta\u{17f}k"], &["task\u{3042}"]);
+        check("*task*", &["\u{3042}TA\u{17f}k\u{3042}"], &["\u{3042}ta\u{3042}k"]);
+        check("\u{3a3}\u{3a3}", &["\u{3c3}\u{3c2}"], &["\u{3c3}"]);
+        check("a*\u{17f}?", &["a\u{3042}S\u{3042}"], &["aS"]);
     }
 
     #[test]
