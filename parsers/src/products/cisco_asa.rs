@@ -4,9 +4,7 @@
 //! row a message id in [`messages`]. An id without a row still gives its severity, id and
 //! text; a row whose text differs gives [`Defect::MessageMalformed`] besides.
 
-mod endpoint;
 mod messages;
-pub(super) mod template;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +19,7 @@ use crate::logsource;
 use crate::products;
 use crate::products::cisco_ftd;
 use crate::products::names::id_of;
+use crate::products::text_template::Captures;
 use crate::products::{Detect, Product};
 use crate::wire::syslog::Header;
 
@@ -80,17 +79,17 @@ pub(crate) static NAMES: &[&str] = &[
 ];
 
 /// The ids of the names that are written outside of templates.
-struct Ids {
+pub(super) struct Ids {
     message_id: FieldId,
     suffix: FieldId,
-    connection_id: FieldId,
-    icmp_type: FieldId,
-    icmp_code: FieldId,
-    termination_initiator: FieldId,
-    rejection_reason: FieldId,
+    pub(super) connection_id: FieldId,
+    pub(super) icmp_type: FieldId,
+    pub(super) icmp_code: FieldId,
+    pub(super) termination_initiator: FieldId,
+    pub(super) rejection_reason: FieldId,
 }
 
-fn ids() -> &'static Ids {
+pub(super) fn ids() -> &'static Ids {
     static IDS: LazyLock<Ids> = LazyLock::new(|| Ids {
         message_id: id_of("message_id"),
         suffix: id_of("suffix"),
@@ -152,13 +151,15 @@ fn take_mark(message: &[u8]) -> Option<Mark<'_>> {
 /// Decodes a record of this product; `false` = it is none.
 pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let Some(mark) = take_mark(header.message) else { return false };
+    // The engine that a Threat Defense shares with the ASA signs with either's name; who declares the source knows.
+    let ftd = mark.ftd || context.options.format == Some(products::CISCO_FTD);
     let core = writer.core();
-    (core.product, core.log_source) = match mark.ftd {
+    (core.product, core.log_source) = match ftd {
         false => (products::CISCO_ASA, logsource::CISCO_ASA),
         true => (products::CISCO_FTD, logsource::CISCO_FTD),
     };
     let id = crate::number::parse_u64(mark.id).map_or(0, |id| id as u32);
-    let security_event = mark.ftd && (430_001..=430_005).contains(&id);
+    let security_event = ftd && (430_001..=430_005).contains(&id);
     writer.put(ecs::EVENT_CODE, mark.id);
     writer.put_vendor(ids().message_id, mark.id);
     writer.put(ecs::EVENT_SEVERITY, mark.level);
@@ -180,16 +181,19 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     writer.put_str(ecs::EVENT_KIND, "event");
     let Some(row) = messages::find(id) else {
         writer.put_str(ecs::EVENT_CATEGORY, "network");
+        if ftd {
+            writer.put_str(ecs::EVENT_TYPE, "info");
+        }
         return true;
     };
-    let mut captures = template::Captures::new();
+    let mut captures = Captures::new();
     let verdict = if row.templates.iter().any(|template| template.matches(mark.text, &mut captures)) {
         captures.write(writer)
     } else {
         writer.defect(Defect::MessageMalformed);
         None
     };
-    row.meaning.write(writer, verdict);
+    row.meaning.write(writer, verdict, ftd);
     true
 }
 

@@ -35,7 +35,7 @@ pub(crate) static PRODUCT: Product = Product {
     names: NAMES,
     detect: &[
         Detect::Mark(&["%NGIPS-"], super::cisco_asa::decode),
-        Detect::Mark(&[AUDIT_END], decode_audit),
+        Detect::Mark(AUDIT_ENDS, decode_audit),
         Detect::App(&["SFIMS", "ftd"], decode_alert),
     ],
     ..Product::NONE
@@ -294,13 +294,14 @@ fn decode_alert<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header:
     true
 }
 
-/// The line feed and NUL that the management center's audit log ends in, as its syslog daemon writes them.
-const AUDIT_END: &str = " x0a x00";
+/// The line feed and NUL that the management center's audit log ends in, as its syslog daemon writes them: each behind
+/// a mark that some versions write as a blank.
+const AUDIT_ENDS: &[&str] = &[" x0a x00", "\0x0a\0x00"];
 
 /// The audit log of the management center: `program: device: user@address, page, message`.
 fn decode_audit<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Header<'a>) -> bool {
     let text = header.message;
-    let text = text.strip_suffix(AUDIT_END.as_bytes()).unwrap_or(text);
+    let text = AUDIT_ENDS.iter().find_map(|end| text.strip_suffix(end.as_bytes())).unwrap_or(text);
     let Some(colon) = memchr::memmem::find(text, b": ").filter(|&at| !text[..at].contains(&b' ')) else { return false };
     let (device, text) = (&text[..colon], &text[colon + 2..]);
     let Some(comma) = memchr::memmem::find(text, b", ") else { return false };
@@ -466,7 +467,7 @@ fn put_dns(writer: &mut EventWriter<'_>) {
         writer.put_str(ecs::DNS_QUESTION_TYPE, record_type);
     }
     let code = match writer.first(ids.dns_response) {
-        None | Some(b"No Error") => "NOERROR",
+        None | Some(b"No Error" | b"No error") => "NOERROR",
         Some(b"Format Error") => "FORMERR",
         Some(b"Server Failure") => "SERVFAIL",
         Some(b"Non-Existent Domain") => "NXDOMAIN",

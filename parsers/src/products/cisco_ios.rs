@@ -8,9 +8,9 @@ mod messages;
 mod tests;
 mod wireless;
 
-use super::cisco_asa::template::Captures;
 use super::fields::{relate, relate_span};
 use super::names::vendor_names;
+use super::text_template::Captures;
 use crate::decode::Context;
 use crate::ecs;
 use crate::event::{EventWriter, Kind};

@@ -8,9 +8,9 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use super::cisco_asa::template::{Captures, Template};
 use super::fields::{copy, copy_ip, put_mac, relate, transport_of};
 use super::names::vendor_names;
+use super::text_template::{Captures, Template};
 use super::url;
 use crate::decode::Context;
 use crate::defect::Defect;

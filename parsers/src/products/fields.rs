@@ -314,6 +314,33 @@ pub(crate) fn put_lower(writer: &mut EventWriter<'_>, to: FieldId, span: Span) {
 /// Longest name lowered: a host name of DNS (253 bytes) fits.
 const LOWERED_BYTES_MAX: usize = 256;
 
+/// Writes a phrase as the schema writes actions: in small letters, hyphens for all between its words.
+pub(crate) fn put_slug(writer: &mut EventWriter<'_>, to: FieldId, span: Span) {
+    /// Longest action; the schema's reference lists none over 60 bytes. A longer phrase is written as it is.
+    const ACTION_BYTES_MAX: usize = 128;
+    let text = writer.bytes(span);
+    if text.len() > ACTION_BYTES_MAX {
+        writer.put_span(to, span, Kind::Text, false);
+        return;
+    }
+    let mut slug = [0; ACTION_BYTES_MAX];
+    let mut len = 0;
+    for &byte in text {
+        let byte = match byte {
+            b' ' | b'/' | b',' | b'(' | b')' => b'-',
+            other => other.to_ascii_lowercase(),
+        };
+        if byte != b'-' || len > 0 && slug[len - 1] != b'-' {
+            slug[len] = byte;
+            len += 1;
+        }
+    }
+    while len > 0 && slug[len - 1] == b'-' {
+        len -= 1;
+    }
+    writer.put(to, &slug[..len]);
+}
+
 /// Splits `DOMAIN\\user` (and leaves `user@domain` whole, as the user signs in so).
 pub(crate) fn put_account(writer: &mut EventWriter<'_>, account: Span, name: FieldId, domain: FieldId) {
     let text = writer.bytes(account);

@@ -48,7 +48,7 @@
 
 use std::sync::OnceLock;
 
-use super::fields::{copy_vendor, put_mac_span, put_path, put_time, relate_span};
+use super::fields::{copy_vendor, put_mac_span, put_path, put_slug, put_time, relate_span};
 use super::names::id_of;
 use super::url;
 use crate::decode::Context;
@@ -101,6 +101,8 @@ pub(crate) enum How {
     Set,
     /// As text, ASCII letters lowered.
     Lower,
+    /// A phrase as the schema writes actions: small letters, hyphens between its words.
+    Slug,
     /// If it is an address; `related.ip` with it.
     Ip,
     /// Every value that is an address, and `related.ip`.
@@ -282,32 +284,40 @@ impl JsonTable {
     fn resolve(&self) -> Ids {
         let spec = &self.spec;
         let pairs = |pairs: &Pairs| {
-            let mut rows: Vec<_> = pairs.rows.iter().map(|row| (row.0, Resolved::new(row))).collect();
+            let mut rows: Vec<_> = pairs.rows.iter().map(|row| (row.0, Resolved::new(FieldId::UNNAMED, row))).collect();
             rows.sort_by_key(|&(name, _)| name);
             ResolvedPairs {
-                name: id_of(pairs.name),
-                values: pairs.values.iter().map(|name| id_of(name)).collect(),
+                name: declared(pairs.name),
+                values: pairs.values.iter().map(|name| declared(name)).collect(),
                 rows: rows.into(),
             }
         };
         Ids {
-            time: spec.time.iter().map(|&(name, clock)| (id_of(name), clock)).collect(),
-            rows: spec.rows.iter().map(Resolved::new).collect(),
+            time: spec.time.iter().map(|&(name, clock)| (declared(name), clock)).collect(),
+            rows: spec.rows.iter().map(|row| Resolved::new(declared(row.0), row)).collect(),
             pairs: spec.pairs.iter().map(pairs).collect(),
-            aliases: spec.aliases.iter().map(|&(name, alias)| (id_of(name), id_of(alias))).collect(),
+            aliases: spec.aliases.iter().map(|&(name, alias)| (declared(name), declared(alias))).collect(),
         }
     }
 }
 
+/// The id of a member that a product declared by naming the table in its `json`; of another no event would ever hold a value.
+fn declared(name: &str) -> FieldId {
+    let id = id_of(name);
+    debug_assert!(id != FieldId::UNNAMED, "{name}: the table is in no product's `json`");
+    id
+}
+
 impl Resolved {
-    fn new(&(member, to, how): &Row) -> Resolved {
+    /// Of a list of named values no member is asked: the row is found by the name.
+    fn new(member: FieldId, &(_, to, how): &Row) -> Resolved {
         let meanings: &[(&str, Constants)] = match how {
             How::Means(meanings) | How::OnlyMeans(meanings) => meanings,
             _ => &[],
         };
         let mut order: Box<[u16]> = (0..meanings.len() as u16).collect();
         order.sort_by_key(|&at| meanings[usize::from(at)].0);
-        Resolved { member: id_of(member), to, how, order }
+        Resolved { member, to, how, order }
     }
 
     #[inline]
@@ -492,6 +502,7 @@ pub(crate) fn put_as(writer: &mut EventWriter<'_>, context: &Context<'_>, span: 
             }
         }
         How::Lower => put_lower(writer, to, span),
+        How::Slug => put_slug(writer, to, span),
         How::Ip => {
             if writer.put_if_ip(to, span) {
                 relate_last(writer, ecs::RELATED_IP);

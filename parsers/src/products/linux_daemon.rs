@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::cisco_asa::template::{Captures, Template};
+use super::text_template::{Captures, Template};
 use crate::decode::Context;
 use crate::ecs;
 use crate::event::EventWriter;

@@ -80,6 +80,8 @@ pub(crate) mod targets;
 #[cfg(test)]
 mod template;
 pub(crate) mod text;
+pub(crate) mod text_template;
+pub(crate) mod trend_micro_deep_security;
 pub(crate) mod trend_micro_vision_one;
 pub(crate) mod unbound;
 pub(crate) mod url;
@@ -227,6 +229,7 @@ products! {
     SNORT = snort::PRODUCT;
     ZEEK = zeek::PRODUCT;
     TREND_MICRO_VISION_ONE = trend_micro_vision_one::PRODUCT;
+    TREND_MICRO_DEEP_SECURITY = trend_micro_deep_security::PRODUCT;
     SENTINEL_ONE = sentinel_one::PRODUCT;
     M365_DEFENDER = m365_defender::PRODUCT;
     HASHICORP_VAULT = hashicorp_vault::PRODUCT;

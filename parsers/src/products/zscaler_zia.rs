@@ -8,13 +8,15 @@ use super::json_table::How::*;
 use super::json_table::{JsonTable, Spec};
 use super::names::vendor_names;
 use super::network::put_sums;
+use super::text::{End, between, put_end_port, split_last};
 use super::{Detect, Product, url};
 use crate::decode::Context;
 use crate::defect::Defect;
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span, TimePrecision};
 use crate::number::take_u64;
-use crate::time::{Civil, Stamp, month, take_clock};
+use crate::time::{Civil, Stamp, month, take_clock, take_offset};
+use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
 
 /// `zscaler_zia`.
@@ -25,12 +27,16 @@ pub(crate) static PRODUCT: Product = Product {
     namespace: "zscaler_zia",
     module: "zscaler_zia",
     dataset: "zscaler_zia.log",
+    vendor: "Zscaler",
+    product: "ZIA",
     names: NAMES,
     json: &[&TABLE],
     detect: &[
         Detect::Members(&["sourcetype", "event.recordid"], read),
         Detect::Members(&["sourcetype", "event.tz"], read),
         Detect::Members(&["sourcetype", "event.Recordid"], read),
+        Detect::Members(&["sourcetype", "event.datetime"], read),
+        Detect::Mark(&["ZscalerNSS:"], read_status),
     ],
     ..Product::NONE
 };
@@ -49,19 +55,26 @@ vendor_names! {
     rdr_rule = "event.rdr_rulename";
     devicename = "event.devicename";
     adminid = "event.adminid";
+    tz = "event.tz";
+    timezone = "event.timezone";
+    bamd5 = "event.bamd5";
+    ssip = "event.ssip";
+    sdip = "event.sdip";
+    ssport = "event.ssport";
+    sdport = "event.sdport";
     @also
-    "version" "event.tz" "event.recordid" "event.Recordid" "event.reqaction" "event.resaction" "event.external_devid"
+    "version" "event.recordid" "event.Recordid" "event.reqaction" "event.resaction" "event.external_devid"
     "event.threatseverity" "event.threatname" "event.appname" "event.appclass" "event.urlsubcat" "event.urlsupercat"
     "event.dept" "event.location" "event.devicemodel" "event.devicetype" "event.filetype"
 }
 
 static TABLE: JsonTable = JsonTable::new(Spec {
     product: products::ZSCALER_ZIA,
-    constants: &[(ecs::EVENT_KIND, "event")],
     rows: &[
         ("event.recordid", ecs::EVENT_ID, Text),
         ("event.Recordid", ecs::EVENT_ID, Text),
         ("event.action", ecs::EVENT_ACTION, Lower),
+        ("event.actiontaken", ecs::EVENT_ACTION, Lower),
         ("event.reqaction", ecs::EVENT_ACTION, Lower),
         ("event.reason", ecs::EVENT_REASON, Text),
         ("event.cloudname", ecs::CLOUD_PROVIDER, Text),
@@ -86,11 +99,12 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("event.clientip", ecs::SOURCE_IP, Ip),
         ("event.destinationip", ecs::DESTINATION_IP, Ip),
         ("event.sourceport", ecs::SOURCE_PORT, Port),
+        ("event.destinationport", ecs::DESTINATION_PORT, Port),
         ("event.sourceportstart", ecs::SOURCE_PORT, Port),
         ("event.destinationportstart", ecs::DESTINATION_PORT, Port),
         ("event.txbytes", ecs::SOURCE_BYTES, Number),
         ("event.rxbytes", ecs::DESTINATION_BYTES, Number),
-        ("event.event", ecs::EVENT_ACTION, Text),
+        ("event.event", ecs::EVENT_ACTION, Slug),
         ("event.eventreason", ecs::EVENT_REASON, Text),
         ("event.errorcode", ecs::ERROR_CODE, Text),
         (
@@ -103,8 +117,6 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("event.cltpubip", ecs::RELATED_IP, Ips),
         ("event.forward_gateway_ip", ecs::RELATED_IP, Ips),
         ("event.nssserviceip", ecs::RELATED_IP, Ips),
-        ("event.ssip", ecs::RELATED_IP, Ips),
-        ("event.sdip", ecs::RELATED_IP, Ips),
         ("event.cltsourceport", ecs::SOURCE_PORT, Port),
         ("event.csport", ecs::SOURCE_PORT, Port),
         ("event.serverip", ecs::DESTINATION_IP, Ip),
@@ -139,13 +151,22 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("event.referer", ecs::HTTP_REQUEST_REFERRER, Text),
         ("event.useragent", ecs::USER_AGENT_ORIGINAL, Text),
         ("event.cltsslcipher", ecs::TLS_CIPHER, Text),
+        ("event.rulename", ecs::RULE_NAME, Set),
+        ("event.otherrulelabels", ecs::RULE_NAME, Set),
+        ("event.resource", ecs::RULE_NAME, Set),
+        ("event.category", ecs::RULE_RULESET, Text),
+        ("event.subcategory", ecs::RULE_CATEGORY, Text),
+        ("event.filemd5", ecs::FILE_HASH_MD5, Hash),
+        ("event.filesha", ecs::FILE_HASH_SHA256, Hash),
+        ("event.filedstpath", ecs::FILE_PATH, Text),
+        ("event.deviceplatform", ecs::HOST_OS_PLATFORM, Text),
         ("event.filename", ecs::FILE_NAME, Set),
         ("event.upload_filename", ecs::FILE_NAME, Set),
         ("event.bamd5", ecs::FILE_HASH_MD5, Hash),
         ("event.sha256", ecs::FILE_HASH_SHA256, Hash),
         ("event.dlpmd5", ecs::RELATED_HASH, Set),
         ("event.deviceowner", ecs::RELATED_USER, Set),
-        ("event.dns_req", ecs::DNS_QUESTION_NAME, Host),
+        ("event.dns_req", ecs::DNS_QUESTION_NAME, Text),
         ("event.dns_reqtype", ecs::DNS_QUESTION_TYPE, Text),
         ("event.dns_resp", ecs::DNS_ANSWERS_DATA, Set),
         ("event.dns_resp", ecs::DNS_RESOLVED_IP, Ips),
@@ -158,13 +179,16 @@ static TABLE: JsonTable = JsonTable::new(Spec {
 fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
     let ids = ids();
     let feed = writer.first(ids.sourcetype).unwrap_or_default();
-    let (log_source, is_web, is_dns) = match feed {
-        b"zscalernss-web" => (logsource::ZSCALER_WEB, true, false),
-        b"zscalernss-dns" => (logsource::ZSCALER_DNS, false, true),
-        b"zscalernss-fw" => (logsource::ZSCALER_FIREWALL, false, false),
-        _ if feed.starts_with(b"zscalernss-") => (logsource::ZSCALER, false, false),
+    let (log_source, kind, category, fallback) = match feed {
+        b"zscalernss-web" => (logsource::ZSCALER_WEB, "event", "web", "info"),
+        b"zscalernss-dns" => (logsource::ZSCALER_DNS, "event", "network", "info"),
+        b"zscalernss-fw" => (logsource::ZSCALER_FIREWALL, "event", "network", "allowed"),
+        b"zscalernss-audit" => (logsource::ZSCALER, "event", "configuration", "change"),
+        b"zscalernss-edlp" => (logsource::ZSCALER, "alert", "intrusion_detection", "allowed"),
+        _ if feed.starts_with(b"zscalernss-") => (logsource::ZSCALER, "event", "network", "info"),
         _ => return false,
     };
+    let is_web = log_source == logsource::ZSCALER_WEB;
     TABLE.apply(writer, context);
     writer.core().log_source = log_source;
     for id in [ids.time, ids.datetime] {
@@ -172,20 +196,15 @@ fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
         match read_time(text) {
             // The feed's stamps are of the zone of its configuration; GMT unless changed.
             Some(civil) => {
-                let stamp = Stamp { civil, offset_s: Some(0), precision: TimePrecision::Second };
+                let zone = writer.first(ids.timezone).or_else(|| writer.first(ids.tz)).unwrap_or_default();
+                let stamp = Stamp { civil, offset_s: Some(zone_offset_s(zone)), precision: TimePrecision::Second };
                 context.set_stamp(writer, &stamp);
             }
             None => writer.defect(Defect::TimeUnreadable),
         }
         break;
     }
-    let (category, fallback) = match writer.first(ids.sourcetype).unwrap_or_default() {
-        b"zscalernss-web" => ("web", "info"),
-        b"zscalernss-audit" => ("configuration", "change"),
-        b"zscalernss-edlp" => ("intrusion_detection", "allowed"),
-        b"zscalernss-fw" => ("network", "allowed"),
-        _ => ("network", "info"),
-    };
+    writer.put_str(ecs::EVENT_KIND, kind);
     writer.put_str(ecs::EVENT_CATEGORY, category);
     let action = writer.first(ids.action).unwrap_or_default();
     let denied = [&b"block"[..], b"drop", b"deny", b"reset"]
@@ -195,12 +214,19 @@ fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
     if writer.first(ecs::FILE_HASH_MD5).is_some() {
         writer.put_str(ecs::FILE_TYPE, "file");
     }
+    if is_web {
+        writer.put_str(ecs::OBSERVER_TYPE, "proxy");
+        // The verdict of the sandbox is by the digest that it names.
+        copy(writer, ids.bamd5, ecs::THREAT_INDICATOR_NAME);
+    }
     if log_source == logsource::ZSCALER_FIREWALL {
+        writer.put_str(ecs::OBSERVER_TYPE, "firewall");
+        put_far_ends(writer, ids);
         if let Some((span, _)) = writer.first_span(ids.rdr_rule).filter(|(span, _)| !span.is_empty()) {
             writer.put_span(ecs::RULE_NAME, span, Kind::Text, false);
         }
     }
-    if is_dns {
+    if log_source == logsource::ZSCALER_DNS {
         writer.put_str(ecs::NETWORK_PROTOCOL, "dns");
     }
     if let Some((span, _)) = writer.first_span(ids.proto) {
@@ -222,6 +248,65 @@ fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
         relate(writer, from, ecs::RELATED_HOSTS);
     }
     true
+}
+
+/// What the streaming service says of its own feeds: `[address] ZscalerNSS: SIEM Feed connection "name" to address:port …`.
+fn read_status<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Header<'a>) -> bool {
+    let text = header.message;
+    let Some(at) = crate::scan::find(text, b"ZscalerNSS:") else { return false };
+    let core = writer.core();
+    (core.product, core.log_source) = (products::ZSCALER_ZIA, logsource::ZSCALER);
+    writer.put(ecs::MESSAGE, &text[at..]);
+    writer.put_str(ecs::EVENT_KIND, "alert");
+    let device = text[..at].trim_ascii();
+    let device = device.strip_prefix(b"[").and_then(|device| device.strip_suffix(b"]")).unwrap_or(device);
+    let behind = between(text, b"\" to ", b" ");
+    let (peer, port) = behind.map_or((device, &b""[..]), |peer| split_last(peer, b":").unwrap_or((peer, b"")));
+    if !peer.is_empty() {
+        let end = End {
+            address: ecs::DESTINATION_ADDRESS,
+            ip: ecs::DESTINATION_IP,
+            domain: ecs::DESTINATION_DOMAIN,
+            port: ecs::DESTINATION_PORT,
+        };
+        put_end_port(writer, end, peer, port);
+    }
+    true
+}
+
+/// Both ends once more, as they are behind the service. The typed columns keep those before it.
+fn put_far_ends(writer: &mut EventWriter<'_>, ids: &Ids) {
+    let near = *writer.core();
+    for (from, to) in [(ids.ssip, ecs::SOURCE_IP), (ids.sdip, ecs::DESTINATION_IP)] {
+        if let Some(span) = another(writer, from, to) {
+            if writer.put_if_ip(to, span) {
+                relate_span(writer, span, ecs::RELATED_IP);
+            }
+        }
+    }
+    for (from, to) in [(ids.ssport, ecs::SOURCE_PORT), (ids.sdport, ecs::DESTINATION_PORT)] {
+        if let Some(span) = another(writer, from, to) {
+            writer.put_port_span(to, span);
+        }
+    }
+    let core = writer.core();
+    (core.source_ip, core.destination_ip) =
+        (near.source_ip.or(core.source_ip), near.destination_ip.or(core.destination_ip));
+    (core.source_port, core.destination_port) =
+        (near.source_port.or(core.source_port), near.destination_port.or(core.destination_port));
+}
+
+/// The value of `from`, where `to` has not the same.
+fn another(writer: &EventWriter<'_>, from: FieldId, to: FieldId) -> Option<Span> {
+    let (span, _) = writer.first_span(from).filter(|(span, _)| !span.is_empty())?;
+    let text = writer.bytes(span);
+    (!writer.view().values(to).any(|other| other == text)).then_some(span)
+}
+
+/// `GMT`, `GMT+09:00`, `+0900`: seconds east of UTC; of a name that tells none, 0.
+fn zone_offset_s(zone: &[u8]) -> i32 {
+    let offset = zone.strip_prefix(b"GMT").or_else(|| zone.strip_prefix(b"UTC")).unwrap_or(zone);
+    take_offset(offset).map_or(0, |(offset_s, _)| offset_s)
 }
 
 /// `Mon Oct 17 22:55:48 2023`.

@@ -55,7 +55,13 @@ static DIGITS: [&str; 24] = [
 
 /// Reads the header, writes its fields and the event time, and returns what is left.
 pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>) -> Header<'a> {
-    let record = trim_line_end(writer.record());
+    let record = writer.record();
+    decode_text(writer, context, record)
+}
+
+/// As [`decode`], of a record that a shipper put into its envelope. `record` must lie in the writer's.
+pub(crate) fn decode_text<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, record: &'a [u8]) -> Header<'a> {
+    let record = trim_line_end(record);
     let mut header = Header { message: record, ..Header::default() };
     let mut rest = record;
     if record.first() == Some(&b'<') {

@@ -5,9 +5,9 @@
 
 use std::sync::LazyLock;
 
-use super::template::Template;
 use crate::ecs;
 use crate::event::EventWriter;
+use crate::products::text_template::Template;
 
 /// What a message id means.
 pub(super) struct Meaning {
@@ -18,8 +18,9 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    /// Writes it; `verdict` is the text's own word on allowed or denied.
-    pub(super) fn write(&self, writer: &mut EventWriter<'_>, verdict: Option<&'static str>) {
+    /// Writes it; `verdict` is the text's own word on allowed or denied. Of a Threat Defense what is denied is a
+    /// failure, and what neither begins nor ends is information, as Elastic's integrations for the two have it.
+    pub(super) fn write(&self, writer: &mut EventWriter<'_>, verdict: Option<&'static str>, ftd: bool) {
         if !self.action.is_empty() {
             writer.put_str(ecs::EVENT_ACTION, self.action);
         }
@@ -32,7 +33,13 @@ impl Meaning {
         if let Some(verdict) = verdict {
             writer.put_str(ecs::EVENT_TYPE, verdict);
         }
-        if !self.outcome.is_empty() {
+        if ftd && !self.types.iter().any(|kind| matches!(*kind, "info" | "end")) {
+            writer.put_str(ecs::EVENT_TYPE, "info");
+        }
+        let denied = verdict == Some("denied") || self.types.contains(&"denied");
+        if ftd && denied {
+            writer.put_str(ecs::EVENT_OUTCOME, "failure");
+        } else if !self.outcome.is_empty() {
             writer.put_str(ecs::EVENT_OUTCOME, self.outcome);
         }
     }
@@ -393,6 +400,7 @@ static MESSAGES: &[Source] = &[
         &DENIED,
         &[
             "No matching connection for ICMP error message: {transport} src {outer_src} dst {outer_dst} (type {+icmp_type}, code {+icmp_code}) on {_} interface.  Original IP payload: {_} src {source.address}/{source.port} dst {destination.address}/{destination.port}.",
+            "No matching connection for ICMP error message: {transport} src {outer_src} dst {outer_dst} (type {+icmp_type}, code {+icmp_code}) on {_} interface. Original IP payload: {_} src {source.address}/{source.port} dst {destination.address}/{destination.port}.",
             "No matching connection for ICMP error message: {transport} src {src} dst {dst} (type {+icmp_type}, code {+icmp_code}) on {_} interface.",
         ],
     ),

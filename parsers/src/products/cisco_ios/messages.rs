@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use crate::ecs;
 use crate::event::EventWriter;
 use crate::logsource::{self, LogSourceId};
-use crate::products::cisco_asa::template::Template;
+use crate::products::text_template::Template;
 
 /// What a message means.
 struct Meaning {

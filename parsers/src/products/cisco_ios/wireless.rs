@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use crate::ecs;
 use crate::event::EventWriter;
-use crate::products::cisco_asa::template::{Captures, Template};
+use crate::products::text_template::{Captures, Template};
 
 static TEXTS: &[&str] = &[
     "STA(Target MAC Address) [{client.mac}, {_}] {reason}(Source IP Address) {client.ip}/TPA(Destination IP Address) {server.ip}",

@@ -7,7 +7,7 @@ use crate::event::{EventWriter, Kind};
 use crate::logsource;
 use crate::products;
 use crate::products::command_line::{Quoting, put_args};
-use crate::products::fields::{copy, present, put_path};
+use crate::products::fields::{copy, present, put_path, put_slug};
 use crate::products::json_table::How::*;
 use crate::products::json_table::{Clock, Constants, JsonTable, Row, Spec, put_constant, put_constants};
 use crate::products::names::vendor_names;
@@ -391,25 +391,8 @@ fn put_action(writer: &mut EventWriter<'_>, found: Option<&Table>) {
     if !word.is_empty() {
         writer.put_str(ecs::EVENT_ACTION, word);
     } else if let Some(span) = action {
-        put_slug(writer, span);
+        put_slug(writer, ecs::EVENT_ACTION, span);
     }
-}
-
-/// The vendor's word in small letters, with dashes for blanks.
-fn put_slug(writer: &mut EventWriter<'_>, span: crate::event::Span) {
-    /// Longest action; the schema's reference lists none over 60 bytes.
-    const ACTION_BYTES_MAX: usize = 128;
-    let text = writer.bytes(span);
-    if text.len() > ACTION_BYTES_MAX {
-        writer.put_span(ecs::EVENT_ACTION, span, Kind::Text, false);
-        return;
-    }
-    let mut slug = [0; ACTION_BYTES_MAX];
-    let slug = &mut slug[..text.len()];
-    slug.copy_from_slice(text);
-    slug.make_ascii_lowercase();
-    slug.iter_mut().filter(|byte| **byte == b' ').for_each(|byte| *byte = b'-');
-    writer.put(ecs::EVENT_ACTION, slug);
 }
 
 /// The family of the system, by its paths.

@@ -9,7 +9,7 @@ use crate::event::{EventWriter, Kind, Span};
 use crate::logsource;
 use crate::number::parse_i64;
 use crate::products::fields::copy;
-use crate::products::{fortigate, targets};
+use crate::products::{fortigate, targets, trend_micro_deep_security};
 use crate::scan;
 use crate::time::SECOND_NS;
 
@@ -97,6 +97,9 @@ pub(super) fn normalise(writer: &mut EventWriter<'_>, ids: &Ids) {
     } else if vendor.eq_ignore_ascii_case(b"forcepoint") {
         copy(writer, ids.application, ecs::NETWORK_APPLICATION);
         logsource::CEF_FIREWALL
+    } else if trend_micro_deep_security::is_deep_security(vendor, product) {
+        trend_micro_deep_security::put_taxonomy(writer, ids.class_id, ids.name);
+        logsource::TREND_MICRO
     } else if vendor.eq_ignore_ascii_case(b"fortinet") {
         let kind = writer.first(ids.category).unwrap_or_default();
         if kind.starts_with(b"traffic") {

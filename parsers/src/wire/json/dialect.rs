@@ -56,9 +56,13 @@ impl Dialect {
         static WINLOG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"winlog"));
         static EVENT_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("EventID\""));
         static WAZUH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"win\""));
-        static IN_IFACE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"src_ip\""));
+        static SRC_IP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"src_ip\""));
+        static TIMESTAMP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"timestamp\""));
         if EVENT_TYPE.find(text).is_some()
-            && (FLOW_ID.find(text).is_some() || IN_IFACE.find(text).is_some() || STATS.find(text).is_some())
+            && (FLOW_ID.find(text).is_some()
+                || STATS.find(text).is_some()
+                // Others that relay its alerts flatten them and name the time otherwise.
+                || SRC_IP.find(text).is_some() && TIMESTAMP.find(text).is_some())
         {
             Dialect::Suricata
         } else if WINLOG.find(text).is_some() || EVENT_ID.find(text).is_some() || WAZUH.find(text).is_some() {

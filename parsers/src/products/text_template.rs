@@ -3,6 +3,11 @@
 //! `Built {direction} {transport} connection` is literal text and captures. A capture runs
 //! up to the next literal; an endpoint capture reads exactly what an endpoint is. From
 //! `~` on a text may end or differ: what was captured before counts.
+//!
+//! Written for the messages of the ASA, whose vendor names the fixed captures use; IOS, wireless controllers, Meraki and
+//! Linux daemons word theirs with the same captures.
+
+mod endpoint;
 
 use crate::dictionary::{FieldId, FieldType};
 use crate::ecs;
@@ -11,8 +16,8 @@ use crate::products::fields::{mac_of, transport_of};
 use crate::products::names::id_of;
 use crate::scan::{find, starts_with, until};
 
-use super::endpoint::{self, Endpoint, Side};
-use super::ids;
+use self::endpoint::{Endpoint, Side};
+use super::cisco_asa::ids;
 
 /// Most captures of one template; compilation asserts it.
 const CAPTURES_MAX: usize = 16;
@@ -22,7 +27,7 @@ const ENDPOINTS_MAX: usize = 2;
 
 /// What a capture means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Capture {
+enum Capture {
     /// Read over.
     Ignored,
     /// An ECS name; addresses and users by their own rules.
@@ -62,7 +67,7 @@ pub(super) enum Capture {
 
 /// Which side an endpoint is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Role {
+enum Role {
     Is(Side),
     /// The first of a `Built` text: the destination where the direction is outbound.
     First,
