@@ -36,3 +36,14 @@ fn actions_that_decide_nothing_have_no_verdict() {
         assert_eq!(verdict_of(action.as_bytes()), expected, "{action}");
     }
 }
+
+#[test]
+fn the_audit_log_ends_in_marks_of_a_line_feed_and_a_nul() {
+    for end in [" x0a x00", "\0x0a\0x00"] {
+        let record = format!(
+            "<14>Mar  1 2026 09:10:11 sfdccsm: fmc1: admin@192.0.2.77, Devices > Platform Settings, Save Policy{end}"
+        );
+        assert_eq!(fields(record.as_bytes(), "UTC", "event.action"), "event.action=Save Policy", "{end:?}");
+        assert_eq!(fields(record.as_bytes(), "UTC", "source.ip"), "source.ip=192.0.2.77", "{end:?}");
+    }
+}
