@@ -448,7 +448,7 @@ fn sum(shards: &[Vec<RuleCounters>]) -> Vec<RuleCounters> {
         .collect()
 }
 
-/// Of several shards the least of both numbers, by rule.
+/// Of several shards the least of each number, by rule.
 fn least(shards: &[&Standing]) -> Vec<RuleCheckpoint> {
     let mut least: Vec<RuleCheckpoint> = Vec::new();
     for checkpoint in shards.iter().flat_map(|standing| &standing.rules) {
@@ -456,6 +456,7 @@ fn least(shards: &[&Standing]) -> Vec<RuleCheckpoint> {
             Some(known) => {
                 known.settled_ns = known.settled_ns.min(checkpoint.settled_ns);
                 known.complete_after_ns = known.complete_after_ns.min(checkpoint.complete_after_ns);
+                known.start_ns = known.start_ns.min(checkpoint.start_ns);
             }
             None => least.push(*checkpoint),
         }

@@ -35,11 +35,23 @@ pub struct LoadOptions {
     pub state_bytes_max: usize,
     /// SHA-256 of the configuration; zero where there is none.
     pub config_digest: [u8; 32],
+    /// Nothing is new for so long, unless the rule or its horizon says less.
+    pub warmup_ns_max: i64,
 }
+
+/// Default warm-up of `new_value`: a week sees every day of the week.
+pub const WARMUP_NS: i64 = 7 * 86_400 * 1_000_000_000;
+/// The same for `replay`, which is often given a few days.
+pub const WARMUP_REPLAY_NS: i64 = 2 * 86_400 * 1_000_000_000;
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        LoadOptions { ignore_logsource: false, state_bytes_max: 256 << 20, config_digest: [0; 32] }
+        LoadOptions {
+            ignore_logsource: false,
+            state_bytes_max: 256 << 20,
+            config_digest: [0; 32],
+            warmup_ns_max: WARMUP_NS,
+        }
     }
 }
 
@@ -50,6 +62,7 @@ impl LoadOptions {
             ignore_logsource: config.rules.ignore_logsource,
             state_bytes_max: config.correlation.state_bytes_max,
             config_digest: config.digest,
+            warmup_ns_max: WARMUP_NS,
         }
     }
 }
@@ -81,7 +94,7 @@ impl Correlation {
             let bound = if measures { decimal_text(bound) } else { bound.to_string() };
             format!("{} {bound}", comparison.as_str())
         });
-        bounds.collect::<Vec<_>>().join(" and ")
+        self.rule.kind.terms_text().into_iter().chain(bounds).collect::<Vec<_>>().join(" and ")
     }
 }
 
@@ -131,6 +144,14 @@ impl Detection {
             let place = Place { line: rule.line, column: 1 };
             let help = "declare lateness_s on the inputs that feed it, and remove the key";
             diagnostics.push(Diagnostic::error(&rule.file, place, message).help(help).rule(&rule.id));
+        }
+        for rule in loaded.rules.correlations() {
+            if matches!(rule.kind, CorrelationKind::Travel { .. }) {
+                let place = Place { line: rule.line, column: 1 };
+                let message = "a travel correlation needs to know where addresses are, and no table does";
+                let help = "load a directory of tables with a geo.csv (cidr,country) in it";
+                diagnostics.push(Diagnostic::error(&rule.file, place, message).help(help).rule(&rule.id));
+            }
         }
         let (indicators, found) = Indicators::load(indicator_files);
         diagnostics.extend(found);
@@ -221,7 +242,7 @@ impl Detection {
 
     /// Longest window of any correlation: what a checkpoint trails by, beside the lateness.
     pub fn window_ns_max(&self) -> i64 {
-        self.specs.iter().map(|spec| spec.window_ns).max().unwrap_or(0)
+        self.specs.iter().map(RuleSpec::reach_ns).max().unwrap_or(0)
     }
 
     /// The digest of the rule set, short, for logs.
@@ -265,6 +286,13 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> Ru
             CorrelationKind::ValueSum => Kind::Sum,
             CorrelationKind::ValueAvg => Kind::Average,
             CorrelationKind::ValuePercentile(percent) => Kind::Percentile { percent },
+            CorrelationKind::Absence => Kind::Absence,
+            CorrelationKind::Silence => Kind::Silence,
+            CorrelationKind::NewValue { horizon_ns, warmup_ns } => {
+                Kind::NewValue { horizon_ns, warmup_ns: warmup_ns.unwrap_or(horizon_ns.min(options.warmup_ns_max)) }
+            }
+            CorrelationKind::Beacon { intervals, variation_permille } => Kind::Beacon { intervals, variation_permille },
+            CorrelationKind::Travel { speed_kmh } => Kind::Travel { speed_kmh },
         },
         condition: Condition::new(terms.collect()),
         window_ns: rule.window_ns,

@@ -30,6 +30,7 @@ impl ResumeStore {
                     "definition": hex(&checkpoint.definition_digest),
                     "settled_ns": checkpoint.settled_ns,
                     "complete_after_ns": checkpoint.complete_after_ns,
+                    "start_ns": checkpoint.start_ns,
                 })
             })
             .collect();
@@ -67,6 +68,8 @@ fn row(row: &Value) -> Option<RuleCheckpoint> {
         definition_digest,
         settled_ns: row["settled_ns"].as_i64()?,
         complete_after_ns: row["complete_after_ns"].as_i64()?,
+        // Absent in files of before there were rules that remember.
+        start_ns: row["start_ns"].as_i64().unwrap_or(i64::MAX),
     })
 }
 
@@ -81,7 +84,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = ResumeStore::new(Arc::new(RealFiles), dir.path().join("correlations.json"));
         assert!(store.load().is_empty());
-        let checkpoint = RuleCheckpoint { definition_digest: [0xab; 32], settled_ns: -1, complete_after_ns: i64::MIN };
+        let checkpoint =
+            RuleCheckpoint { definition_digest: [0xab; 32], settled_ns: -1, complete_after_ns: i64::MIN, start_ns: 7 };
         store.save(&[checkpoint]).unwrap();
         assert_eq!(store.load(), [checkpoint]);
         std::fs::write(dir.path().join("correlations.json"), b"{\"correl").unwrap();

@@ -87,6 +87,7 @@ struct Slot {
     id: SourceId,
     input: u16,
     class: u16,
+    min_ns: i64,
     max_ns: i64,
     touched: bool,
 }
@@ -144,7 +145,7 @@ impl Tracker {
                 let id = registry.id(input, class, device);
                 let slots = &mut self.slots;
                 let at = *self.by_id.entry(id.0).or_insert_with(|| {
-                    slots.push(Slot { id, input, class, max_ns: i64::MIN, touched: false });
+                    slots.push(Slot { id, input, class, min_ns: i64::MAX, max_ns: i64::MIN, touched: false });
                     slots.len() as u32 - 1
                 });
                 self.cache.insert(key, at);
@@ -157,10 +158,11 @@ impl Tracker {
         if !future {
             if !slot.touched {
                 slot.touched = true;
-                slot.max_ns = core.time_ns;
+                (slot.min_ns, slot.max_ns) = (core.time_ns, core.time_ns);
                 self.touched.push(at);
-            } else if core.time_ns > slot.max_ns {
-                slot.max_ns = core.time_ns;
+            } else {
+                slot.min_ns = slot.min_ns.min(core.time_ns);
+                slot.max_ns = slot.max_ns.max(core.time_ns);
             }
         }
         (slot.id, future)
@@ -178,6 +180,7 @@ impl Tracker {
                 class: slot.class,
                 lateness_ns: declared.lateness_ns,
                 idle_timeout_ns: declared.idle_timeout_ns,
+                min_event_time_ns: slot.min_ns,
                 max_event_time_ns: slot.max_ns,
             });
         }

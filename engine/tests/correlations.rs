@@ -114,3 +114,62 @@ fn sums_means_and_percentiles_are_over_the_fields_numbers() {
     assert_eq!(told("value_median", "eq: 250"), Vec::<(String, String)>::new());
     assert_eq!(told("value_median", "eq: 100"), one("192.0.2.1", "100"));
 }
+
+#[test]
+fn what_is_not_answered_in_time_is_told_once_the_time_is_over() {
+    let rule = "  type: absence\n  rules: [failed, accepted]\n  group-by: [user.name]\n  timespan: 10m\n";
+    let lines = [
+        sshd(1, "no", "kato", "192.0.2.7"),
+        sshd(11, "ok", "kato", "192.0.2.7"),
+        sshd(2, "no", "mori", "192.0.2.8"),
+        sshd(13, "ok", "mori", "192.0.2.8"),
+        // Nothing says whether this one would have been answered.
+        sshd(20, "no", "abe", "192.0.2.9"),
+        sshd(30, "ok", "sato", "192.0.2.9"),
+    ];
+    let alerts = replay(rule, &lines);
+    let told: Vec<_> = alerts.iter().map(|alert| (&alert["user"]["name"], &alert["@timestamp"])).collect();
+    assert_eq!(told, [(&json!("mori"), &json!("2026-03-02T10:02:00Z"))], "{alerts:#?}");
+}
+
+#[test]
+fn a_host_that_falls_silent_is_told_with_its_last_event() {
+    let rule = "  type: silence\n  rules: [failed]\n  group-by: [user.name]\n  timespan: 15m\n";
+    let mut lines: Vec<String> = (0..60).step_by(10).map(|minute| sshd(minute, "no", "kato", "192.0.2.7")).collect();
+    lines.extend((0..30).step_by(10).map(|minute| sshd(minute, "no", "mori", "192.0.2.7")));
+    let alerts = replay(rule, &lines);
+    let told: Vec<_> = alerts.iter().map(|alert| (&alert["user"]["name"], &alert["@timestamp"])).collect();
+    assert_eq!(told, [(&json!("mori"), &json!("2026-03-02T10:20:00Z"))], "{alerts:#?}");
+}
+
+#[test]
+fn a_value_is_new_after_the_warm_up_and_until_it_is_seen() {
+    let rule = "  type: new_value\n  rules: [accepted]\n  group-by: [user.name]\n  timespan: 1m\n  condition: {field: source.ip, horizon: 30m, warmup: 5m}\n";
+    let lines = [
+        sshd(0, "ok", "kato", "192.0.2.7"),
+        sshd(10, "ok", "kato", "192.0.2.7"),
+        sshd(20, "ok", "kato", "192.0.2.66"),
+        sshd(40, "ok", "kato", "192.0.2.7"),
+        sshd(55, "ok", "kato", "192.0.2.66"),
+    ];
+    let alerts = replay(rule, &lines);
+    let told: Vec<_> = alerts.iter().map(|alert| (&alert["source"]["ip"], &alert["@timestamp"])).collect();
+    let expected = [("192.0.2.66", "10:20"), ("192.0.2.66", "10:55")]
+        .map(|(ip, at)| (json!(ip), json!(format!("2026-03-02T{at}:00Z"))));
+    assert_eq!(told, expected.iter().map(|(ip, at)| (ip, at)).collect::<Vec<_>>(), "{alerts:#?}");
+}
+
+#[test]
+fn a_rhythm_is_told_and_chance_is_not() {
+    let rule = "  type: beacon\n  rules: [rows]\n  group-by: [source.ip]\n  timespan: 1m\n  condition: {intervals: 8, variation: 0.15}\n";
+    let beacon = [0, 5, 11, 16, 20, 25, 30, 36, 41, 46, 50];
+    let people = [0, 1, 2, 14, 15, 30, 31, 32, 44, 45, 59];
+    let lines: Vec<String> = (beacon.iter().map(|&at| flow(at, "192.0.2.1", "100")))
+        .chain(people.iter().map(|&at| flow(at, "192.0.2.2", "100")))
+        .collect();
+    let alerts = replay(rule, &lines);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(alerts[0]["source"]["ip"], "192.0.2.1");
+    // Eight intervals over 41 seconds.
+    assert_eq!(alerts[0]["noroshi"]["explain"][0]["measured"], "5.125");
+}

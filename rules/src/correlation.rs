@@ -1,11 +1,11 @@
 //! A correlation document as written (Sigma correlation rules specification 2.1).
 //!
-//! All kinds of the specification are read. Ours beyond it: `ms` in time spans, and the keys
-//! under `noroshi:`.
+//! All kinds of the specification are read. Ours beyond it: the kinds absence, silence, new_value,
+//! beacon and travel, `ms` in time spans, and the keys under `noroshi:`.
 
 use crate::diagnostic::Place;
 use crate::modifier::Comparison;
-use crate::number::decimal;
+use crate::number::{NUMBER_UNIT, decimal};
 use crate::rule::{Head, Reader};
 use crate::suggest::nearest;
 use crate::yaml::{Kind, Node, Scalar};
@@ -30,10 +30,42 @@ pub enum CorrelationKind {
     ValueAvg,
     /// A percentile of them, 1 to 100, by nearest rank.
     ValuePercentile(u8),
+    /// A hit of the first rule that no hit of another answers within the span. Ours.
+    Absence,
+    /// A hit that no other follows within the span. Ours.
+    Silence,
+    /// A value that the key has not had before. Ours.
+    NewValue {
+        /// How far back is remembered.
+        horizon_ns: i64,
+        /// For how long nothing is new; `None` takes the lesser of the horizon and a default.
+        warmup_ns: Option<i64>,
+    },
+    /// Hits at regular intervals. Ours.
+    Beacon {
+        /// Least number of intervals.
+        intervals: u32,
+        /// Greatest coefficient of variation, in thousandths.
+        variation_permille: u32,
+    },
+    /// Addresses in places too far apart for the time between them. Ours.
+    Travel {
+        /// Greatest speed believed.
+        speed_kmh: u32,
+    },
 }
 
+/// How far back `new_value` remembers unless told: two weeks hold what is done every week.
+pub const HORIZON_NS: i64 = 14 * 86_400 * 1_000_000_000;
+/// Fewest intervals that tell a rhythm from chance.
+pub const BEACON_INTERVALS: u32 = 8;
+/// Implants add a tenth of jitter and more; people and crowds vary by more than their mean.
+pub const BEACON_VARIATION_PERMILLE: u32 = 200;
+/// A little above the cruising speed of airliners.
+pub const TRAVEL_KMH: u32 = 1000;
+
 /// The names in rule files; the percentile of `value_percentile` is in its condition.
-const KINDS: [(&str, CorrelationKind); 8] = [
+const KINDS: [(&str, CorrelationKind); 13] = [
     ("event_count", CorrelationKind::EventCount),
     ("value_count", CorrelationKind::ValueCount),
     ("temporal", CorrelationKind::Temporal),
@@ -42,6 +74,11 @@ const KINDS: [(&str, CorrelationKind); 8] = [
     ("value_avg", CorrelationKind::ValueAvg),
     ("value_percentile", CorrelationKind::ValuePercentile(0)),
     ("value_median", CorrelationKind::ValuePercentile(50)),
+    ("absence", CorrelationKind::Absence),
+    ("silence", CorrelationKind::Silence),
+    ("new_value", CorrelationKind::NewValue { horizon_ns: HORIZON_NS, warmup_ns: None }),
+    ("beacon", CorrelationKind::Beacon { intervals: BEACON_INTERVALS, variation_permille: BEACON_VARIATION_PERMILLE }),
+    ("travel", CorrelationKind::Travel { speed_kmh: TRAVEL_KMH }),
 ];
 
 impl CorrelationKind {
@@ -57,7 +94,47 @@ impl CorrelationKind {
             CorrelationKind::ValueCount => Some("whose values it counts"),
             CorrelationKind::ValueSum => Some("whose numbers it adds up"),
             CorrelationKind::ValueAvg | CorrelationKind::ValuePercentile(_) => Some("whose numbers it looks at"),
-            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => None,
+            CorrelationKind::NewValue { .. } => Some("whose values it remembers"),
+            CorrelationKind::Travel { .. } => Some("that holds the address"),
+            CorrelationKind::EventCount
+            | CorrelationKind::Temporal
+            | CorrelationKind::TemporalOrdered
+            | CorrelationKind::Absence
+            | CorrelationKind::Silence
+            | CorrelationKind::Beacon { .. } => None,
+        }
+    }
+
+    /// The keys of the condition beside the bounds, or in their place.
+    fn condition_keys(self) -> &'static [&'static str] {
+        match self {
+            CorrelationKind::EventCount | CorrelationKind::Temporal => &["gt", "gte", "lt", "lte", "eq"],
+            CorrelationKind::ValueCount | CorrelationKind::ValueSum | CorrelationKind::ValueAvg => {
+                &["gt", "gte", "lt", "lte", "eq", "field"]
+            }
+            CorrelationKind::ValuePercentile(_) => &["gt", "gte", "lt", "lte", "eq", "field", "percentile"],
+            CorrelationKind::TemporalOrdered | CorrelationKind::Absence | CorrelationKind::Silence => &[],
+            CorrelationKind::NewValue { .. } => &["field", "horizon", "warmup"],
+            CorrelationKind::Beacon { .. } => &["intervals", "variation"],
+            CorrelationKind::Travel { .. } => &["field", "speed_kmh"],
+        }
+    }
+
+    /// Whether the condition is a bound on a number.
+    fn is_bounded(self) -> bool {
+        self.condition_keys().contains(&"gte")
+    }
+
+    /// What the condition says beside bounds, for people: `variation 0.2`.
+    pub fn terms_text(self) -> Vec<String> {
+        match self {
+            CorrelationKind::ValuePercentile(percent) => vec![format!("percentile {percent}")],
+            CorrelationKind::NewValue { horizon_ns, .. } => vec![format!("horizon {} s", horizon_ns / 1_000_000_000)],
+            CorrelationKind::Beacon { intervals, variation_permille } => {
+                vec![format!("intervals {intervals}"), format!("variation {}", f64::from(variation_permille) / 1000.0)]
+            }
+            CorrelationKind::Travel { speed_kmh } => vec![format!("speed_kmh {speed_kmh}")],
+            _ => Vec::new(),
         }
     }
 
@@ -70,7 +147,7 @@ impl CorrelationKind {
 /// What a correlation's number must satisfy: one bound, or two that make a range.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct CountCondition {
-    /// All of these must hold; never empty. Where the kind measures, in units of [`NUMBER_UNIT`].
+    /// All of these must hold; none where the kind has no bound. Where the kind measures, in units of [`NUMBER_UNIT`].
     pub bounds: Vec<(Comparison, i128)>,
 }
 
@@ -139,13 +216,17 @@ impl Reader<'_> {
         }
         let kind = self.kind(node);
         let rules = self.placed_strings(node, "rules");
+        if kind == Some(CorrelationKind::Absence) && rules.len() == 1 {
+            let help = "name first the rule whose hits wait, then those that answer them";
+            self.error(node.place, "an absence needs two rules", Some(help.into()));
+        }
         if rules.is_empty() {
             self.error(node.place, "the correlation names no rules", Some("list ids or names under `rules`".into()));
         }
         let aliases = self.aliases(node);
         let group_by = self.strings(node, "group-by");
         let window_ns = self.window(node);
-        let (kind, condition, field) = self.count_condition(node, kind, rules.len());
+        let (kind, condition, field) = self.condition_of(node, kind, rules.len());
         let generate = self.generate(document, node);
         let (lateness_ns, max_episode_ns) = self.extensions(document);
         if !self.is_sound() {
@@ -239,122 +320,131 @@ impl Reader<'_> {
     }
 
     /// The condition of a correlation of so many rules, its field, and the kind with what the condition says of it.
-    fn count_condition(
+    fn condition_of(
         &mut self,
         node: &Node,
         kind: Option<CorrelationKind>,
         rules: usize,
     ) -> (Option<CorrelationKind>, Option<CountCondition>, Option<String>) {
-        let all = CountCondition { bounds: vec![(Comparison::Gte, rules as i128)] };
-        let Some(condition) = node.get("condition") else {
-            if let Some(CorrelationKind::Temporal | CorrelationKind::TemporalOrdered) = kind {
-                return (kind, Some(all), None);
+        let condition = node.get("condition");
+        let (Some(kind), false) = (kind, condition.is_some_and(|node| !matches!(node.kind, Kind::Map(_)))) else {
+            if let Some(condition) = condition.filter(|node| !matches!(node.kind, Kind::Map(_))) {
+                self.error(
+                    condition.place,
+                    format!("`condition` is {}, not a mapping", condition.what()),
+                    Some("write for example `gte: 10`".into()),
+                );
             }
-            self.error(node.place, "the correlation has no `condition`", Some("write for example `gte: 10`".into()));
             return (kind, None, None);
         };
-        let Kind::Map(entries) = &condition.kind else {
-            self.error(
-                condition.place,
-                format!("`condition` is {}, not a mapping", condition.what()),
-                Some("write for example `gte: 10`".into()),
-            );
-            return (kind, None, None);
+        let entries = match condition.map(|node| &node.kind) {
+            Some(Kind::Map(entries)) => entries.as_slice(),
+            _ => &[],
         };
-        if kind == Some(CorrelationKind::TemporalOrdered) {
-            self.error(
-                condition.place,
-                "a temporal_ordered takes no `condition`: all rules must hit in their order",
-                Some("remove it, or use the type temporal to ask for some of the rules".into()),
-            );
-        }
-        let measures = kind.is_some_and(CorrelationKind::measures);
-        let (mut bounds, mut field, mut percent) = (Vec::new(), None, None);
+        let place = condition.map_or(node.place, |node| node.place);
+        let keys = kind.condition_keys();
+        let (mut kind, mut bounds, mut field) = (kind, Vec::new(), None);
         for entry in entries {
-            let comparison = match entry.key.as_str() {
-                "gt" => Comparison::Gt,
-                "gte" => Comparison::Gte,
-                "lt" => Comparison::Lt,
-                "lte" => Comparison::Lte,
-                "eq" => Comparison::Eq,
-                "field" => {
-                    if matches!(entry.value.kind, Kind::List(_)) {
-                        self.error(
-                            entry.value.place,
-                            "counting over several fields is not supported",
-                            Some("give one field".into()),
-                        );
-                    }
-                    field = entry.value.text();
-                    continue;
+            let key = entry.key.as_str();
+            if !keys.contains(&key) && key != "field" {
+                let help = match keys {
+                    [] => format!("a {} takes no condition", kind.as_str()),
+                    _ => match nearest(key, keys.iter().copied()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("a {} takes {}", kind.as_str(), keys.join(", ")),
+                    },
+                };
+                self.error(entry.place, format!("unknown key `{key}` in the condition"), Some(help));
+            } else if key == "field" {
+                if matches!(entry.value.kind, Kind::List(_)) {
+                    let help = Some("give one field".into());
+                    self.error(entry.value.place, "counting over several fields is not supported", help);
                 }
-                "percentile" if matches!(kind, Some(CorrelationKind::ValuePercentile(_))) => {
-                    percent = self.percent(&entry.value);
-                    continue;
-                }
-                other => {
-                    let help = nearest(other, ["gt", "gte", "lt", "lte", "eq", "field", "percentile"])
-                        .map(|near| format!("did you mean `{near}`?"));
-                    self.error(entry.place, format!("unknown key `{other}` in the condition"), help);
-                    continue;
-                }
-            };
-            let bound = match &entry.value.kind {
-                _ if measures => entry.value.text().and_then(|text| decimal(text.as_bytes())),
-                Kind::Scalar(Scalar::Integer(value, _)) => u64::try_from(*value).ok().map(i128::from),
-                _ => None,
-            };
-            let what = if measures { "number" } else { "whole number" };
-            match bound {
-                Some(bound) => bounds.push((comparison, bound)),
-                None => self.error(entry.value.place, format!("`{}` takes a {what}", entry.key), None),
+                field = entry.value.text();
+            } else if let Some(comparison) = comparison(key) {
+                bounds.extend(self.bound(kind, key, &entry.value).map(|bound| (comparison, bound)));
+            } else {
+                self.term(&mut kind, key, &entry.value);
             }
         }
         field = field.or_else(|| self.string(node, "field"));
-        if bounds.is_empty() && self.is_sound() {
-            self.error(condition.place, "the condition gives no bound", Some("write for example `gte: 10`".into()));
+        if bounds.is_empty() && kind == CorrelationKind::Temporal {
+            bounds.push((Comparison::Gte, rules as i128));
         }
-        let kind = match (kind, percent) {
-            (Some(CorrelationKind::ValuePercentile(_)), Some(percent)) => {
-                Some(CorrelationKind::ValuePercentile(percent))
-            }
-            (Some(CorrelationKind::ValuePercentile(0)), None) if self.is_sound() => {
-                let help = Some("add for example `percentile: 95` to the condition".into());
-                self.error(condition.place, "the condition doesn't say which percentile", help);
-                None
-            }
-            (kind, _) => kind,
-        };
-        if let Some(made) = kind {
-            match (made.field_for(), &field) {
-                (Some(what), None) => self.error(
-                    condition.place,
-                    format!("a {} needs the `field` {what}", made.as_str()),
-                    Some("add `field:` to the condition".into()),
-                ),
-                (None, Some(_)) => self.error(
-                    condition.place,
-                    format!("a {} takes no `field`", made.as_str()),
-                    Some("use the type value_count to count values".into()),
-                ),
-                _ => {}
-            }
+        if bounds.is_empty() && kind.is_bounded() && self.is_sound() {
+            let what =
+                if condition.is_some() { "the condition gives no bound" } else { "the correlation has no `condition`" };
+            self.error(place, what, Some("write for example `gte: 10`".into()));
+        }
+        if kind == CorrelationKind::ValuePercentile(0) && self.is_sound() {
+            let help = Some("add for example `percentile: 95` to the condition".into());
+            self.error(place, "the condition doesn't say which percentile", help);
+        }
+        match (kind.field_for(), &field) {
+            (Some(what), None) => self.error(
+                place,
+                format!("a {} needs the `field` {what}", kind.as_str()),
+                Some("add `field:` to the condition".into()),
+            ),
+            (None, Some(_)) => self.error(
+                place,
+                format!("a {} takes no `field`", kind.as_str()),
+                Some("use the type value_count to count values".into()),
+            ),
+            _ => {}
         }
         bounds.sort_unstable();
-        (kind, (!bounds.is_empty()).then_some(CountCondition { bounds }), field)
+        (Some(kind), Some(CountCondition { bounds }), field)
     }
 
-    fn percent(&mut self, node: &Node) -> Option<u8> {
-        let percent = match &node.kind {
-            Kind::Scalar(Scalar::Integer(value, _)) => {
-                u8::try_from(*value).ok().filter(|value| (1..=100).contains(value))
-            }
+    fn bound(&mut self, kind: CorrelationKind, key: &str, node: &Node) -> Option<i128> {
+        let bound = match &node.kind {
+            _ if kind.measures() => node.text().and_then(|text| decimal(text.as_bytes())),
+            Kind::Scalar(Scalar::Integer(value, _)) => u64::try_from(*value).ok().map(i128::from),
             _ => None,
         };
-        if percent.is_none() {
-            self.error(node.place, "`percentile` takes a whole number from 1 to 100", None);
+        if bound.is_none() {
+            let what = if kind.measures() { "number" } else { "whole number" };
+            self.error(node.place, format!("`{key}` takes a {what}"), None);
         }
-        percent
+        bound
+    }
+
+    /// What a condition says beside bounds.
+    fn term(&mut self, kind: &mut CorrelationKind, key: &str, node: &Node) {
+        match kind {
+            CorrelationKind::ValuePercentile(percent) => *percent = self.whole(key, node, 1, 100).unwrap_or(50) as u8,
+            CorrelationKind::NewValue { horizon_ns, .. } if key == "horizon" => {
+                *horizon_ns = self.span(node, "horizon").unwrap_or(HORIZON_NS);
+            }
+            CorrelationKind::NewValue { warmup_ns, .. } => *warmup_ns = self.span(node, "warmup"),
+            CorrelationKind::Beacon { intervals, .. } if key == "intervals" => {
+                *intervals = self.whole(key, node, 2, 1_000_000).unwrap_or(BEACON_INTERVALS);
+            }
+            CorrelationKind::Beacon { variation_permille, .. } => {
+                let decimal = node.text().and_then(|text| decimal(text.as_bytes()));
+                match decimal.filter(|number| (0..=10 * NUMBER_UNIT).contains(number)) {
+                    Some(number) => *variation_permille = (number * 1000 / NUMBER_UNIT) as u32,
+                    None => self.error(node.place, "`variation` takes a number from 0 to 10, such as 0.2", None),
+                }
+            }
+            CorrelationKind::Travel { speed_kmh } => {
+                *speed_kmh = self.whole(key, node, 1, 100_000).unwrap_or(TRAVEL_KMH);
+            }
+            _ => {}
+        }
+    }
+
+    fn whole(&mut self, key: &str, node: &Node, least: u32, most: u32) -> Option<u32> {
+        let number = match &node.kind {
+            Kind::Scalar(Scalar::Integer(value, _)) => u32::try_from(*value).ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.error(node.place, format!("`{key}` takes a whole number from {least} to {most}"), None);
+        }
+        number
     }
 
     fn generate(&mut self, document: &Node, node: &Node) -> bool {
@@ -388,6 +478,17 @@ impl Reader<'_> {
         }
         (lateness_ns, max_episode_ns)
     }
+}
+
+fn comparison(key: &str) -> Option<Comparison> {
+    Some(match key {
+        "gt" => Comparison::Gt,
+        "gte" => Comparison::Gte,
+        "lt" => Comparison::Lt,
+        "lte" => Comparison::Lte,
+        "eq" => Comparison::Eq,
+        _ => return None,
+    })
 }
 
 /// A time span: a whole number and `ms`, `s`, `m`, `h` or `d`.

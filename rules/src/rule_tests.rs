@@ -229,7 +229,30 @@ fn correlations_that_are_refused_say_why() {
         assert!(sound.contains(change.0));
         correlation(&sound.replace(change.0, change.1)).unwrap_err()
     };
-    assert!(told(("event_count", "temporal_ordered")).contains("takes no `condition`"));
+    assert!(told(("event_count", "temporal_ordered")).contains("takes no condition"));
+    assert!(told(("event_count", "absence")).contains("needs two rules"));
+    assert!(told(("event_count", "silense")).contains("did you mean `silence`?"));
+    assert!(
+        told((
+            "event_count\n  rules: [a]\n  timespan: 5m\n  condition: {gte: 3}",
+            "beacon\n  rules: [a]\n  timespan: 5m\n  condition: {variaton: 0.1}"
+        ))
+        .contains("did you mean `variation`?")
+    );
+    assert!(
+        told((
+            "event_count\n  rules: [a]\n  timespan: 5m\n  condition: {gte: 3}",
+            "travel\n  rules: [a]\n  timespan: 5m"
+        ))
+        .contains("that holds the address")
+    );
+    assert!(
+        told((
+            "event_count\n  rules: [a]\n  timespan: 5m\n  condition: {gte: 3}",
+            "new_value\n  rules: [a]\n  timespan: 5m\n  condition: {field: x, horizon: two weeks}"
+        ))
+        .contains("`two weeks` is not a horizon")
+    );
     assert!(told(("event_count", "value_sum")).contains("needs the `field` whose numbers it adds up"));
     assert!(told(("event_count", "value_percentile")).contains("which percentile"));
     assert!(told(("gte: 3", "gte: 3, percentile: 5")).contains("unknown key `percentile`"));

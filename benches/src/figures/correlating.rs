@@ -123,6 +123,7 @@ impl Load {
                 class: 1,
                 lateness_ns: 10_000_000_000,
                 idle_timeout_ns: i64::MAX,
+                min_event_time_ns: time_ns,
                 max_event_time_ns: time_ns,
             }],
             receive_time_ns: time_ns,

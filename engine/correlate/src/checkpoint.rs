@@ -6,7 +6,7 @@
 /// with a time after `complete_after_ns` (more is welcome) tells the finals the
 /// stopped one had not told, equal in every byte, and may repeat finals that
 /// share their id with those sent since the checkpoint. Of several shards take
-/// the least of both numbers.
+/// the least of each number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleCheckpoint {
     /// The rule's definition; a checkpoint of another definition is ignored.
@@ -15,4 +15,6 @@ pub struct RuleCheckpoint {
     pub settled_ns: i64,
     /// Every hit after this event time must be read again; `i64::MIN` asks for the whole input.
     pub complete_after_ns: i64,
+    /// Earliest event time of the rule's sources; `i64::MAX` where it is not known.
+    pub start_ns: i64,
 }

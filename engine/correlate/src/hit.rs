@@ -62,6 +62,8 @@ pub struct SourceAdvance {
     pub lateness_ns: i64,
     /// Receive time without an event after which the source stops holding others back.
     pub idle_timeout_ns: i64,
+    /// Least event time in the batch, future events left out.
+    pub min_event_time_ns: i64,
     /// Greatest event time in the batch, future events left out.
     pub max_event_time_ns: i64,
 }

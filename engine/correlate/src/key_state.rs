@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::chains::Chains;
 use crate::episode::{Episode, Summary, attach};
 use crate::measure::Slide;
+use crate::partition::Held;
 use crate::rule_state::Compiled;
 use crate::window::{Record, Window};
 use crate::{Ended, Evidence, Finding, Key, Kind, State, finding_id};
@@ -72,35 +73,6 @@ impl<E: Evidence> KeyState<E> {
         }
     }
 
-    /// Bytes beyond the table entry.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            KeyState::One(hit) => hit.evidence.as_ref().map_or(0, Evidence::bytes),
-            KeyState::Many(many) => many.bytes(),
-        }
-    }
-
-    /// Hits held in the window.
-    pub(crate) fn hits(&self) -> usize {
-        match self {
-            KeyState::One(_) => 1,
-            KeyState::Many(many) => many.window.len(),
-        }
-    }
-
-    /// Greatest time held.
-    pub(crate) fn last_time(&self) -> i64 {
-        match self {
-            KeyState::One(hit) => hit.time,
-            KeyState::Many(many) => many.last_time(),
-        }
-    }
-
-    /// Whether an episode is running: such a key is given up last.
-    pub(crate) fn has_episode(&self) -> bool {
-        matches!(self, KeyState::Many(many) if !many.episodes.is_empty())
-    }
-
     /// The watermark at which the key must be looked at again: the rule is passed it when its watermark reaches this.
     pub(crate) fn deadline(&self, rule: &Compiled) -> i64 {
         let window = rule.spec.window();
@@ -109,6 +81,33 @@ impl<E: Evidence> KeyState<E> {
             KeyState::One(hit) => hit.time.saturating_add(1),
             KeyState::Many(many) => many.deadline(rule),
         }
+    }
+}
+
+impl<E: Evidence> Held for KeyState<E> {
+    fn bytes(&self) -> usize {
+        match self {
+            KeyState::One(hit) => hit.evidence.as_ref().map_or(0, Evidence::bytes),
+            KeyState::Many(many) => many.bytes(),
+        }
+    }
+
+    fn hits(&self) -> usize {
+        match self {
+            KeyState::One(_) => 1,
+            KeyState::Many(many) => many.window.len(),
+        }
+    }
+
+    fn last_time(&self) -> i64 {
+        match self {
+            KeyState::One(hit) => hit.time,
+            KeyState::Many(many) => many.last_time(),
+        }
+    }
+
+    fn has_episode(&self) -> bool {
+        matches!(self, KeyState::Many(many) if !many.episodes.is_empty())
     }
 }
 
@@ -332,8 +331,8 @@ impl<E: Evidence> Many<E> {
             let condition = &rule.spec.condition;
             let (holds, measured) = match rule.spec.kind {
                 Kind::ValueCount | Kind::Temporal => (condition.holds(hit.distinct.into()), None),
-                kind if kind.measures() => {
-                    let slide = self.slide.get_or_insert_with(|| Box::new(Slide::new()));
+                kind if kind.slides() => {
+                    let slide = self.slide.get_or_insert_with(|| Box::new(Slide::new(kind)));
                     slide.advance(&self.window, hit.time, &rule.spec);
                     let measured = slide.judge(&rule.spec);
                     (measured.is_some(), measured)

@@ -20,11 +20,14 @@ mod key;
 mod key_state;
 mod measure;
 mod partition;
+mod place;
 pub mod reference;
 mod reorder;
 mod rule;
 mod rule_state;
 mod shard;
+mod sieve;
+mod timers;
 mod watermark;
 mod window;
 
@@ -34,6 +37,7 @@ pub use distinct::VALUES_EXACT_MAX;
 pub use finding::{Ended, Finding, Member, SOURCES_MAX, State, ValueCount, finding_id};
 pub use hit::{Evidence, Hit, Refusal, Refused, ShardMessage, SourceAdvance, SourceId};
 pub use key::{Key, PARTITIONS, partition_of, shard_of};
+pub use place::place_value;
 pub use rule::{
     Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, MAX_EPISODE_NS, NUMBER_MAX, NUMBER_UNIT, Op, RuleSpec,
     STATE_BYTES_MAX, number_value,

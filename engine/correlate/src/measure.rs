@@ -1,10 +1,18 @@
-//! Sums, means and percentiles over a window that slides on in time order.
+//! Windows that slide on in time order: sums, means, percentiles, regular intervals, places.
 //!
 //! Hits are judged once the watermark has passed them, so each enters once at the end
 //! and leaves once at the front; nothing is ever computed anew over a whole window.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::place::too_far;
 use crate::window::Window;
-use crate::{Evidence, Kind, RuleSpec};
+use crate::{Evidence, Kind, NUMBER_UNIT, RuleSpec};
+
+/// Places of one window that are told apart, the latest of them. A traveller has a handful; a shared account or a
+/// flood has its verdict long before.
+const PLACES_MAX: usize = 64;
 
 /// What is known of the window that ends at the last hit judged.
 #[derive(Debug)]
@@ -13,60 +21,145 @@ pub(crate) struct Slide {
     start: i64,
     /// Hits up to here have entered.
     pub(crate) end: i64,
-    sum: i128,
-    count: i128,
-    /// Ascending; of percentiles only.
-    sorted: Vec<i128>,
+    known: Known,
+}
+
+#[derive(Debug)]
+enum Known {
+    Numbers {
+        sum: i128,
+        count: i128,
+        /// Ascending; of percentiles only.
+        sorted: Vec<i128>,
+    },
+    /// Number, sum and sum of squares of the intervals between distinct times, in microseconds: with these the
+    /// coefficient of variation is compared in whole numbers.
+    Intervals { count: i128, sum: i128, squares: i128 },
+    /// When each place was last seen.
+    Places(HashMap<[u8; 16], i64, FixedState>),
 }
 
 impl Slide {
-    pub(crate) fn new() -> Slide {
-        Slide { start: i64::MIN, end: i64::MIN, sum: 0, count: 0, sorted: Vec::new() }
+    pub(crate) fn new(kind: Kind) -> Slide {
+        let known = match kind {
+            Kind::Beacon { .. } => Known::Intervals { count: 0, sum: 0, squares: 0 },
+            Kind::Travel { .. } => Known::Places(HashMap::with_hasher(FixedState::with_seed(0))),
+            _ => Known::Numbers { sum: 0, count: 0, sorted: Vec::new() },
+        };
+        Slide { start: i64::MIN, end: i64::MIN, known }
     }
 
     /// Slides on to the window that ends at `time`, at or after the last one.
     pub(crate) fn advance<E: Evidence>(&mut self, window: &Window<E>, time: i64, spec: &RuleSpec) {
         let start = time.saturating_sub(spec.window());
-        let ordered = matches!(spec.kind, Kind::Percentile { .. });
-        for hit in window.range(window.after(self.start), window.after(start.min(self.end))) {
-            let number = i128::from_be_bytes(hit.value);
-            self.sum -= number;
-            self.count -= 1;
-            if ordered && let Ok(at) = self.sorted.binary_search(&number) {
-                self.sorted.remove(at);
+        let leaving = window.after(self.start)..window.after(start.min(self.end));
+        let entering = window.after(self.end.max(start))..window.after(time);
+        match &mut self.known {
+            Known::Numbers { sum, count, sorted } => {
+                let ordered = matches!(spec.kind, Kind::Percentile { .. });
+                for hit in window.range(leaving.start, leaving.end) {
+                    let number = i128::from_be_bytes(hit.value);
+                    *sum -= number;
+                    *count -= 1;
+                    if ordered && let Ok(at) = sorted.binary_search(&number) {
+                        sorted.remove(at);
+                    }
+                }
+                for hit in window.range(entering.start, entering.end) {
+                    let number = i128::from_be_bytes(hit.value);
+                    *sum += number;
+                    *count += 1;
+                    if ordered {
+                        sorted.insert(sorted.partition_point(|&known| known < number), number);
+                    }
+                }
             }
-        }
-        for hit in window.range(window.after(self.end.max(start)), window.after(time)) {
-            let number = i128::from_be_bytes(hit.value);
-            self.sum += number;
-            self.count += 1;
-            if ordered {
-                self.sorted.insert(self.sorted.partition_point(|&known| known < number), number);
+            Known::Intervals { count, sum, squares } => {
+                let mut take = |from: i64, to: i64, sign: i128| {
+                    let micros = i128::from(to.div_euclid(1000)) - i128::from(from.div_euclid(1000));
+                    *count += sign;
+                    *sum += sign * micros;
+                    *squares += sign * micros * micros;
+                };
+                // An interval leaves with its first hit.
+                let mut at = leaving.start;
+                while at < leaving.end {
+                    let left = window.get(at).time;
+                    at = window.after(left);
+                    if at < window.len() && window.get(at).time <= self.end {
+                        take(left, window.get(at).time, -1);
+                    }
+                }
+                let mut last = (self.end > start).then_some(self.end);
+                for hit in window.range(entering.start, entering.end) {
+                    if let Some(last) = last.filter(|&last| last < hit.time) {
+                        take(last, hit.time, 1);
+                    }
+                    last = Some(hit.time);
+                }
+            }
+            Known::Places(places) => {
+                for hit in window.range(entering.start, entering.end) {
+                    places.insert(hit.value, hit.time);
+                    if places.len() > PLACES_MAX
+                        && let Some((&place, _)) = places.iter().min_by_key(|(place, seen)| (**seen, **place))
+                    {
+                        places.remove(&place);
+                    }
+                }
+                places.retain(|_, seen| *seen > start);
             }
         }
         self.start = self.start.max(start);
         self.end = self.end.max(time);
     }
 
-    /// The number if the window satisfies the condition.
+    /// What is measured, if the window satisfies the condition: in units of [`NUMBER_UNIT`] the number, the mean interval in
+    /// seconds, the distance in kilometres.
     pub(crate) fn judge(&self, spec: &RuleSpec) -> Option<i128> {
-        if self.count == 0 {
-            return None;
-        }
-        let (number, holds) = match spec.kind {
-            Kind::Average => (self.sum.div_euclid(self.count), spec.condition.holds_ratio(self.sum, self.count)),
-            Kind::Percentile { percent } => {
-                let number = self.sorted[nearest_rank(self.sorted.len(), percent)];
-                (number, spec.condition.holds(number))
+        match &self.known {
+            Known::Numbers { count: 0, .. } => None,
+            Known::Numbers { sum, count, sorted } => {
+                let (number, holds) = match spec.kind {
+                    Kind::Average => (sum.div_euclid(*count), spec.condition.holds_ratio(*sum, *count)),
+                    Kind::Percentile { percent } => {
+                        let number = sorted[nearest_rank(sorted.len(), percent)];
+                        (number, spec.condition.holds(number))
+                    }
+                    _ => (*sum, spec.condition.holds(*sum)),
+                };
+                holds.then_some(number)
             }
-            _ => (self.sum, spec.condition.holds(self.sum)),
-        };
-        holds.then_some(number)
+            Known::Intervals { count, sum, squares } => {
+                let Kind::Beacon { intervals, variation_permille } = spec.kind else { return None };
+                if *count < i128::from(intervals.max(1)) {
+                    return None;
+                }
+                // (σ / µ)² = (n Σd² − (Σd)²) / (Σd)²
+                let spread = count * squares - sum * sum;
+                let most = i128::from(variation_permille).pow(2) * sum * sum;
+                (spread.saturating_mul(1_000_000) <= most).then(|| sum * (NUMBER_UNIT / 1_000_000) / count)
+            }
+            Known::Places(places) => {
+                let Kind::Travel { speed_kmh } = spec.kind else { return None };
+                let here = places.iter().filter(|(_, seen)| **seen == self.end);
+                let far = here.flat_map(|(here, _)| {
+                    let others = places.iter();
+                    others.filter_map(|(other, seen)| too_far(here, other, self.end - seen, speed_kmh))
+                });
+                far.max().map(|km| i128::from(km) * NUMBER_UNIT)
+            }
+        }
     }
 
     /// Bytes on the heap, itself included.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.sorted.capacity() * size_of::<i128>()
+        let known = match &self.known {
+            Known::Numbers { sorted, .. } => sorted.capacity() * size_of::<i128>(),
+            Known::Intervals { .. } => 0,
+            Known::Places(places) => places.allocation_size(),
+        };
+        size_of::<Self>() + known
     }
 }
 

@@ -2,34 +2,47 @@
 
 use hashbrown::HashTable;
 
-use crate::key_state::KeyState;
-use crate::{Evidence, Key};
+use crate::Key;
 
 /// Keys compared when one must be given up: enough to find one of the least promising, few enough for a flood.
 const EVICTION_SAMPLE: usize = 16;
-/// Share of a key in the hash table and the timer heap.
+/// Share of a key in the hash table and the timers.
 const OVERHEAD_BYTES: usize = 32;
+
+/// What is kept of a key.
+pub(crate) trait Held {
+    /// Bytes beyond the table entry.
+    fn bytes(&self) -> usize;
+    /// Hits held, or what stands for them.
+    fn hits(&self) -> usize;
+    /// Greatest time held.
+    fn last_time(&self) -> i64;
+    /// Whether an episode is running: such a key is given up last.
+    fn has_episode(&self) -> bool {
+        false
+    }
+}
 
 /// A key with its state.
 #[derive(Debug)]
-pub(crate) struct Entry<E> {
+pub(crate) struct Entry<S> {
     pub(crate) key: Key,
-    pub(crate) state: KeyState<E>,
+    pub(crate) state: S,
     /// Deadline of the timer that counts; earlier ones are stale.
     pub(crate) timer_at: i64,
 }
 
-impl<E: Evidence> Entry<E> {
+impl<S: Held> Entry<S> {
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Option<Entry<E>>>() + OVERHEAD_BYTES + self.key.bytes().len() + self.state.bytes()
+        size_of::<Option<Entry<S>>>() + OVERHEAD_BYTES + self.key.bytes().len() + self.state.bytes()
     }
 }
 
 /// One partition of a rule.
 #[derive(Debug)]
-pub(crate) struct Partition<E> {
+pub(crate) struct Partition<S> {
     index: HashTable<u32>,
-    slots: Vec<Option<Entry<E>>>,
+    slots: Vec<Option<Entry<S>>>,
     free: Vec<u32>,
     hand: usize,
     pub(crate) bytes: usize,
@@ -39,8 +52,8 @@ pub(crate) struct Partition<E> {
     pub(crate) evicted_to: i64,
 }
 
-impl<E: Evidence> Partition<E> {
-    pub(crate) fn new() -> Partition<E> {
+impl<S: Held> Partition<S> {
+    pub(crate) fn new() -> Partition<S> {
         Partition {
             index: HashTable::new(),
             slots: Vec::new(),
@@ -63,20 +76,20 @@ impl<E: Evidence> Partition<E> {
         self.index.find(key.hash(), same).copied()
     }
 
-    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry<E>> {
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry<S>> {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
-    pub(crate) fn get(&self, slot: u32) -> Option<&Entry<E>> {
+    pub(crate) fn get(&self, slot: u32) -> Option<&Entry<S>> {
         self.slots.get(slot as usize)?.as_ref()
     }
 
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry<E>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry<S>> {
         self.slots.iter().flatten()
     }
 
     /// Adds a key that is not there yet; its bytes are charged.
-    pub(crate) fn add(&mut self, entry: Entry<E>) -> u32 {
+    pub(crate) fn add(&mut self, entry: Entry<S>) -> u32 {
         let hash = entry.key.hash();
         self.bytes += entry.bytes();
         let slot = match self.free.pop() {
@@ -99,7 +112,7 @@ impl<E: Evidence> Partition<E> {
     }
 
     /// Removes a key; its bytes are given back.
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry<E>> {
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry<S>> {
         let entry = self.slots.get_mut(slot as usize)?.take()?;
         if let Ok(found) = self.index.find_entry(entry.key.hash(), |&known| known == slot) {
             found.remove();
@@ -119,7 +132,7 @@ impl<E: Evidence> Partition<E> {
     }
 
     /// Removes every key.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry<E>> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry<S>> {
         let drained = std::mem::replace(self, Partition::new());
         self.hits = drained.hits;
         self.evicted_hits = drained.evicted_hits;
@@ -128,7 +141,7 @@ impl<E: Evidence> Partition<E> {
     }
 
     /// Gives up the key least likely to complete among the next few: no episode, fewest hits, longest quiet.
-    pub(crate) fn evict(&mut self) -> Option<Entry<E>> {
+    pub(crate) fn evict(&mut self) -> Option<Entry<S>> {
         let mut victim: Option<((bool, usize, i64), u32)> = None;
         let mut compared = 0;
         for _ in 0..self.slots.len() {

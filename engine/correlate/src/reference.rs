@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::place::too_far;
 use crate::{
-    Ended, Evidence, Finding, Hit, Kind, Member, RuleSpec, SOURCES_MAX, SourceId, State, VALUES_EXACT_MAX, ValueCount,
-    finding_id,
+    Ended, Evidence, Finding, Hit, Kind, Member, NUMBER_UNIT, RuleSpec, SOURCES_MAX, SourceId, State, VALUES_EXACT_MAX,
+    ValueCount, finding_id,
 };
 
 /// The final findings of one rule over hits that are neither late nor future, in canonical order.
@@ -25,12 +26,36 @@ pub fn evaluate<E: Evidence>(rule: &RuleSpec, rule_index: u32, hits: &[Hit<E>], 
         }
     }
     let mut findings = Vec::new();
+    let start_ns = hits.iter().map(|hit| hit.time_ns).min().unwrap_or(0);
     for hits in keys.values_mut() {
         hits.sort_by_key(|hit| (hit.time_ns, hit.digest, hit.source, hit.value, hit.part));
-        findings.extend(of_key(&spec, rule_index, hits, end_ns));
+        let counting = counting(&spec, hits, start_ns, end_ns);
+        findings.extend(of_key(&spec, rule_index, &counting, end_ns - spec.lag()));
     }
     findings.sort_by(Finding::canonical_order);
     findings
+}
+
+/// The hits that count: all, or those that the kind names.
+fn counting<'a, E>(spec: &RuleSpec, hits: &[&'a Hit<E>], start_ns: i64, end_ns: i64) -> Vec<&'a Hit<E>> {
+    let followed = |hit: &Hit<E>, answers: &dyn Fn(&Hit<E>) -> bool| {
+        let until = hit.time_ns + spec.window_ns;
+        hits.iter().any(|other| answers(other) && hit.time_ns < other.time_ns && other.time_ns <= until)
+    };
+    // Pending beyond the end of the input: not known, so not told.
+    let decided = |hit: &Hit<E>| hit.time_ns + spec.window_ns < end_ns;
+    let counts = |hit: &&&Hit<E>| match spec.kind {
+        Kind::Absence => hit.part == 0 && decided(hit) && !followed(hit, &|other| other.part > 0),
+        Kind::Silence => decided(hit) && !followed(hit, &|_| true),
+        Kind::NewValue { horizon_ns, warmup_ns } => {
+            let seen = |other: &&&Hit<E>| {
+                other.value == hit.value && hit.time_ns - horizon_ns <= other.time_ns && other.time_ns < hit.time_ns
+            };
+            hit.time_ns >= start_ns + warmup_ns && !hits.iter().any(|other| seen(&other))
+        }
+        _ => true,
+    };
+    hits.iter().filter(counts).copied().collect()
 }
 
 fn of_key<E: Evidence>(spec: &Arc<RuleSpec>, rule: u32, hits: &[&Hit<E>], end_ns: i64) -> Vec<Finding<E>> {
@@ -94,6 +119,29 @@ fn holds<E>(spec: &RuleSpec, window: &[&Hit<E>], time: i64) -> Option<Option<i12
     let condition = &spec.condition;
     match spec.kind {
         Kind::EventCount => condition.holds(count).then_some(None),
+        // Every hit that counts.
+        Kind::Absence | Kind::Silence | Kind::NewValue { .. } => Some(None),
+        Kind::Beacon { intervals, variation_permille } => {
+            let times: BTreeSet<i64> = window.iter().map(|hit| hit.time_ns).collect();
+            let times: Vec<i128> = times.into_iter().map(|time| i128::from(time.div_euclid(1000))).collect();
+            let gaps: Vec<i128> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let (n, sum) = (gaps.len() as i128, gaps.iter().sum::<i128>());
+            if n < i128::from(intervals.max(1)) {
+                return None;
+            }
+            // Σ (n d − Σ d)² = n² · n σ², and the mean is Σ d / n.
+            let spread: i128 = gaps.iter().map(|gap| (n * gap - sum).pow(2)).sum();
+            let regular = spread * 1_000_000 <= i128::from(variation_permille).pow(2) * sum * sum * n;
+            regular.then(|| Some(sum * (NUMBER_UNIT / 1_000_000) / n))
+        }
+        Kind::Travel { speed_kmh } => {
+            let here = window.iter().filter(|hit| hit.time_ns == time);
+            let far = here.flat_map(|here| {
+                let others = window.iter().filter_map(|other| Some((other.value?, time - other.time_ns)));
+                others.filter_map(|(other, apart)| too_far(&here.value?, &other, apart, speed_kmh))
+            });
+            far.max().map(|km| Some(i128::from(km) * NUMBER_UNIT))
+        }
         Kind::ValueCount => {
             let distinct = window.iter().map(|hit| hit.value).collect::<BTreeSet<_>>().len();
             condition.holds(distinct as i128).then_some(None)

@@ -27,6 +27,29 @@ pub enum Kind {
     Sum,
     /// Arithmetic mean of the hits' numbers (Sigma `value_avg`), compared without division.
     Average,
+    /// A hit of the first rule (part 0) that no hit of another answers in `(t, t + W]`.
+    Absence,
+    /// A hit that no other follows in `(t, t + W]`.
+    Silence,
+    /// A hit whose value the key has not had in `[t − H, t)`.
+    NewValue {
+        /// H.
+        horizon_ns: i64,
+        /// Nothing is new before the rule's sources have been heard for so long.
+        warmup_ns: i64,
+    },
+    /// Hits at regular intervals: two hits of one time are one.
+    Beacon {
+        /// Least number of intervals in the window.
+        intervals: u32,
+        /// Greatest coefficient of variation, in thousandths.
+        variation_permille: u32,
+    },
+    /// Places ([`crate::place_value`]) too far apart for the time between them.
+    Travel {
+        /// Greatest speed believed, in kilometres an hour. Without coordinates, another country is too far.
+        speed_kmh: u32,
+    },
     /// A percentile of the hits' numbers by nearest rank (Sigma `value_percentile`, `value_median`).
     Percentile {
         /// 1 to 100.
@@ -50,7 +73,12 @@ impl Kind {
     /// Whether a hit without [`crate::Hit::value`] takes no part.
     #[must_use]
     pub fn needs_value(self) -> bool {
-        self == Kind::ValueCount || self.measures()
+        matches!(self, Kind::ValueCount | Kind::NewValue { .. } | Kind::Travel { .. }) || self.measures()
+    }
+
+    /// Whether the window slides on in time order, at the watermark.
+    pub(crate) fn slides(self) -> bool {
+        self.measures() || matches!(self, Kind::Beacon { .. } | Kind::Travel { .. })
     }
 }
 
@@ -188,6 +216,28 @@ impl RuleSpec {
     /// W, at least one nanosecond.
     pub(crate) fn window(&self) -> i64 {
         self.window_ns.max(1)
+    }
+
+    /// How long after a hit it is decided whether it counts.
+    pub(crate) fn lag(&self) -> i64 {
+        match self.kind {
+            Kind::Absence | Kind::Silence => self.window(),
+            _ => 0,
+        }
+    }
+
+    /// How far back the input must be read for a verdict, in nanoseconds.
+    #[must_use]
+    pub fn reach_ns(&self) -> i64 {
+        self.reach().saturating_add(self.lag())
+    }
+
+    /// How far back hits bear on a hit.
+    pub(crate) fn reach(&self) -> i64 {
+        match self.kind {
+            Kind::NewValue { horizon_ns, .. } => self.window().max(horizon_ns),
+            _ => self.window(),
+        }
     }
 
     /// Longest episode, at least one nanosecond.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::counters::completeness;
 use crate::key_state::{Frame, KeyState};
-use crate::partition::{Entry, Partition};
+use crate::partition::{Entry, Held, Partition};
+use crate::sieve::{Lost, Passed, Sieve};
+use crate::timers::Timers;
 use crate::window::Record;
 use crate::{Ended, Evidence, Finding, Hit, Key, Kind, Op, PARTITIONS, RuleCheckpoint, RuleCounters, RuleSpec};
 
@@ -42,10 +44,10 @@ impl Compiled {
         Compiled {
             monotone: match spec.kind {
                 Kind::TemporalOrdered { .. } => true,
-                kind => !kind.measures() && spec.condition.is_monotone(),
+                kind => !kind.slides() && spec.condition.is_monotone(),
             },
             need: need.max(1),
-            judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.window()) },
+            judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.reach()) },
             read_from: from,
             settled: resume.map_or(i64::MIN, |resume| resume.settled_ns),
             spec,
@@ -58,18 +60,20 @@ impl Compiled {
     }
 }
 
-/// Timer: deadline, partition, slot.
-type Timer = Reverse<(i64, u8, u32)>;
+/// Receive time, partition, slot.
+type Due = Reverse<(i64, u8, u32)>;
 
 /// The state of one rule.
 #[derive(Debug)]
 pub(crate) struct RuleState<E> {
     pub(crate) rule: Compiled,
     index: u32,
-    partitions: Vec<Option<Box<Partition<E>>>>,
-    timers: BinaryHeap<Timer>,
+    partitions: Vec<Option<Box<Partition<KeyState<E>>>>>,
+    /// What decides which hits count at all, for the kinds that need it.
+    sieve: Option<Box<Sieve<E>>>,
+    timers: Timers,
     /// Keys whose open finding is due, by receive time.
-    due: BinaryHeap<Timer>,
+    due: BinaryHeap<Due>,
     emit_open: bool,
     pub(crate) watermark: i64,
     counters: RuleCounters,
@@ -84,11 +88,16 @@ impl<E: Evidence> RuleState<E> {
         emit_open: bool,
         resume: Option<&RuleCheckpoint>,
     ) -> RuleState<E> {
+        let mut sieve = Sieve::of(spec);
+        if let (Some(sieve), Some(resume)) = (&mut sieve, resume) {
+            sieve.start = resume.start_ns;
+        }
         RuleState {
+            sieve,
             rule: Compiled::new(Arc::new(spec.clone()), resume),
             index,
             partitions: (0..PARTITIONS).map(|_| None).collect(),
-            timers: BinaryHeap::new(),
+            timers: Timers::new(spec.window()),
             due: BinaryHeap::new(),
             emit_open,
             watermark: i64::MIN,
@@ -119,8 +128,8 @@ impl<E: Evidence> RuleState<E> {
     /// Takes in a hit that is neither late nor future.
     pub(crate) fn observe(&mut self, hit: Hit<E>, now_ns: i64, out: &mut Vec<Finding<E>>) {
         let value = match (self.rule.spec.kind, hit.value) {
-            (Kind::EventCount | Kind::TemporalOrdered { .. }, _) => [0; 16],
             (Kind::Temporal, _) => u128::from(hit.part).to_be_bytes(),
+            (kind, _) if !kind.needs_value() => [0; 16],
             (_, Some(value)) => value,
             (_, None) => {
                 self.counters.no_value += 1;
@@ -128,18 +137,45 @@ impl<E: Evidence> RuleState<E> {
             }
         };
         self.counters.hits += 1;
+        let (key, record) = Record::of(hit, value);
+        let Some(sieve) = &mut self.sieve else {
+            self.take(key, record, now_ns, out);
+            return;
+        };
+        let mut lost = Vec::new();
+        sieve.insert(key, record, &self.rule.spec, &mut lost);
+        lost.into_iter().for_each(|lost| self.lose(lost));
+    }
+
+    /// Hits that the budget took before they were decided: findings of their partition may lack them.
+    fn lose(&mut self, lost: Lost) {
+        self.counters.evicted_keys += 1;
+        self.counters.evicted_hits += lost.hits;
+        let partition = self.partitions[usize::from(lost.place)].get_or_insert_with(|| Box::new(Partition::new()));
+        partition.hits += lost.hits;
+        partition.evicted_hits += lost.hits;
+        partition.evicted_to = partition.evicted_to.max(lost.last);
+    }
+
+    /// Up to where hits that count are known.
+    fn decided(&self) -> i64 {
+        if self.watermark == i64::MIN { i64::MIN } else { self.watermark.saturating_sub(self.rule.spec.lag()) }
+    }
+
+    /// Takes in a hit that counts.
+    fn take(&mut self, key: Key, record: Record<E>, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        let decided = self.decided();
         let rule = &self.rule;
-        let place = hit.key.partition();
+        let place = key.partition();
         let partition = self.partitions[usize::from(place)].get_or_insert_with(|| Box::new(Partition::new()));
         partition.hits += 1;
-        let (key, record) = Record::of(hit, value);
         let slot = match partition.find(&key) {
             Some(slot) => slot,
             None if rule.need > 1 || !rule.monotone => {
                 let state = KeyState::One(record);
                 let timer_at = state.deadline(rule);
                 let slot = partition.add(Entry { key, state, timer_at });
-                self.timers.push(Reverse((timer_at, place, slot)));
+                self.timers.push(timer_at, place, slot);
                 self.keep_budget(place, out);
                 return;
             }
@@ -151,7 +187,7 @@ impl<E: Evidence> RuleState<E> {
         let Some(entry) = partition.get_mut(slot) else { return };
         let bytes = entry.bytes();
         let many = entry.state.grow(rule);
-        let news = many.insert(record, rule, self.watermark);
+        let news = many.insert(record, rule, decided);
         if news && self.emit_open && !many.due {
             many.due = true;
             self.due.push(Reverse((many.emit_from.max(now_ns), place, slot)));
@@ -159,7 +195,7 @@ impl<E: Evidence> RuleState<E> {
         let deadline = entry.state.deadline(rule);
         if deadline < entry.timer_at {
             entry.timer_at = deadline;
-            self.timers.push(Reverse((deadline, place, slot)));
+            self.timers.push(deadline, place, slot);
         }
         let grown = entry.bytes();
         partition.bytes = partition.bytes + grown - bytes;
@@ -188,17 +224,26 @@ impl<E: Evidence> RuleState<E> {
         }
     }
 
+    /// Notes the earliest event time of the rule's sources.
+    pub(crate) fn begin(&mut self, start: i64) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.start = sieve.start.min(start);
+        }
+    }
+
     /// Moves the rule's watermark on and tells the finals it settles, in canonical order.
     pub(crate) fn advance(&mut self, watermark: i64, now_ns: i64, out: &mut Vec<Finding<E>>) {
         if watermark <= self.watermark {
             return;
         }
-        self.watermark = watermark;
         let told = out.len();
-        while let Some(&Reverse((deadline, place, slot))) = self.timers.peek()
-            && deadline <= watermark
-        {
-            self.timers.pop();
+        if let Some(sieve) = &mut self.sieve {
+            let mut passed: Vec<Passed<E>> = Vec::new();
+            sieve.strain(watermark, self.rule.judge_from, &self.rule.spec, &mut passed);
+            passed.into_iter().for_each(|(key, record)| self.take(key, record, now_ns, out));
+        }
+        self.watermark = watermark;
+        while let Some((deadline, place, slot)) = self.timers.pop(self.decided()) {
             self.settle(deadline, place, slot, now_ns, out);
         }
         out[told..].sort_by(Finding::canonical_order);
@@ -206,6 +251,7 @@ impl<E: Evidence> RuleState<E> {
     }
 
     fn settle(&mut self, deadline: i64, place: u8, slot: u32, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        let decided = self.decided();
         let Some(partition) = &mut self.partitions[usize::from(place)] else { return };
         let evicted = evicted(partition);
         let Some(entry) = partition.get_mut(slot) else { return };
@@ -221,20 +267,20 @@ impl<E: Evidence> RuleState<E> {
         let many = entry.state.grow(rule);
         let frame =
             Frame { rule_index: self.index, rule, key: &entry.key, complete_since: self.complete_since, evicted };
-        let news = many.settle(self.watermark, &frame, out);
+        let news = many.settle(decided, &frame, out);
         let spent = many.is_spent();
         if news && self.emit_open && !many.due && !spent {
             many.due = true;
             self.due.push(Reverse((many.emit_from.max(now_ns), place, slot)));
         }
-        entry.timer_at = entry.state.deadline(rule).max(self.watermark.saturating_add(1));
-        let timer = Reverse((entry.timer_at, place, slot));
+        entry.timer_at = entry.state.deadline(rule).max(decided.saturating_add(1));
+        let again = entry.timer_at;
         let left = entry.bytes();
         partition.bytes = partition.bytes + left - bytes;
         if spent {
             partition.remove(slot);
-        } else if timer.0.0 > self.watermark {
-            self.timers.push(timer);
+        } else if again > decided {
+            self.timers.push(again, place, slot);
         }
     }
 
@@ -273,6 +319,13 @@ impl<E: Evidence> RuleState<E> {
     /// Ends every running episode and forgets the keys.
     pub(crate) fn end(&mut self, ended: Ended, out: &mut Vec<Finding<E>>) {
         let told = out.len();
+        if let Some(mut sieve) = self.sieve.take() {
+            let mut passed: Vec<Passed<E>> = Vec::new();
+            if ended == Ended::Input {
+                sieve.finish(self.watermark, self.rule.judge_from, &self.rule.spec, &mut passed);
+            }
+            passed.into_iter().for_each(|(key, record)| self.take(key, record, i64::MIN, out));
+        }
         for partition in self.partitions.iter_mut().flatten() {
             let evicted = evicted(partition);
             for mut entry in partition.drain() {
@@ -294,9 +347,10 @@ impl<E: Evidence> RuleState<E> {
 
     pub(crate) fn counters(&self) -> RuleCounters {
         let partitions = || self.partitions.iter().flatten();
+        let (sieved_keys, sieved_bytes) = self.sieve.as_ref().map_or((0, 0), |sieve| sieve.size());
         RuleCounters {
-            keys_live: partitions().map(|partition| partition.len() as u64).sum(),
-            state_bytes: partitions().map(|partition| partition.bytes as u64).sum(),
+            keys_live: sieved_keys + partitions().map(|partition| partition.len() as u64).sum::<u64>(),
+            state_bytes: sieved_bytes + partitions().map(|partition| partition.bytes as u64).sum::<u64>(),
             watermark_ns: self.watermark,
             complete_since_ns: self.complete_since,
             ..self.counters
@@ -310,21 +364,22 @@ impl<E: Evidence> RuleState<E> {
             KeyState::One(_) => None,
             KeyState::Many(many) => many.episodes().first().map(|episode| episode.chain),
         });
-        let earliest = chains.min().unwrap_or(i64::MAX).min(self.watermark);
+        let earliest = chains.min().unwrap_or(i64::MAX).min(self.decided());
         RuleCheckpoint {
             definition_digest: self.rule.spec.definition_digest,
             // Until the input read again is caught up with, the earlier checkpoint knows more.
-            settled_ns: self.watermark.max(self.rule.settled),
+            settled_ns: self.decided().max(self.rule.settled),
             // Windows are judged from the first trigger on, and reach back W.
             complete_after_ns: match self.watermark {
                 i64::MIN => self.rule.read_from,
-                _ => earliest.saturating_sub(self.rule.spec.window()),
+                _ => earliest.saturating_sub(self.rule.spec.reach()),
             },
+            start_ns: self.sieve.as_ref().map_or(i64::MAX, |sieve| sieve.start),
         }
     }
 }
 
-fn evicted<E: Evidence>(partition: &Partition<E>) -> Option<(i64, u8)> {
+fn evicted<S: Held>(partition: &Partition<S>) -> Option<(i64, u8)> {
     let lost = partition.evicted_hits > 0;
     lost.then(|| (partition.evicted_to, completeness(partition.hits, partition.evicted_hits)))
 }

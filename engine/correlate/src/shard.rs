@@ -100,6 +100,7 @@ impl<E: Evidence> Shard<E> {
         }
         let now_ns = self.sources.now_ns();
         for rule in &mut self.rules {
+            rule.begin(self.sources.start(&rule.rule.spec.feeds));
             rule.advance(self.sources.watermark_at_end(&rule.rule.spec.feeds), now_ns, out);
             rule.end(Ended::Input, out);
         }
@@ -160,6 +161,7 @@ impl<E: Evidence> Shard<E> {
         let now_ns = self.sources.now_ns();
         if self.config.policy == WatermarkPolicy::Live && self.sources.refresh() {
             for rule in &mut self.rules {
+                rule.begin(self.sources.start(&rule.rule.spec.feeds));
                 rule.advance(self.sources.watermark(&rule.rule.spec.feeds), now_ns, out);
             }
         }

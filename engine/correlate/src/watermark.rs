@@ -55,6 +55,8 @@ struct Class {
     /// Receive time at which the next source becomes idle.
     idle_next: i64,
     changed: bool,
+    /// Earliest event time of a clock that was set.
+    start: i64,
 }
 
 /// The progress of all sources.
@@ -66,6 +68,9 @@ pub(crate) struct SourceTable {
     now_ns: i64,
     event_time_max: i64,
 }
+
+/// Event times before 2001 are those of clocks that were never set; a history does not begin with them.
+const CLOCK_SET_NS: i64 = 978_307_200 * 1_000_000_000;
 
 /// Stands for all sources beyond the bound.
 const OVERFLOW: SourceId = SourceId(u32::MAX);
@@ -119,6 +124,7 @@ impl SourceTable {
             active: None,
             idle_next: i64::MAX,
             changed: true,
+            start: i64::MAX,
         });
         let slot = *self.slots.entry(name).or_insert(class.sources.len() as u32) as usize;
         let new = Source {
@@ -128,6 +134,9 @@ impl SourceTable {
             seen_ns: self.now_ns,
         };
         class.changed = true;
+        if advance.min_event_time_ns >= CLOCK_SET_NS {
+            class.start = class.start.min(advance.min_event_time_ns);
+        }
         match class.sources.get_mut(slot) {
             None => class.sources.push(new),
             // The overflow slot takes the largest lateness of those that share it.
@@ -177,6 +186,12 @@ impl SourceTable {
         })
     }
 
+    /// Earliest event time of the sources that feed a rule; `i64::MAX` before one has spoken.
+    pub(crate) fn start(&self, feeds: &FeedSet) -> i64 {
+        let classes = self.classes.iter().enumerate().filter(|(class, _)| feeds.contains(*class as u16));
+        classes.filter_map(|(_, class)| Some(class.as_ref()?.start)).min().unwrap_or(i64::MAX)
+    }
+
     /// Greatest event time of the sources that feed a rule: its watermark when the input ends.
     pub(crate) fn watermark_at_end(&self, feeds: &FeedSet) -> i64 {
         let classes = self.classes.iter().enumerate().filter(|(class, _)| feeds.contains(*class as u16));
@@ -190,7 +205,14 @@ mod tests {
     use super::*;
 
     fn advance(source: u32, class: u16, max_event_time_ns: i64) -> SourceAdvance {
-        SourceAdvance { source: SourceId(source), class, lateness_ns: 10, idle_timeout_ns: 100, max_event_time_ns }
+        SourceAdvance {
+            source: SourceId(source),
+            class,
+            lateness_ns: 10,
+            idle_timeout_ns: 100,
+            min_event_time_ns: max_event_time_ns,
+            max_event_time_ns,
+        }
     }
 
     #[test]

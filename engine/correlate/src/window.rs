@@ -51,7 +51,7 @@ impl<E> Record<E> {
     }
 
     /// Time, then content: arrival has no say.
-    fn order(&self) -> (i64, &[u8; 16], SourceId, &[u8; 16], u16) {
+    pub(crate) fn order(&self) -> (i64, &[u8; 16], SourceId, &[u8; 16], u16) {
         (self.time, &self.digest, self.source, &self.value, self.part)
     }
 }

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use common::{Delivery, Feed, Random, SECOND, finals, hit, rule, source_rows};
 use noroshi_correlate::{
-    Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, number_value, reference,
+    Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, number_value, place_value,
+    reference,
 };
 use proptest::prelude::*;
 
@@ -41,6 +42,14 @@ fn case() -> impl Strategy<Value = Case> {
         1 => Just(Kind::Sum),
         1 => Just(Kind::Average),
         1 => (1u8..=100).prop_map(|percent| Kind::Percentile { percent }),
+        1 => Just(Kind::Absence),
+        1 => Just(Kind::Silence),
+        1 => (0i64..40, 0i64..60).prop_map(|(horizon_s, warmup_s)| Kind::NewValue {
+            horizon_ns: horizon_s * SECOND,
+            warmup_ns: warmup_s * SECOND,
+        }),
+        1 => (1u32..6, 0u32..1500).prop_map(|(intervals, variation_permille)| Kind::Beacon { intervals, variation_permille }),
+        1 => Just(Kind::Travel { speed_kmh: 900_000 }),
     ];
     // Times gather at multiples of small steps, so that windows end on hits and ties abound.
     let hits = prop::collection::vec((0i64..120, 0u8..3, 0u8..5, 0u8..3), 1..90);
@@ -60,16 +69,29 @@ fn case() -> impl Strategy<Value = Case> {
 
 impl Case {
     fn rule(&self) -> RuleSpec {
+        // Kinds without a number have no condition.
+        let bare = matches!(self.kind, Kind::Absence | Kind::Silence | Kind::NewValue { .. });
+        let terms = if bare { Vec::new() } else { self.terms.clone() };
         RuleSpec {
             max_episode_ns: self.max_episode_s * SECOND,
             evidence_max: self.evidence_max,
-            ..rule(self.kind, Condition::new(self.terms.clone()), self.window_s)
+            ..rule(self.kind, Condition::new(terms), self.window_s)
         }
     }
 
     fn hits(&self) -> Vec<Hit<()>> {
         let hits = self.hits.iter().map(|&(time_s, key, value, source)| {
             let mut hit = hit(time_s, key, value, source);
+            if matches!(self.kind, Kind::Travel { .. }) {
+                // Two places in one country, one in another, one without coordinates.
+                let places = [
+                    place_value(*b"JP", Some((35.7, 139.8))),
+                    place_value(*b"JP", Some((26.2, 127.7))),
+                    place_value(*b"DE", Some((50.1, 8.7))),
+                    place_value(*b"DE", None),
+                ];
+                hit.value = value.checked_sub(1).map(|at| places[usize::from(at) % 4]);
+            }
             if self.kind.measures() {
                 // From -3 to 6, so that sums go up and down.
                 hit.value = hit.value.map(|_| number_value(i128::from(value) * 3 % 10 - 3));
@@ -176,7 +198,10 @@ fn long_runs_match_the_reference() {
                 Kind::TemporalOrdered { parts: 3 },
                 Kind::Sum,
                 Kind::Percentile { percent: 90 },
-            ][random.below(6) as usize],
+                Kind::Silence,
+                Kind::NewValue { horizon_ns: 60 * SECOND, warmup_ns: 0 },
+                Kind::Beacon { intervals: 8, variation_permille: 800 },
+            ][random.below(9) as usize],
             terms: terms[random.below(4) as usize].clone(),
             window_s: 5 + random.below(60) as i64,
             max_episode_s: [70, 200, 100_000][random.below(3) as usize],

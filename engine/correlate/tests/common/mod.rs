@@ -81,6 +81,7 @@ pub fn source_rows(rows: &[(u8, i64)], lateness_s: i64) -> Vec<SourceAdvance> {
         class: 1,
         lateness_ns: lateness_s * SECOND,
         idle_timeout_ns: i64::MAX,
+        min_event_time_ns: EPOCH + time_s * SECOND,
         max_event_time_ns: EPOCH + time_s * SECOND,
     });
     rows.collect()
@@ -97,6 +98,7 @@ pub fn message(sequence: usize, batch: &[Hit<()>], lateness_s: i64) -> ShardMess
         class: 1,
         lateness_ns: lateness_s * SECOND,
         idle_timeout_ns: i64::MAX,
+        min_event_time_ns: hit.time_ns,
         max_event_time_ns: hit.time_ns,
     });
     message_with(sequence, batch.to_vec(), sources.collect())
