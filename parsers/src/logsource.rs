@@ -113,6 +113,8 @@ log_sources! {
     SOPHOS_MAIL = "sophos_mail" ["sophos"] ["mail"] [];
     SOPHOS_ANTIVIRUS = "sophos_antivirus" ["sophos"] ["antivirus"] ["antivirus"];
     SOPHOS = "sophos" ["sophos"] ["event"] [];
+    WATCHGUARD = "watchguard" ["watchguard" "firebox"] [] ["firewall"];
+    CISCO_SECURE_ENDPOINT = "cisco_secure_endpoint" ["cisco"] ["amp" "secure_endpoint"] ["antivirus"];
     SONICWALL = "sonicwall" ["sonicwall" "sonicos"] [] ["firewall"];
     CITRIX_ADC = "citrix_adc" ["citrix"] ["netscaler"] [];
     F5 = "f5_bigip" ["f5"] [] [];

@@ -63,9 +63,26 @@ fn elements_up_to(record: &[u8], max: u32) -> Option<Elements<'_>> {
             None => (back_to_back(record, at)?, false),
         },
         b'[' => (array_of_objects(record, at).filter(|_| ends_with_container(record, at))?, true),
+        b'<' => (behind_header(record, at)?, true),
         _ => return None,
     };
     Some(Elements { record, at, index: 0, array, max })
+}
+
+/// How far a syslog header and its tag reach. RFC 5424 has no bound; a header of a relay takes under 300 bytes.
+const HEADER_BYTES_MAX: usize = 512;
+
+/// Where the elements begin of a wrapper that a relay put behind a syslog header. The last bytes tell first, so that a
+/// record of text pays for two comparisons.
+fn behind_header(record: &[u8], at: usize) -> Option<usize> {
+    let tail = record.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end();
+    if tail.last() != Some(&b']') {
+        return None;
+    }
+    let head = &record[at..record.len().min(at + HEADER_BYTES_MAX)];
+    let object = at + memchr::memchr(b'{', head)?;
+    let (key, value) = first_key(record, object)?;
+    if is_events_key(key) { array_of_objects(record, value) } else { None }
 }
 
 /// Whether a record that begins so may hold several events, whatever follows: a record over the limit
@@ -298,6 +315,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_wrapper_behind_a_relay_s_header_is_opened() {
+        let found = |record: &str| -> Vec<String> {
+            elements(record.as_bytes()).into_iter().flatten().map(|one| record[one.range].to_owned()).collect()
+        };
+        let record = r#"<13>Mar  1 08:09:10 relay aws: {"Records":[{"a":1},{"b":[2]}]}"#;
+        assert_eq!(found(record), [r#"{"a":1}"#, r#"{"b":[2]}"#]);
+        for one in [
+            r#"<13>Mar  1 08:09:10 relay aws: {"Recorded":[{"a":1},{"b":[2]}]}"#,
+            r#"<13>Mar  1 08:09:10 relay aws: {"Records":[1,2]}"#,
+            r#"<13>Mar  1 08:09:10 relay aws: {"Records":[{"a":1}]} and more"#,
+            "<13>Mar  1 08:09:10 relay text]}",
+        ] {
+            assert!(elements(one.as_bytes()).is_none(), "{one}");
+        }
+        let far = format!("<13>{}{{\"Records\":[{{\"a\":1}}]}}", "x".repeat(HEADER_BYTES_MAX));
+        assert!(elements(far.as_bytes()).is_none());
     }
 
     #[test]

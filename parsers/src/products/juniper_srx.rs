@@ -198,6 +198,10 @@ fn split_tag<'a>(header: &Header<'a>) -> Option<(&'a [u8], &'a [u8])> {
         at = end + 1;
     }
     // Daemons of Junos say it in prose. Other systems have an `rpd` too, but none of these.
+    // A Firebox has an `iked` too, which signs with a message id.
+    if text.starts_with(b"msg_id=") {
+        return None;
+    }
     matches!(header.appname, b"kmd" | b"iked" | b"mib2d" | b"jsrpd" | b"chassisd" | b"RT_FLOW" | b"RT_IDP" | b"RT_UTM")
         .then_some((header.msgid, text))
 }
