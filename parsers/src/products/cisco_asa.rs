@@ -5,6 +5,7 @@
 //! text; a row whose text differs gives [`Defect::MessageMalformed`] besides.
 
 mod messages;
+mod rarer;
 #[cfg(test)]
 mod tests;
 

@@ -327,7 +327,9 @@ fn put_ecs(writer: &mut EventWriter<'_>, id: FieldId, value: &[u8]) {
         ecs::SOURCE_ADDRESS => {
             endpoint::put_address(writer, Side::Source, bare(value.strip_suffix(b".").unwrap_or(value)));
         }
-        ecs::DESTINATION_ADDRESS => endpoint::put_address(writer, Side::Destination, value),
+        ecs::DESTINATION_ADDRESS => {
+            endpoint::put_address(writer, Side::Destination, value.strip_suffix(b".").unwrap_or(value));
+        }
         ecs::SOURCE_USER_NAME => endpoint::put_user(writer, Side::Source, value),
         ecs::DESTINATION_USER_NAME => endpoint::put_user(writer, Side::Destination, value),
         ecs::USER_NAME => {

@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::rarer;
 use crate::ecs;
 use crate::event::EventWriter;
 use crate::products::text_template::Template;
@@ -59,35 +60,35 @@ const LOGIN: &[&str] = &["authentication", "network"];
 
 static BUILT: Meaning = meaning("flow-creation", NETWORK, &["connection", "start"], "success");
 static TEARDOWN: Meaning = meaning("flow-expiration", NETWORK, &["connection", "end"], "success");
-static DENIED: Meaning = meaning("firewall-rule", NETWORK, &["connection", "denied"], "success");
-static DISCARDED: Meaning = meaning("firewall-rule", NETWORK, &["connection", "denied"], "failure");
-static BY_RULE: Meaning = meaning("firewall-rule", NETWORK, &["connection"], "success");
+pub(super) static DENIED: Meaning = meaning("firewall-rule", NETWORK, &["connection", "denied"], "success");
+pub(super) static DISCARDED: Meaning = meaning("firewall-rule", NETWORK, &["connection", "denied"], "failure");
+pub(super) static BY_RULE: Meaning = meaning("firewall-rule", NETWORK, &["connection"], "success");
 static ALLOWED: Meaning = meaning("firewall-rule", NETWORK, &["connection", "allowed"], "success");
 static NO_ROUTE: Meaning = meaning("firewall-rule", NETWORK, &["connection", "info"], "failure");
 static DUPLICATE: Meaning = meaning("firewall-rule", NETWORK, &["connection", "info"], "");
 static NAT_BUILT: Meaning = meaning("nat-slot", &["network", "configuration"], &["creation"], "success");
 static NAT_GONE: Meaning = meaning("nat-slot", &["network", "configuration"], &["deletion"], "success");
-static NAT_FAILED: Meaning = meaning("nat-slot", NETWORK, &["connection", "denied"], "failure");
-static LOGGED_IN: Meaning = meaning("logged-in", LOGIN, &["allowed", "info"], "success");
-static LOGIN_FAILED: Meaning = meaning("logon-failed", LOGIN, &["denied", "info"], "failure");
-static LOGGED_OUT: Meaning = meaning("logged-out", LOGIN, &["info"], "success");
+pub(super) static NAT_FAILED: Meaning = meaning("nat-slot", NETWORK, &["connection", "denied"], "failure");
+pub(super) static LOGGED_IN: Meaning = meaning("logged-in", LOGIN, &["allowed", "info"], "success");
+pub(super) static LOGIN_FAILED: Meaning = meaning("logon-failed", LOGIN, &["denied", "info"], "failure");
+pub(super) static LOGGED_OUT: Meaning = meaning("logged-out", LOGIN, &["info"], "success");
 static LOCKED_OUT: Meaning = meaning("user-locked-out", &["iam"], &["user", "change"], "success");
 static UNLOCKED: Meaning = meaning("user-unlocked", &["iam"], &["user", "change"], "success");
 static USER_ADDED: Meaning = meaning("user-added", &["iam"], &["user", "creation"], "success");
 static USER_DELETED: Meaning = meaning("user-deleted", &["iam"], &["user", "deletion"], "success");
 static PRIVILEGE: Meaning = meaning("privilege-level-changed", &["iam"], &["user", "change"], "success");
-static CONFIGURATION: Meaning = meaning("configuration", &["configuration"], &["info"], "success");
-static SERVER_FAILED: Meaning = meaning("server-failed", NETWORK, &["info"], "failure");
+pub(super) static CONFIGURATION: Meaning = meaning("configuration", &["configuration"], &["info"], "success");
+pub(super) static SERVER_FAILED: Meaning = meaning("server-failed", NETWORK, &["info"], "failure");
 static SERVER_ACTIVE: Meaning = meaning("server-active", NETWORK, &["info"], "success");
 static URL_ALLOWED: Meaning = meaning("url-access", NETWORK, &["access", "allowed"], "success");
 static URL_DENIED: Meaning = meaning("url-access", NETWORK, &["access", "denied"], "success");
 static FTP: Meaning = meaning("ftp-transfer", NETWORK, &["connection", "info"], "success");
 static OFFLOADED: Meaning = meaning("flow-offload-started", NETWORK, &["connection", "start"], "success");
 static OFFLOAD_ENDED: Meaning = meaning("flow-offload-ended", NETWORK, &["connection", "end"], "success");
-static DYNAMIC_FILTER: Meaning = meaning("dynamic-filter", NETWORK, &["connection", "info"], "");
+pub(super) static DYNAMIC_FILTER: Meaning = meaning("dynamic-filter", NETWORK, &["connection", "info"], "");
 static DYNAMIC_DROPPED: Meaning = meaning("dynamic-filter", NETWORK, &["connection", "denied"], "success");
 static INTRUSION: Meaning = meaning("intrusion-detected", &["network", "intrusion_detection"], &["info"], "");
-static SHUNNED: Meaning = meaning("packet-shunned", NETWORK, &["connection", "denied"], "success");
+pub(super) static SHUNNED: Meaning = meaning("packet-shunned", NETWORK, &["connection", "denied"], "success");
 static THREAT: Meaning = meaning("", NETWORK, &["info"], "");
 static SA_CREATED: Meaning = meaning("sa-created", NETWORK, &["connection", "start"], "success");
 static SA_DELETED: Meaning = meaning("sa-deleted", NETWORK, &["connection", "end"], "success");
@@ -104,17 +105,17 @@ static VPN_GONE: Meaning = meaning("client-vpn-disconnected", NETWORK, &["connec
 static VPN_RESUMED: Meaning = meaning("client-vpn-resumed", NETWORK, &["connection", "start"], "success");
 static VPN_ACCESS: Meaning = meaning("", LOGIN, &["allowed", "info"], "success");
 static VPN_ACCESS_DENIED: Meaning = meaning("", LOGIN, &["denied", "info"], "failure");
-static VPN_ADDRESS: Meaning = meaning("address-assigned", NETWORK, &["connection", "info"], "success");
-static CONNECTION_INFO: Meaning = meaning("", NETWORK, &["connection", "info"], "success");
+pub(super) static VPN_ADDRESS: Meaning = meaning("address-assigned", NETWORK, &["connection", "info"], "success");
+pub(super) static CONNECTION_INFO: Meaning = meaning("", NETWORK, &["connection", "info"], "success");
 static CONNECTION_NEUTRAL: Meaning = meaning("", NETWORK, &["connection", "info"], "");
 static CONNECTION_START: Meaning = meaning("", NETWORK, &["connection", "start"], "success");
 static CONNECTION_END: Meaning = meaning("", NETWORK, &["connection", "end"], "success");
 static CONNECTION_CLOSING: Meaning = meaning("", NETWORK, &["connection", "end"], "");
 static CONNECTION_FAILED: Meaning = meaning("", NETWORK, &["connection", "info"], "failure");
-static PLAIN: Meaning = meaning("", NETWORK, &[], "");
-static SIP: Meaning = meaning("firewall-rule", NETWORK, &["info"], "success");
+pub(super) static PLAIN: Meaning = meaning("", NETWORK, &[], "");
+pub(super) static SIP: Meaning = meaning("firewall-rule", NETWORK, &["info"], "success");
 
-const SVC: &str = "Group {source.user.group.name} User {source.user.name} IP {source.address} {reason}";
+pub(super) const SVC: &str = "Group {source.user.group.name} User {source.user.name} IP {source.address} {reason}";
 const IKE: &[&str] = &[
     "Group = {source.user.group.name}, Username = {source.user.name}, IP = {source.address}, {reason}",
     "Group = {source.user.group.name}, IP = {source.address}, {reason}",
@@ -129,7 +130,7 @@ const STUB_BUILT: &[&str] = &["Built {_} stub {transport} connection for {src} t
 const STUB_GONE: &[&str] =
     &["Teardown {_} {transport} connection for {src} to {dst} duration {duration} forwarded bytes {bytes}~ {closing}"];
 
-type Source = (u32, &'static Meaning, &'static [&'static str]);
+pub(super) type Source = (u32, &'static Meaning, &'static [&'static str]);
 
 /// Sorted by id.
 static MESSAGES: &[Source] = &[
@@ -759,7 +760,9 @@ fn compile(&(id, meaning, texts): &Source) -> Row {
 }
 
 static ROWS: LazyLock<(Vec<Row>, Vec<Row>)> = LazyLock::new(|| {
-    (MESSAGES.iter().map(compile).collect(), FAMILIES.iter().map(|(_, source)| compile(source)).collect())
+    let mut rows: Vec<Row> = MESSAGES.iter().chain(rarer::MESSAGES).map(compile).collect();
+    rows.sort_by_key(|row| row.id);
+    (rows, FAMILIES.iter().map(|(_, source)| compile(source)).collect())
 });
 
 /// The row of a message id.
@@ -777,8 +780,11 @@ mod tests {
 
     #[test]
     fn rows_are_sorted_and_compile() {
-        assert!(MESSAGES.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        for (id, ..) in MESSAGES {
+        for table in [MESSAGES, rarer::MESSAGES] {
+            assert!(table.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        }
+        assert!(ROWS.0.windows(2).all(|pair| pair[0].id < pair[1].id), "no id stands in both tables");
+        for (id, ..) in MESSAGES.iter().chain(rarer::MESSAGES) {
             assert!(find(*id).is_some_and(|row| !row.templates.is_empty()), "{id}");
         }
         assert!(find(713_500).is_some() && find(199_005).is_none());
