@@ -113,6 +113,9 @@ log_sources! {
     SOPHOS_MAIL = "sophos_mail" ["sophos"] ["mail"] [];
     SOPHOS_ANTIVIRUS = "sophos_antivirus" ["sophos"] ["antivirus"] ["antivirus"];
     SOPHOS = "sophos" ["sophos"] ["event"] [];
+    CISCO_UMBRELLA_DNS = "cisco_umbrella_dns" ["cisco"] ["umbrella"] ["dns"];
+    CISCO_UMBRELLA_PROXY = "cisco_umbrella_proxy" ["cisco"] ["umbrella"] ["proxy"];
+    CISCO_UMBRELLA_FIREWALL = "cisco_umbrella_firewall" ["cisco"] ["umbrella"] ["firewall"];
     WATCHGUARD = "watchguard" ["watchguard" "firebox"] [] ["firewall"];
     CISCO_SECURE_ENDPOINT = "cisco_secure_endpoint" ["cisco"] ["amp" "secure_endpoint"] ["antivirus"];
     SONICWALL = "sonicwall" ["sonicwall" "sonicos"] [] ["firewall"];

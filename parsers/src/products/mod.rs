@@ -22,6 +22,7 @@ pub(crate) mod cisco_ios;
 pub(crate) mod cisco_ise;
 pub(crate) mod cisco_meraki;
 pub(crate) mod cisco_secure_endpoint;
+pub(crate) mod cisco_umbrella;
 pub(crate) mod citrix_adc;
 pub(crate) mod cloudflare;
 pub(crate) mod columns;
@@ -49,6 +50,7 @@ pub(crate) mod haproxy;
 pub(crate) mod hashicorp_vault;
 pub(crate) mod iis;
 pub(crate) mod infoblox;
+pub(crate) mod istio;
 pub(crate) mod json_table;
 pub(crate) mod juniper_srx;
 pub(crate) mod kubernetes_audit;
@@ -328,6 +330,8 @@ products! {
     RABBITMQ = service_log::RABBITMQ;
     ACTIVEMQ = service_log::ACTIVEMQ;
     KEYCLOAK = service_log::KEYCLOAK;
+    CISCO_UMBRELLA = cisco_umbrella::PRODUCT;
+    ISTIO = istio::PRODUCT;
 }
 
 /// Schema fields by product, as its golden records yield them: `name: field field …`, a line each. A test keeps it true.
