@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use noroshi_input::InputSpec;
+use noroshi_rules::rule::Placeholders;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -88,11 +89,21 @@ pub struct RulesConfig {
     pub ignore_logsource: bool,
     /// How often the files are looked at for changes; 0 = only on SIGHUP.
     pub reload_interval_s: u64,
+    /// Files and directories of lists for the placeholders of rules: text files and CSV tables.
+    pub lists: Vec<PathBuf>,
+    /// `[rules.placeholders]`: lists written out.
+    pub placeholders: Placeholders,
 }
 
 impl Default for RulesConfig {
     fn default() -> Self {
-        RulesConfig { paths: Vec::new(), ignore_logsource: false, reload_interval_s: 2 }
+        RulesConfig {
+            paths: Vec::new(),
+            ignore_logsource: false,
+            reload_interval_s: 2,
+            lists: Vec::new(),
+            placeholders: Placeholders::new(),
+        }
     }
 }
 

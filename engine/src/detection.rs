@@ -16,6 +16,7 @@ use noroshi_rules::diagnostic::{Diagnostic, Place};
 use noroshi_rules::indicators::Indicators;
 use noroshi_rules::key;
 use noroshi_rules::number;
+use noroshi_rules::rule::Placeholders;
 use noroshi_rules::{Options, RuleIndex, RuleSet};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -37,6 +38,12 @@ pub struct LoadOptions {
     pub config_digest: [u8; 32],
     /// Nothing is new for so long, unless the rule or its horizon says less.
     pub warmup_ns_max: i64,
+    /// Values of placeholders that the configuration names itself.
+    pub placeholders: Placeholders,
+    /// Files and directories of more ([`crate::lists`]).
+    pub lists: Vec<PathBuf>,
+    /// Whether what is odd about sound rules is told too.
+    pub lint: bool,
 }
 
 /// Default warm-up of `new_value`: a week sees every day of the week.
@@ -51,6 +58,9 @@ impl Default for LoadOptions {
             state_bytes_max: 256 << 20,
             config_digest: [0; 32],
             warmup_ns_max: WARMUP_NS,
+            placeholders: Placeholders::new(),
+            lists: Vec::new(),
+            lint: false,
         }
     }
 }
@@ -63,6 +73,9 @@ impl LoadOptions {
             state_bytes_max: config.correlation.state_bytes_max,
             config_digest: config.digest,
             warmup_ns_max: WARMUP_NS,
+            placeholders: config.rules.placeholders.clone(),
+            lists: config.rules.lists.clone(),
+            lint: false,
         }
     }
 }
@@ -136,7 +149,9 @@ impl Detection {
             matches!(extension(path), "csv" | "txt" | "list" | "ioc")
         });
         let mut dictionary = Dictionary::new();
-        let rule_options = Options { ignore_logsource: options.ignore_logsource, ..Options::default() };
+        let mut placeholders = options.placeholders.clone();
+        crate::lists::read(&options.lists, &mut placeholders, &mut diagnostics);
+        let rule_options = Options { ignore_logsource: options.ignore_logsource, placeholders, lint: options.lint };
         let loaded = RuleSet::load(rule_files, &mut dictionary, &rule_options);
         diagnostics.extend(loaded.diagnostics);
         for rule in loaded.rules.correlations().iter().filter(|rule| rule.lateness_ns.is_some()) {
@@ -353,6 +368,17 @@ fn unreadable(path: &Path, cause: &str) -> Diagnostic {
         .help("check the path and who may read it")
 }
 
+/// Whether a directory is a checkout of the public Sigma rules: there, `rules` and its like are to be run.
+fn is_checkout(path: &Path) -> bool {
+    path.join("rules").is_dir() && (path.join("unsupported").is_dir() || path.join("deprecated").is_dir())
+}
+
+/// Whether a directory of such a checkout holds no rules to run as they are: rules set aside by their authors, rules that
+/// need values of one's own, and what belongs to the repository itself. Named by themselves they are read.
+fn is_set_aside(name: &str) -> bool {
+    !name.starts_with("rules") || name == "rules-placeholder"
+}
+
 /// Deepest directory below a named path. Rule trees are four deep; a loop of links has no end.
 const DEPTH_MAX: usize = 32;
 
@@ -374,6 +400,7 @@ fn collect(
         }
         return;
     }
+    let is_checkout = is_checkout(path);
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
         Err(cause) => {
@@ -382,8 +409,10 @@ fn collect(
         }
     };
     for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
         // Editors' and version control's own files are no rules.
-        if !entry.file_name().to_string_lossy().starts_with('.') {
+        let left_out = name.starts_with('.') || is_checkout && is_set_aside(&name);
+        if !left_out {
             collect(&entry.path(), false, wanted, files, diagnostics, depth + 1);
         }
     }
@@ -400,7 +429,8 @@ pub struct Watch {
 impl Watch {
     /// Notes the files as they are now.
     pub fn new(config: &Config) -> Self {
-        let paths = config.rules.paths.iter().chain(&config.indicators.paths).cloned().collect();
+        let paths =
+            config.rules.paths.iter().chain(&config.rules.lists).chain(&config.indicators.paths).cloned().collect();
         let mut watch = Watch { paths, seen: Vec::new(), moving: false };
         watch.seen = watch.look();
         watch

@@ -13,6 +13,7 @@ pub mod detection;
 mod durable;
 pub mod evidence;
 pub mod ledger;
+pub mod lists;
 pub mod metrics;
 pub mod ordered;
 pub mod pipeline;

@@ -352,3 +352,67 @@ fn a_reader_that_goes_away_is_no_fault() {
     };
     assert_eq!((output.status.code(), output.stderr.is_empty()), (Some(0), true), "{}", told(&output));
 }
+
+#[test]
+fn explain_tells_every_part_for_hits_and_misses() {
+    let dir = prepared();
+    dir.write("rule.yml", "title: Copy Out\nid: copy-out\nlogsource:\n    product: windows\n    category: process_creation\ndetection:\n    s:\n        Image|endswith: \\robocopy.exe\n        CommandLine|contains: [' /mir', ' /e']\n    f:\n        User: backup\n    condition: s and not f\n");
+    let event = |user: &str| {
+        format!(
+            r#"{{"Channel":"Microsoft-Windows-Sysmon/Operational","EventID":1,"Image":"C:\\Windows\\robocopy.exe","CommandLine":"robocopy a b /e","User":"{user}"}}"#
+        )
+    };
+    dir.write("events.json", format!("{}\n{}\n", event("alice"), event("backup")));
+    let told =
+        |args: &[&str]| ndjson(check_code(&dir, &[&["explain", "--output", "ndjson"], args].concat(), 0).0.as_bytes());
+    let hit = told(&["--rule", "rule.yml", "--event", "events.json"]);
+    assert_eq!((&hit[0]["matches"], &hit[0]["rule"]["id"]), (&true.into(), &"copy-out".into()));
+    let image = &hit[0]["condition"]["parts"][0]["parts"][0];
+    assert_eq!((&image["part"], &image["values"][0]), (&"Image|endswith".into(), &"C:\\Windows\\robocopy.exe".into()));
+    let miss = told(&["--rules", ".", "--rule", "copy-out", "--event", "events.json", "--line", "2"]);
+    assert_eq!((&miss[0]["matches"], &miss[0]["condition"]["parts"][1]["holds"]), (&false.into(), &false.into()));
+    assert_eq!(told(&["--rule", "rule.yml", "--event", &event("x")])[0]["matches"], true);
+    let (out, _) =
+        check_code(&dir, &["explain", "--output", "table", "--rule", "rule.yml", "--event", "events.json"], 0);
+    assert!(out.contains("the rule matches") && out.contains("User: backup   [User = \"alice\"]"), "{out}");
+    check_code(&dir, &["explain", "--rule", "rule.yml", "--event", "events.json", "--line", "3"], 3);
+    check_code(&dir, &["explain", "--rules", ".", "--rule", "no-such-rule", "--event", "x"], 3);
+}
+
+#[test]
+fn a_checkout_of_public_rules_is_read_without_what_is_set_aside() {
+    let dir = WorkDir::default();
+    let rule = |id: &str| {
+        format!("title: T\nid: {id}\nlogsource:\n    product: linux\ndetection:\n    s: [x]\n    condition: s\n")
+    };
+    for folder in ["rules", "rules-threat-hunting", "rules-placeholder", "unsupported", "deprecated", "tests"] {
+        dir.write(&format!("sigma/{folder}/a.yml"), rule(folder));
+    }
+    let (out, _) = check_code(&dir, &["check", "--output", "table", "--rules", "sigma"], 0);
+    assert!(out.contains("2 rules,"), "{out}");
+    let (out, _) = check_code(&dir, &["check", "--output", "table", "--rules", "sigma", "sigma/unsupported"], 0);
+    assert!(out.contains("3 rules,"), "{out}");
+}
+
+#[test]
+fn coverage_names_the_rules_that_can_never_match_and_lists_feed_placeholders() {
+    let dir = prepared();
+    dir.write(
+        "cover/slip.yml",
+        "title: Slip\nid: slip\nlogsource:\n    product: windos\ndetection:\n    s: [x]\n    condition: s\n",
+    );
+    dir.write("cover/web.yml", "title: Web\nid: web\nlogsource:\n    category: webserver\ndetection:\n    s:\n        cs-host|expand: '%Servers%'\n    condition: s\n");
+    dir.write("lists/Servers.txt", "srv*\n");
+    dir.write("hit.log", s::nginx_get(2, "192.0.2.1", "/") + "\n");
+    check_code(&dir, &["check", "--rules", "cover"], 2);
+    check_code(&dir, &["check", "--rules", "cover", "--lists", "lists"], 0);
+    dir.write("noroshi.toml", "[rules]\npaths = [\"cover\"]\nlists = [\"lists\"]\n[[input]]\nname = \"a\"\ntype = \"tcp\"\nlisten = \"127.0.0.1:0\"\nformat = \"cisco_asa\"\n");
+    let blind = |args: &[&str]| {
+        let args = [&["rules", "coverage", "--output", "ndjson"], args].concat();
+        let found = ndjson(check_code(&dir, &args, 1).0.as_bytes());
+        found.iter().map(|one| format!("{} {}", one["rule"]["id"], one["reason"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(blind(&["--config", "noroshi.toml"]), ["slip unknown_name", "web not_there"]);
+    assert_eq!(blind(&["--config", "noroshi.toml", "--", "hit.log"]), ["slip unknown_name", "web no_field"]);
+    check_code(&dir, &["rules", "coverage"], 3);
+}

@@ -1,7 +1,7 @@
 //! Fuzzes what detection engineers write: `NOROSHI_FUZZ_TARGET` is `rule`, `condition` or `indicators`.
 //!
 //! Any bytes as a rule file must be loaded or refused with a place, never panic, and a rule that was loaded
-//! must agree with the full scan on an event.
+//! must agree with the full scan on an event, and with what is told of its parts.
 #![no_main]
 
 use std::cell::RefCell;
@@ -59,7 +59,7 @@ fn rule(text: &str) {
     let loaded = RuleSet::load(
         vec![(PathBuf::from("rule.yml"), text.to_owned())],
         &mut dictionary,
-        &Options { ignore_logsource: true, ..Options::default() },
+        &Options { ignore_logsource: true, lint: true, ..Options::default() },
     );
     assert!(loaded.diagnostics.iter().all(|diagnostic| diagnostic.place.line > 0));
     let dictionary = Arc::new(dictionary);
@@ -70,5 +70,11 @@ fn rule(text: &str) {
         loaded.rules.evaluate(&view, &mut Scratch::new(), &mut fast);
         loaded.rules.full_scan(&view, &dictionary, &mut slow);
         assert_eq!(fast, slow);
+        for (rule, _) in loaded.rules.rules() {
+            let verdict = loaded.rules.verdict(rule, &view, &dictionary);
+            assert_eq!(verdict.holds, fast.contains(&rule));
+            assert_eq!(verdict.holds, verdict.root.holds);
+        }
+        assert!(loaded.rules.blind(None).len() <= loaded.rules.len());
     });
 }

@@ -77,6 +77,11 @@ impl CompiledRule {
         Ok(CompiledRule { condition: rule.condition.clone(), selections: selections.collect::<Result<_, _>>()? })
     }
 
+    /// How many searches of its expressions were given up.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.selections.iter().map(CompiledSearch::given_up).sum()
+    }
+
     pub(crate) fn matches(&self, event: &EventView<'_>) -> bool {
         self.holds(&self.condition, event)
     }
@@ -170,6 +175,19 @@ pub(crate) fn fields<'a>(candidates: &[FieldId], event: &EventView<'a>) -> impl 
 }
 
 impl CompiledSearch {
+    fn given_up(&self) -> u64 {
+        match self {
+            CompiledSearch::Item(item) => {
+                let of = |test: &CompiledTest| match test {
+                    CompiledTest::Regex(expression) => expression.given_up(),
+                    _ => 0,
+                };
+                item.values.iter().flatten().map(of).sum()
+            }
+            CompiledSearch::All(parts) | CompiledSearch::Any(parts) => parts.iter().map(CompiledSearch::given_up).sum(),
+        }
+    }
+
     pub(crate) fn matches(&self, event: &EventView<'_>) -> bool {
         match self {
             CompiledSearch::Item(item) => item.matches(event),
@@ -190,7 +208,7 @@ impl CompiledItem {
         found != self.negated
     }
 
-    fn test(&self, test: &CompiledTest, event: &EventView<'_>) -> bool {
+    pub(crate) fn test(&self, test: &CompiledTest, event: &EventView<'_>) -> bool {
         match test {
             CompiledTest::Null => self.is_null(event),
             CompiledTest::Exists(wanted) => present(&self.candidates, event).is_some() == *wanted,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Severity {
+    /// Loaded, and read otherwise than it is written; nothing is wrong.
+    Note,
     /// Loaded, but worth a look.
     Warning,
     /// Refused: the rule, indicator line or file is not in the set.
@@ -13,9 +15,10 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// `error`, `warning` or `note`.
     pub fn as_str(self) -> &'static str {
         match self {
+            Severity::Note => "note",
             Severity::Warning => "warning",
             Severity::Error => "error",
         }
@@ -64,6 +67,11 @@ impl Diagnostic {
     /// A warning without help.
     pub fn warning(file: &Path, place: Place, message: impl Into<String>) -> Self {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(file, place, message) }
+    }
+
+    /// A note without help.
+    pub fn note(file: &Path, place: Place, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Note, ..Diagnostic::error(file, place, message) }
     }
 
     /// The same with the way out.

@@ -119,12 +119,12 @@ fn item(name: &str, definition: &Item, compiled: &CompiledItem, event: &EventVie
 }
 
 /// A value as text, cut.
-fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(VALUE_BYTES_MAX)]).into_owned()
 }
 
 /// The part of a raw record around a keyword.
-fn excerpt(record: &[u8], keyword: &str) -> String {
+pub(crate) fn excerpt(record: &[u8], keyword: &str) -> String {
     let word = keyword.trim_matches('*').to_ascii_lowercase();
     let lower = record.to_ascii_lowercase();
     let at = memchr::memmem::find(&lower, word.as_bytes()).unwrap_or(0);

@@ -12,10 +12,12 @@ use crate::correlated::{CorrelatedRule, CorrelationRule, KeyPart};
 use crate::correlation::{Correlation, CorrelationKind};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::key;
+use crate::legacy;
+use crate::lint;
 use crate::rule::{Filter, Head, Reader, Rule};
 use crate::set::{Loaded, Options, RuleIndex, RuleMeta, RuleSet};
 use crate::suggest::nearest;
-use crate::yaml::{self, Kind};
+use crate::yaml::{self, Kind, Node};
 
 /// Most rules of one correlation: a kill chain has a dozen steps, and each costs every key a little.
 const PARTS_MAX: usize = 64;
@@ -42,6 +44,9 @@ pub(crate) fn load(mut files: Vec<(PathBuf, String)>, dictionary: &mut Dictionar
     let mut rules = unique(rules, |rule| &rule.head, &mut diagnostics);
     apply_filters(&filters, &mut rules, &mut diagnostics);
 
+    if options.lint {
+        lint::lint(&rules, &correlations, &mut diagnostics);
+    }
     let (mut definitions, mut compiled, mut meta) = (Vec::new(), Vec::new(), Vec::new());
     for (file, rule) in rules {
         match CompiledRule::new(&rule, dictionary) {
@@ -72,19 +77,11 @@ fn read(file: &Path, text: &str, options: &Options, documents: &mut Documents, d
         told.help = fault.help;
         diagnostics.push(told);
     }
-    // A document of the old multi-rule kind gives its parts to the documents after it: alone
-    // these would be read as something else, so the file is refused as a whole.
-    let global = parsed.documents.iter().find_map(|document| document.entry("action"));
-    if let Some(action) = global {
-        let name = action.value.text().unwrap_or_default();
-        diagnostics.push(
-            Diagnostic::error(file, action.place, format!("`action: {name}` documents are not supported"))
-                .help("Sigma 2 dropped them: write each rule in full, and join rules by a correlation"),
-        );
-        return;
-    }
+    let written = legacy::join_actions(parsed.documents, |severity, place, message, help| {
+        diagnostics.push(Diagnostic { severity, ..Diagnostic::error(file, place, message).help(help) });
+    });
     let mut reader = Reader::new(file, &options.placeholders, diagnostics);
-    for document in &parsed.documents {
+    for document in &written {
         if !matches!(document.kind, Kind::Map(_)) {
             reader.refuse_document(document);
         } else if document.get("correlation").is_some() {
@@ -92,7 +89,35 @@ fn read(file: &Path, text: &str, options: &Options, documents: &mut Documents, d
         } else if document.get("filter").is_some() {
             documents.filters.extend(reader.filter(document).map(|made| (file.to_path_buf(), made)));
         } else {
-            documents.rules.extend(reader.rule(document).map(|made| (file.to_path_buf(), made)));
+            read_rule(&mut reader, document, documents);
+        }
+    }
+}
+
+/// Reads a rule, which an aggregation of old Sigma makes a rule and a correlation.
+fn read_rule(reader: &mut Reader<'_>, document: &Node, documents: &mut Documents) {
+    let file = reader.file.to_path_buf();
+    match legacy::split_aggregation(document) {
+        Ok(None) => documents.rules.extend(reader.rule(document).map(|made| (file, made))),
+        Ok(Some((rule, correlation))) => {
+            let (rule, correlation) = (reader.rule(&rule), reader.correlation(&correlation));
+            if let (Some(rule), Some(correlation)) = (rule, correlation) {
+                let note = Diagnostic::note(
+                    &file,
+                    correlation.head.place,
+                    "the aggregation of the condition became a correlation",
+                )
+                .rule(&correlation.head.id)
+                .help("aggregations are of old Sigma: write a `correlation:` document");
+                reader.diagnostics.push(note);
+                documents.rules.push((file.clone(), rule));
+                documents.correlations.push((file, correlation));
+            }
+        }
+        Err(told) => {
+            // What else is wrong with the rule is told too.
+            reader.begin(document);
+            reader.error(told.place, told.message, told.help);
         }
     }
 }
@@ -124,35 +149,53 @@ fn unique<T>(
 
 /// Joins each filter to the rules it names: their condition holds and the filter's too.
 fn apply_filters(filters: &[(PathBuf, Filter)], rules: &mut [(PathBuf, Rule)], diagnostics: &mut Vec<Diagnostic>) {
-    for (file, filter) in filters {
-        if !negates(&filter.condition) {
-            diagnostics.push(
-                Diagnostic::warning(
-                    file,
-                    filter.head.place,
-                    "the filter's condition affirms its selections: the rules match only where it holds",
-                )
-                .rule(&filter.head.id)
-                .help("to leave matches out, write `condition: not selection`"),
-            );
-        }
-        for (name, place) in &filter.rules {
-            let Some((_, rule)) = rules.iter_mut().find(|(_, rule)| is_named(&rule.head, name)) else {
-                let message = format!("the filter names the rule `{name}`, which is not loaded");
-                diagnostics.push(Diagnostic::warning(file, *place, message).rule(&filter.head.id));
-                continue;
-            };
-            let shift = rule.selections.len();
-            rule.selections.extend(filter.selections.iter().cloned());
-            let own = std::mem::replace(&mut rule.condition, Condition::Selection(0));
-            rule.condition = Condition::And(vec![own, shifted(&filter.condition, shift)]);
-            // The rule means something else now.
-            let mut hash = Sha256::new();
-            hash.update(rule.head.digest);
-            hash.update(filter.head.digest);
-            rule.head.digest = hash.finalize().into();
+    if filters.is_empty() {
+        return;
+    }
+    let mut by_name: HashMap<String, usize> = HashMap::new();
+    for (at, (_, rule)) in rules.iter().enumerate() {
+        for name in std::iter::once(&rule.head.id).chain(&rule.head.name) {
+            by_name.insert(name.clone(), at);
         }
     }
+    for (file, filter) in filters {
+        let warn = |place, message: &str| Diagnostic::warning(file, place, message).rule(&filter.head.id);
+        if !negates(&filter.condition) {
+            let message = "the filter's condition affirms its selections: the rules match only where it holds";
+            diagnostics
+                .push(warn(filter.head.place, message).help("to leave matches out, write `condition: not selection`"));
+        }
+        if filter.any {
+            rules.iter_mut().filter(|(_, rule)| filter.covers(&rule.source)).for_each(|(_, rule)| narrow(rule, filter));
+        }
+        for (name, place) in &filter.rules {
+            match by_name.get(name.as_str()).map(|at| &mut rules[*at].1) {
+                None => {
+                    let message = format!("the filter names the rule `{name}`, which is not loaded");
+                    diagnostics.push(warn(*place, &message));
+                }
+                Some(rule) if filter.covers(&rule.source) => narrow(rule, filter),
+                Some(_) => {
+                    let message = format!("the filter names the rule `{name}`, whose log source is not the filter's");
+                    let help = "the rule is left as it is; give the filter the rule's `logsource`, or a part of it";
+                    diagnostics.push(warn(*place, &message).help(help));
+                }
+            }
+        }
+    }
+}
+
+/// Joins a filter to a rule.
+fn narrow(rule: &mut Rule, filter: &Filter) {
+    let shift = rule.selections.len();
+    rule.selections.extend(filter.selections.iter().cloned());
+    let own = std::mem::replace(&mut rule.condition, Condition::Selection(0));
+    rule.condition = Condition::And(vec![own, shifted(&filter.condition, shift)]);
+    // The rule means something else now.
+    let mut hash = Sha256::new();
+    hash.update(rule.head.digest);
+    hash.update(filter.head.digest);
+    rule.head.digest = hash.finalize().into();
 }
 
 fn is_named(head: &Head, name: &str) -> bool {

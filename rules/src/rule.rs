@@ -17,7 +17,11 @@ use crate::number::Number;
 use crate::part::Part;
 use crate::pattern::Pattern;
 use crate::suggest::nearest;
+use crate::taxonomy;
 use crate::yaml::{Kind, Node, Scalar};
+
+/// Most selections of one rule: conditions name at most 4,096 words, and public rules have a dozen.
+pub const SELECTIONS_MAX: usize = 4_096;
 
 /// How grave a match is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
@@ -75,6 +79,8 @@ pub struct Head {
     pub fields: Vec<String>,
     /// `author`.
     pub author: Option<String>,
+    /// `noroshi.verified`: the day its threshold was held against records.
+    pub verified: Option<String>,
     /// Where the document starts.
     pub place: Place,
     /// SHA-256 of the document's content; layout and comments do not count.
@@ -164,6 +170,8 @@ pub struct Item {
     pub field: Option<String>,
     /// The modifiers as written, `|` between them.
     pub modifiers: String,
+    /// Where it stands.
+    pub place: Place,
     /// Whether all values must match.
     pub all: bool,
     /// Whether the whole is negated.
@@ -188,6 +196,8 @@ pub enum Search {
 pub struct Selection {
     /// Its name in the condition.
     pub name: String,
+    /// Where it is defined.
+    pub place: Place,
     /// What it asks for.
     pub search: Search,
 }
@@ -212,10 +222,24 @@ pub struct Filter {
     pub head: Head,
     /// Ids or names of the rules, with their places.
     pub rules: Vec<(String, Place)>,
+    /// Whether it is for every rule of its log source (`rules: any`).
+    pub any: bool,
+    /// The log source it is for: rules of others are left alone.
+    pub source: RuleSource,
     /// Its selections.
     pub selections: Vec<Selection>,
     /// Joined to the rule's condition by `and`.
     pub condition: Condition,
+}
+
+impl Filter {
+    /// Whether a rule of this log source is meant: each part that the filter gives is the rule's.
+    pub fn covers(&self, rule: &RuleSource) -> bool {
+        let part = |own: &Option<String>, other: &Option<String>| own.is_none() || own == other;
+        part(&self.source.product, &rule.product)
+            && part(&self.source.service, &rule.service)
+            && part(&self.source.category, &rule.category)
+    }
 }
 
 /// Values for `%name%` placeholders, by name without the percent signs.
@@ -300,9 +324,20 @@ impl<'a> Reader<'a> {
             falsepositives: self.strings(document, "falsepositives"),
             fields: self.strings(document, "fields"),
             author: self.string(document, "author"),
+            verified: self.verified(document),
             place: document.place,
             digest,
         }
+    }
+
+    fn verified(&mut self, document: &Node) -> Option<String> {
+        let node = document.get("noroshi")?.get("verified")?;
+        let date = node.text().unwrap_or_default();
+        if Part::Day.read(date.as_bytes()).is_none() {
+            let help = Some("write the day as YYYY-MM-DD".to_owned());
+            self.error(node.place, format!("`verified` takes a date, not `{date}`"), help);
+        }
+        Some(date)
     }
 
     pub(crate) fn string(&mut self, node: &Node, key: &str) -> Option<String> {
@@ -381,7 +416,7 @@ impl<'a> Reader<'a> {
                 None,
             );
         }
-        source
+        taxonomy::meant(source)
     }
 
     /// Reads a detection rule. `None`: refused, see the diagnostics.
@@ -421,18 +456,23 @@ impl<'a> Reader<'a> {
     /// Reads a filter document. `None`: refused.
     pub fn filter(&mut self, document: &Node) -> Option<Filter> {
         let head = self.begin(document);
-        self.source(document);
+        let source = self.source(document);
         let node = document.get("filter")?;
         if !matches!(node.kind, Kind::Map(_)) {
             self.error(node.place, format!("`filter` is {}, not a mapping", node.what()), None);
             return None;
         }
-        let rules = self.placed_strings(node, "rules");
+        let mut rules = self.placed_strings(node, "rules");
         if rules.is_empty() {
-            self.error(node.place, "the filter names no rules", Some("list ids or names under `filter.rules`".into()));
+            let help = "list ids or names under `filter.rules`, or write `any` for every rule of the log source";
+            self.error(node.place, "the filter names no rules", Some(help.into()));
+        }
+        let any = matches!(rules.as_slice(), [(name, _)] if name == "any");
+        if any {
+            rules.clear();
         }
         let (selections, condition) = self.detection(node, "filter", &["condition", "rules"])?;
-        self.is_sound().then_some(Filter { head, rules, selections, condition })
+        self.is_sound().then_some(Filter { head, rules, any, source, selections, condition })
     }
 
     fn detection(&mut self, node: &Node, what: &str, reserved: &[&str]) -> Option<(Vec<Selection>, Condition)> {
@@ -440,10 +480,15 @@ impl<'a> Reader<'a> {
             self.error(node.place, format!("`{what}` is {}, not a mapping", node.what()), None);
             return None;
         };
+        if entries.len() > SELECTIONS_MAX {
+            let message = format!("`{what}` has {} selections, {SELECTIONS_MAX} are the most", entries.len());
+            self.error(node.place, message, Some("split the rule".into()));
+            return None;
+        }
         let mut selections = Vec::new();
         for entry in entries.iter().filter(|entry| !reserved.contains(&entry.key.as_str())) {
             if let Some(search) = self.search(&entry.value, &entry.key) {
-                selections.push(Selection { name: entry.key.clone(), search });
+                selections.push(Selection { name: entry.key.clone(), place: entry.place, search });
             }
         }
         let Some(written) = node.entry("condition") else {
@@ -509,7 +554,7 @@ impl<'a> Reader<'a> {
                 let mut any = Vec::new();
                 let words: Vec<&Node> = items.iter().filter(is_keyword).collect();
                 if !words.is_empty() {
-                    any.push(self.values(None, "", &Chain::default(), &words).map(Search::Item));
+                    any.push(self.values(None, "", node.place, &Chain::default(), &words).map(Search::Item));
                 }
                 for item in items.iter().filter(|item| !is_keyword(item)) {
                     if matches!(item.kind, Kind::List(_)) {
@@ -528,7 +573,7 @@ impl<'a> Reader<'a> {
                 self.error(node.place, format!("the selection `{name}` is empty"), None);
                 None
             }
-            Kind::Scalar(_) => self.values(None, "", &Chain::default(), &[node]).map(Search::Item),
+            Kind::Scalar(_) => self.values(None, "", node.place, &Chain::default(), &[node]).map(Search::Item),
         }
     }
 
@@ -552,16 +597,23 @@ impl<'a> Reader<'a> {
                 self.error(value.place, format!("`{key}` has an empty list of values"), None);
                 None
             }
-            Kind::List(items) => self.values(field, modifiers, &chain, &items.iter().collect::<Vec<_>>()),
+            Kind::List(items) => self.values(field, modifiers, place, &chain, &items.iter().collect::<Vec<_>>()),
             Kind::Map(_) => {
                 self.error(value.place, format!("`{key}` holds a mapping where a value is expected"), None);
                 None
             }
-            Kind::Scalar(_) => self.values(field, modifiers, &chain, &[value]),
+            Kind::Scalar(_) => self.values(field, modifiers, place, &chain, &[value]),
         }
     }
 
-    fn values(&mut self, field: Option<&str>, modifiers: &str, chain: &Chain, nodes: &[&Node]) -> Option<Item> {
+    fn values(
+        &mut self,
+        field: Option<&str>,
+        modifiers: &str,
+        place: Place,
+        chain: &Chain,
+        nodes: &[&Node],
+    ) -> Option<Item> {
         let before = self.errors;
         let mut values = Vec::with_capacity(nodes.len());
         for node in nodes {
@@ -574,6 +626,7 @@ impl<'a> Reader<'a> {
         (self.errors == before).then(|| Item {
             field: field.map(str::to_owned),
             modifiers: modifiers.to_owned(),
+            place,
             all: chain.all,
             negated: chain.negated,
             values,

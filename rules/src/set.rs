@@ -34,6 +34,8 @@ pub struct Options {
     pub ignore_logsource: bool,
     /// Values for the placeholders of `expand`.
     pub placeholders: Placeholders,
+    /// Whether what is odd about sound rules is told too, as `check` does.
+    pub lint: bool,
 }
 
 /// What the rest of the engine needs to know of a rule.
@@ -234,6 +236,13 @@ impl RuleSet {
                 hits.push(RuleIndex(rule));
             }
         }
+    }
+
+    /// Rules with expressions that search by backtracking, and how many searches of each came over a bound and found
+    /// nothing for it.
+    pub fn given_up(&self) -> impl Iterator<Item = (RuleIndex, u64)> {
+        let of = |(at, compiled): (usize, &CompiledRule)| (RuleIndex(at as u32), compiled.given_up());
+        self.compiled.iter().enumerate().map(of).filter(|(_, searches)| *searches > 0)
     }
 
     /// How many rules the last [`RuleSet::evaluate`] with `scratch` looked at closely.

@@ -208,10 +208,6 @@ fn what_is_wrong_with_a_file_is_told_and_the_rest_is_loaded() {
         told(format!("{sound}---\n{sound}")),
         (1, vec!["the id or name `i` is used twice, first in r.yml:1".to_owned()])
     );
-    assert_eq!(
-        told(format!("action: global\n---\n{sound}")),
-        (0, vec!["`action: global` documents are not supported".to_owned()])
-    );
     assert_eq!(told(format!("{sound}---\njust text\n")), (1, vec!["the document is a string, not a rule".to_owned()]));
     assert_eq!(told(format!("{sound}---\na: 'x\n")).0, 1);
 }
@@ -321,6 +317,11 @@ fn entry() -> impl Strategy<Value = String> {
         1 => (field.clone(), 0..100).prop_map(|(field, bound)| format!("{field}|gte: {bound}")),
         1 => field.clone().prop_map(|field| format!("{field}|cidr: 10.0.0.0/8")),
         1 => field.clone().prop_map(|field| format!("{field}|re: '^[ab]+$'")),
+        1 => field.clone().prop_map(|field| format!("{field}|re: '(a|k)(?!b)'")),
+        1 => (field.clone(), 0..24).prop_map(|(field, bound)| format!("{field}|hour|lt: {bound}")),
+        1 => field.clone().prop_map(|field| format!("{field}|windash|base64offset|contains: ' -ab'")),
+        1 => field.clone().prop_map(|field| format!("{field}|fieldref|cased: B")),
+        1 => (0..24).prop_map(|hour| format!("'@timestamp|hour|gte': {hour}")),
         1 => (field, prop::sample::select(vec!["", "|contains", "|startswith"])).prop_map(|(field, how)| format!("{field}|fieldref{how}: B")),
         1 => prop::collection::vec("[ab]{1,3}", 1..3).prop_map(|words| format!("'|all': [{}]", words.join(", "))),
     ]
@@ -353,7 +354,9 @@ fn record() -> impl Strategy<Value = String> {
         "[ab\u{e9}\u{c9}k\u{212a}]{0,4}",
         Just("~".to_owned()),
         Just("10.2.0.1".to_owned()),
-        "[0-9]{1,3}"
+        "[0-9]{1,3}",
+        Just("2026-03-01T08:09:10Z".to_owned()),
+        Just("xIC1hYg==".to_owned()),
     ];
     prop::collection::vec((name, value), 0..6)
         .prop_map(|pairs| pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
@@ -388,4 +391,212 @@ proptest! {
         load(&rule(&format!("  s: {{A: {text}}}\n  condition: s")));
         load(&rule(&format!("  s: {{A: x}}\n  condition: '{}'", text.replace('\'', ""))));
     }
+}
+
+/// What becomes of a file: rules and correlations as `id title`, and the diagnostics.
+fn loaded_from(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
+    let (loaded, _) = load(text);
+    let rules = loaded.rules.rules().map(|(_, meta)| format!("{} {}", meta.id, meta.title)).collect();
+    let correlations = loaded.rules.correlations().iter().map(|made| format!("{} {}", made.id, made.title)).collect();
+    let told = loaded.diagnostics.iter().map(|told| format!("{}: {}", told.severity.as_str(), told.message)).collect();
+    (rules, correlations, told)
+}
+
+#[test]
+fn documents_of_old_collections_are_joined_with_a_note() {
+    let text = "action: global\ntitle: t\nid: shared\nlevel: high\ndetection: {s: {A: x}, condition: s}\n---\nid: one\nlogsource: {product: windows}\n---\nid: two\nlogsource: {product: linux}\ndetection: {s: {B: y}}\n---\naction: repeat\nid: three\ntitle: u\n---\naction: reset\n---\ntitle: alone\nid: four\nlogsource: {product: linux}\ndetection: {q: [z], condition: q}\n";
+    let (rules, _, told) = loaded_from(text);
+    assert_eq!(rules, ["one t", "two t", "three u", "four alone"]);
+    assert_eq!(told, ["note: `action: global` documents are of old Sigma; each rule was given their parts"]);
+    let (loaded, dictionary) = load(text);
+    let of = |record: &str| hits(&loaded.rules, &event(&dictionary, "linux_auth", record), record, &dictionary);
+    assert_eq!(of("A=x B=y"), [RuleIndex(1), RuleIndex(2)]);
+    assert_eq!(of("A=x"), []);
+    assert_eq!(of("z"), [RuleIndex(3)]);
+    assert_eq!(
+        loaded_from("action: repeat\ntitle: x\n").2,
+        ["error: `action: repeat` has no document before it to repeat"]
+    );
+    assert_eq!(loaded_from("action: glbal\ntitle: x\n").2, ["error: unknown action `glbal`"]);
+}
+
+#[test]
+fn aggregations_of_old_conditions_become_correlations_with_a_note() {
+    let text = |condition: &str| {
+        format!(
+            "title: t\nid: old\nlogsource: {{product: windows}}\ndetection:\n  s: {{A: x}}\n  timeframe: 5m\n  condition: {condition}\n"
+        )
+    };
+    let (rules, correlations, told) = loaded_from(&text("s | count(B) by C >= 3"));
+    assert_eq!((rules, correlations), (vec!["old.counted t".to_owned()], vec!["old t".to_owned()]));
+    assert_eq!(told, ["note: the aggregation of the condition became a correlation"]);
+    let (loaded, _) = load(&text("s | count(B) by C >= 3"));
+    let made = &loaded.rules.correlations()[0];
+    assert_eq!((made.group_by.as_slice(), made.window_ns), (&["C".to_owned()][..], 300_000_000_000));
+    assert!(loaded.rules.rules().all(|(_, meta)| !meta.alerts));
+    for kind in ["count()", "sum(B)", "avg(B)"] {
+        assert_eq!(loaded_from(&text(&format!("s | {kind} > 3"))).1, ["old t"], "{kind}");
+    }
+    for (condition, reason) in [
+        ("s | near t", "error: the aggregation `| near t` is not supported"),
+        ("s | max(B) by C > 3", "error: the aggregation `max` is not supported in a condition"),
+        ("s | count() > x", "error: `| count() > x` is not written as `| count(field) by group > number`"),
+    ] {
+        assert_eq!(loaded_from(&text(condition)).2, [reason]);
+    }
+    let timeless = text("s | count() > 3").replace("  timeframe: 5m\n", "");
+    assert!(loaded_from(&timeless).2[0].contains("has no `timeframe`"));
+}
+
+#[test]
+fn filters_narrow_the_rules_of_their_log_source() {
+    let rule = |id: &str, product: &str| {
+        format!(
+            "title: t\nid: {id}\nlogsource: {{product: {product}}}\ndetection: {{s: {{A: x}}, condition: s}}\n---\n"
+        )
+    };
+    let of = |filter: &str, record: &str| {
+        let text = format!(
+            "{}{}title: f\nid: f\nlogsource: {{product: windows}}\nfilter: {{{filter}, user: {{B|startswith: adm}}, condition: not user}}\n",
+            rule("one", "windows"),
+            rule("two", "linux")
+        );
+        let (loaded, dictionary) = load(&text);
+        let told: Vec<_> = loaded.diagnostics.iter().map(|told| told.message.clone()).collect();
+        let of = |source| hits(&loaded.rules, &event(&dictionary, source, record), record, &dictionary).len();
+        (of("windows_security"), of("linux_auth"), told)
+    };
+    assert_eq!(of("rules: [one]", "A=x B=adm1"), (0, 1, vec![]));
+    assert_eq!(of("rules: [one]", "A=x B=bob"), (1, 1, vec![]));
+    assert_eq!(of("rules: any", "A=x B=adm1"), (0, 1, vec![]));
+    let elsewhere = "the filter names the rule `two`, whose log source is not the filter's".to_owned();
+    assert_eq!(of("rules: [two]", "A=x B=adm1"), (1, 1, vec![elsewhere]));
+    let missing = "the filter names the rule `three`, which is not loaded".to_owned();
+    assert_eq!(of("rules: [three]", "A=x B=adm1"), (1, 1, vec![missing]));
+}
+
+/// The diagnostics of `check`, each as `line:column message (help)`.
+fn linted(text: &str) -> Vec<String> {
+    let options = Options { lint: true, ..Options::default() };
+    let loaded = RuleSet::load(vec![("r.yml".into(), text.to_owned())], &mut Dictionary::new(), &options);
+    let told = |told: &crate::Diagnostic| {
+        let help = told.help.as_deref().unwrap_or_default();
+        format!("{}:{} {} ({help})", told.place.line, told.place.column, told.message)
+    };
+    loaded.diagnostics.iter().map(told).collect()
+}
+
+#[test]
+fn what_is_odd_about_sound_rules_is_told() {
+    assert_eq!(
+        linted(&rule(
+            "  s: {CommandLin: x, commandline: y, A|all: z, SomeVendorField: q}\n  t: {A: x}\n  condition: s"
+        )),
+        [
+            "5:7 unknown field `CommandLin` (did you mean `CommandLine`?)",
+            "5:22 unknown field `commandline` (did you mean `CommandLine`?)",
+            "5:38 `all` over a single value has no effect (remove `all`, or give a list)",
+            "6:3 the condition never asks for the selection `t` (name it in the condition, or remove it)",
+        ]
+    );
+    assert_eq!(linted(&rule("  s1: {Image|endswith|all: [x, y]}\n  s2: {a.b: x}\n  condition: 1 of s*")), [""; 0]);
+    let verified = format!("{CORRELATION}noroshi: {{verified: 2026-03-01}}\n");
+    assert_eq!(linted(&verified), [""; 0]);
+    assert_eq!(linted(CORRELATION).len(), 1);
+    assert!(linted(CORRELATION)[0].contains(":1 the threshold has no date of verification"));
+    assert!(linted(&verified.replace("2026-03-01", "soon"))[0].contains("`verified` takes a date, not `soon`"));
+}
+
+#[test]
+fn searches_given_up_are_counted_by_rule() {
+    let (loaded, dictionary) = load(&rule("  s: {A|re: '^(?:(a+)+)+(?<!b)c\\1$'}\n  condition: s"));
+    let record = format!("A={}", "a".repeat(3_000));
+    assert!(hits(&loaded.rules, &event(&dictionary, "windows_security", &record), &record, &dictionary).is_empty());
+    // Once by each path.
+    assert_eq!(loaded.rules.given_up().collect::<Vec<_>>(), [(RuleIndex(0), 2)]);
+}
+
+#[test]
+fn a_verdict_tells_every_part_with_the_actual_values() {
+    let text = rule(
+        "  s: {Image|endswith: [cmd.exe, pwsh.exe], A|fieldref: B}\n  f: {User: null}\n  k: [word]\n  condition: s and not f and 1 of k*",
+    );
+    let (loaded, dictionary) = load(&text);
+    let show = |source: &str, record: &str| {
+        fn lines(part: &crate::tree::Branch, depth: usize, made: &mut Vec<String>) {
+            let values = part.values.as_ref().map_or(String::new(), |values| format!(" [{}]", values.join(",")));
+            let field = part.field.as_ref().map_or(String::new(), |field| format!(" {field}"));
+            made.push(format!("{}{} {}{field}{values}", "-".repeat(depth), u8::from(part.holds), part.label));
+            part.parts.iter().for_each(|part| lines(part, depth + 1, made));
+        }
+        let event = event(&dictionary, source, record);
+        let verdict = loaded.rules.verdict(RuleIndex(0), &event.view(record.as_bytes()), &dictionary);
+        let mut made = Vec::new();
+        lines(&verdict.root, 0, &mut made);
+        (verdict.applies, verdict.holds, made)
+    };
+    let (applies, holds, lines) = show("windows_security", "process.executable=c:/cmd.exe A=x B=X User=bob word");
+    assert!(applies && holds);
+    assert_eq!(
+        lines,
+        [
+            "1 and",
+            "-1 selection s",
+            "--1 Image|endswith process.executable [c:/cmd.exe]",
+            "---1 cmd.exe",
+            "---0 pwsh.exe",
+            "--1 A|fieldref A [x]",
+            "---1 B B [X]",
+            "-1 not",
+            "--0 selection f",
+            "---0 User User [bob]",
+            "----0 null",
+            "-1 1 of 1: 1",
+            "--1 selection k",
+            "---1 keywords",
+            "----1 word the record [process.executable=c:/cmd.exe A=x B=X User=bob word]",
+        ]
+    );
+    let (applies, holds, lines) = show("linux_auth", "A=x");
+    assert!(!applies && !holds);
+    assert_eq!(lines[2], "--0 Image|endswith");
+}
+
+#[test]
+fn rules_that_can_never_match_are_told_with_the_reason() {
+    use crate::coverage::{Blind, Seen};
+    let one = |id: &str, source: &str, detection: &str| {
+        format!("title: t\nid: {id}\nlogsource: {{{source}}}\ndetection: {{{detection}}}\n")
+    };
+    let text = [
+        one("slip", "product: windos", "s: {A: x}, condition: s"),
+        one("never", "product: linux, category: proxy", "s: {A: x}, condition: s"),
+        one("elsewhere", "product: okta", "s: {A: x}, condition: s"),
+        one("lacking", "product: linux", "s: {A: x, B: y}, condition: s"),
+        one("either", "product: linux", "s: {A: x}, t: {B: y}, condition: s or t"),
+        one("absent", "product: linux", "s: {C: null}, condition: s"),
+        one("keywords", "product: linux", "s: [x], condition: s"),
+    ]
+    .join("---\n");
+    let (loaded, dictionary) = load(&text);
+    let blind = |seen: Option<&Seen>| {
+        let found = loaded.rules.blind(seen);
+        found.into_iter().map(|(rule, why)| (loaded.rules.rule(rule).id.clone(), why)).collect::<Vec<_>>()
+    };
+    let slip = Blind::UnknownName { part: "product", name: "windos".into(), near: Some("windows") };
+    let always = vec![("slip".to_owned(), slip), ("never".to_owned(), Blind::NoSource)];
+    assert_eq!(blind(None), always);
+    let mut seen = Seen::default();
+    seen.note(&event(&dictionary, "linux_auth", "A=x").view(b"A=x"));
+    let found = blind(Some(&seen));
+    assert_eq!(found[..2], always);
+    assert_eq!(found[2], ("elsewhere".to_owned(), Blind::NotThere { answering: vec!["okta"] }));
+    assert_eq!(found[3], ("lacking".to_owned(), Blind::NoField { fields: vec!["B".into()] }));
+    assert_eq!(found.len(), 4);
+    let mut other = Seen::default();
+    other.note(&event(&dictionary, "linux_auth", "B=x").view(b"B=x"));
+    other.expect(log_source("okta"));
+    seen.join(&other);
+    assert_eq!(blind(Some(&seen)), always);
+    assert_eq!(seen.names(), ["linux_auth", "okta"]);
 }

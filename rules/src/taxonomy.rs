@@ -21,6 +21,10 @@ enum Scope {
     Registry,
     /// `category: dns`, `dns_query`, or `service: dns`.
     Dns,
+    /// `product` is this.
+    Product(&'static str),
+    /// `category` is this.
+    Category(&'static str),
 }
 
 impl Scope {
@@ -37,6 +41,8 @@ impl Scope {
             }
             Scope::ImageLoad => category == "image_load" || category == "driver_load",
             Scope::Registry => category.starts_with("registry"),
+            Scope::Product(wanted) => product == Some(wanted),
+            Scope::Category(wanted) => category == wanted,
             Scope::Dns => {
                 category.starts_with("dns")
                     || source.service.as_deref().is_some_and(|service| service.starts_with("dns"))
@@ -60,7 +66,9 @@ const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     ("Level", Scope::Windows, &["winlog.level", "log.level"]),
     ("Keywords", Scope::Windows, &["winlog.keywords"]),
     ("Message", Scope::All, &["message"]),
-    // Processes.
+    // Processes. The ProcessId of event 4688 is that of the parent, so the event's own comes first.
+    ("ProcessId", Scope::Category("process_creation"), &["process.pid", "NewProcessId"]),
+    ("ParentProcessId", Scope::Category("process_creation"), &["process.parent.pid"]),
     ("Image", Scope::ImageLoad, &["process.executable"]),
     ("Image", Scope::All, &["NewProcessName", "process.executable"]),
     ("NewProcessName", Scope::All, &["process.executable"]),
@@ -99,6 +107,47 @@ const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     ("SourceImage", Scope::Windows, &["process.executable"]),
     ("exe", Scope::All, &["process.executable"]),
     ("comm", Scope::All, &["process.name"]),
+    // Antivirus: no two products call it the same.
+    ("Signature", Scope::Category("antivirus"), &["ThreatName", "Threat Name", "threat.name", "virus", "rule.name"]),
+    ("Filename", Scope::Category("antivirus"), &["FileName", "Path", "file.path", "file.name"]),
+    // Clouds: names of the audit formats of yesterday and of the exports of today.
+    ("eventSource", Scope::Product("m365"), &["Workload", "event.provider"]),
+    ("eventName", Scope::Product("m365"), &["Name", "AlertName", "Operation", "event.action"]),
+    ("status", Scope::Product("m365"), &["Status", "ResultStatus", "event.outcome"]),
+    ("OperationName", Scope::Product("azure"), &["operationName", "OperationNameValue", "properties.activityDisplayName", "event.action"]),
+    ("operationName", Scope::Product("azure"), &["OperationName", "operationName.value", "OperationNameValue", "properties.activityDisplayName", "event.action"]),
+    ("OperationNameValue", Scope::Product("azure"), &["operationName", "OperationName", "operationName.value", "event.action"]),
+    ("ActivityDisplayName", Scope::Product("azure"), &["activityDisplayName", "properties.activityDisplayName", "operationName", "event.action"]),
+    ("properties.message", Scope::Product("azure"), &["properties.activityDisplayName", "activityDisplayName", "operationName", "OperationName", "event.action"]),
+    ("Category", Scope::Product("azure"), &["category", "properties.category"]),
+    ("category", Scope::Product("azure"), &["Category", "properties.category"]),
+    ("CategoryValue", Scope::Product("azure"), &["category", "Category", "category.value", "properties.category"]),
+    ("LoggedByService", Scope::Product("azure"), &["loggedByService", "properties.loggedByService"]),
+    ("ResultType", Scope::Product("azure"), &["resultType", "properties.status.errorCode", "status.errorCode"]),
+    ("resultType", Scope::Product("azure"), &["ResultType", "properties.status.errorCode", "status.errorCode"]),
+    ("ResultDescription", Scope::Product("azure"), &["resultDescription", "properties.status.failureReason", "status.failureReason"]),
+    ("AuthenticationRequirement", Scope::Product("azure"), &["authenticationRequirement", "properties.authenticationRequirement"]),
+    ("conditionalAccessStatus", Scope::Product("azure"), &["ConditionalAccessStatus", "properties.conditionalAccessStatus"]),
+    ("RiskState", Scope::Product("azure"), &["riskState", "properties.riskState"]),
+    ("riskEventType", Scope::Product("azure"), &["RiskEventType", "properties.riskEventType", "properties.riskType", "riskType"]),
+    ("ResourceDisplayName", Scope::Product("azure"), &["resourceDisplayName", "properties.resourceDisplayName"]),
+    ("ResourceId", Scope::Product("azure"), &["resourceId"]),
+    ("DeviceDetail.deviceId", Scope::Product("azure"), &["deviceDetail.deviceId", "properties.deviceDetail.deviceId"]),
+    ("DeviceDetail.trusttype", Scope::Product("azure"), &["deviceDetail.trustType", "properties.deviceDetail.trustType"]),
+    ("TargetResources.ModifiedProperties.DisplayName", Scope::Product("azure"), &["targetResources.modifiedProperties.displayName", "properties.targetResources.modifiedProperties.displayName"]),
+    ("TargetResources.ModifiedProperties.NewValue", Scope::Product("azure"), &["targetResources.modifiedProperties.newValue", "properties.targetResources.modifiedProperties.newValue"]),
+    ("targetResources.type", Scope::Product("azure"), &["properties.targetResources.type"]),
+    ("userAgent", Scope::Product("azure"), &["UserAgent", "properties.userAgent", "user_agent.original"]),
+    ("UserPrincipalName", Scope::Product("azure"), &["userPrincipalName", "properties.userPrincipalName", "user.name"]),
+    ("userAgent", Scope::All, &["user_agent.original"]),
+    ("gcp.audit.method_name", Scope::Product("gcp"), &["protoPayload.methodName", "event.action"]),
+    ("eventService", Scope::Product("gcp"), &["id.applicationName", "event.provider"]),
+    ("eventName", Scope::Product("gcp"), &["events.name", "protoPayload.metadata.event.eventName", "event.action"]),
+    ("eventtype", Scope::Product("okta"), &["eventType", "event.action"]),
+    ("displaymessage", Scope::Product("okta"), &["displayMessage", "event.reason"]),
+    ("apiGroup", Scope::Product("kubernetes"), &["objectRef.apiGroup"]),
+    ("hostPath", Scope::Product("kubernetes"), &["requestObject.spec.volumes.hostPath.path", "requestObject.spec.volumes.hostPath"]),
+    ("capabilities", Scope::Product("kubernetes"), &["requestObject.spec.containers.securityContext.capabilities.add"]),
     // Files and registry.
     ("TargetFilename", Scope::All, &["file.path"]),
     ("FileName", Scope::Windows, &["file.path"]),
@@ -175,9 +224,52 @@ const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     ("cs-content-type", Scope::Web, &["http.request.mime_type"]),
 ];
 
+/// Log sources that rules name otherwise than the events answer: product, service and category as asked for (empty is not given),
+/// then as they are (Sigma taxonomy appendix 2.1, "Log Sources").
+const SOURCES: &[([&str; 3], [&str; 3])] = &[
+    // The application's error log.
+    (["", "apache", ""], ["apache", "error", ""]),
+    (["", "nginx", ""], ["nginx", "error", ""]),
+    (["", "netflow", ""], ["netflow", "", ""]),
+    (["azure", "pim", ""], ["azure", "riskdetection", ""]),
+    (["fortios", "sslvpnd", ""], ["fortios", "event", ""]),
+    (["gcp", "google_workspace.login", ""], ["gcp", "google_workspace.admin", ""]),
+    // Daemons that write to syslog.
+    (["linux", "clamav", ""], ["linux", "syslog", ""]),
+    (["linux", "guacamole", ""], ["linux", "syslog", ""]),
+    (["linux", "vsftpd", ""], ["linux", "syslog", ""]),
+];
+
+/// The log source that is meant by the one a rule names.
+pub(crate) fn meant(source: RuleSource) -> RuleSource {
+    let text = |part: &Option<String>| part.clone().unwrap_or_default();
+    let asked = [text(&source.product), text(&source.service), text(&source.category)];
+    let Some((_, [product, service, category])) = SOURCES.iter().find(|(asked_for, _)| *asked_for == asked) else {
+        return source;
+    };
+    let some = |part: &str| (!part.is_empty()).then(|| part.to_owned());
+    RuleSource { product: some(product), service: some(service), category: some(category) }
+}
+
+/// Every name that stands for another, and every one it may stand for.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    EQUIVALENTS.iter().flat_map(|(name, _, equivalents)| std::iter::once(*name).chain(equivalents.iter().copied()))
+}
+
 /// The names `field` may stand for under `source`, in the order they are tried.
 pub fn candidates(field: &str, source: &RuleSource) -> Vec<String> {
-    let mut names = vec![field.to_owned()];
+    // What rules for Google's clouds write as it lies in a Pub/Sub message.
+    if let Some(inner) = field.strip_prefix("data.protoPayload.").filter(|_| source.product.as_deref() == Some("gcp")) {
+        return vec![field.to_owned(), format!("protoPayload.{inner}")];
+    }
+    let equivalents = EQUIVALENTS.iter().find(|(name, scope, _)| *name == field && scope.holds(source));
+    // The event's own number first, where the vendor's name means another in some events.
+    let leads = matches!(equivalents, Some((_, Scope::Category("process_creation"), _)));
+    let mut names = match equivalents {
+        Some((_, _, equivalents)) if leads => equivalents.iter().map(|name| (*name).to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    names.push(field.to_owned());
     let mut add = |name: String| {
         if !names.contains(&name) {
             names.push(name);
@@ -192,8 +284,7 @@ pub fn candidates(field: &str, source: &RuleSource) -> Vec<String> {
             add(spaced(field));
         }
     }
-    if let Some((_, _, equivalents)) = EQUIVALENTS.iter().find(|(name, scope, _)| *name == field && scope.holds(source))
-    {
+    if let Some((_, _, equivalents)) = equivalents {
         for equivalent in *equivalents {
             add((*equivalent).to_owned());
         }
@@ -242,6 +333,23 @@ mod tests {
     }
 
     #[test]
+    fn log_sources_of_other_names_are_understood() {
+        let known = |source: &RuleSource| {
+            noroshi_parsers::logsource::LOG_SOURCES.iter().any(|known| {
+                known.answers(source.product.as_deref(), source.service.as_deref(), source.category.as_deref())
+            })
+        };
+        for ([product, service, category], _) in SOURCES {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let asked = RuleSource { product: some(product), service: some(service), category: some(category) };
+            assert!(!known(&asked), "{asked:?} is answered as it is");
+            assert!(known(&meant(asked.clone())), "{asked:?}");
+        }
+        let other = source("windows", "process_creation");
+        assert_eq!(meant(other.clone()), other);
+    }
+
+    #[test]
     fn names_with_spaces_are_found_for_defender() {
         let defender = RuleSource { service: Some("windefend".into()), ..source("windows", "") };
         assert_eq!(candidates("ThreatName", &defender), ["ThreatName", "winlog.event_data.ThreatName", "Threat Name"]);
@@ -259,10 +367,11 @@ mod tests {
 
     #[test]
     fn every_equivalent_is_an_ecs_name_or_a_vendor_name_without_dots() {
-        for (name, _, equivalents) in EQUIVALENTS {
+        for (name, scope, equivalents) in EQUIVALENTS {
             for equivalent in *equivalents {
                 let known = noroshi_parsers::ecs::FIELDS.iter().any(|field| field.name == *equivalent);
-                assert!(known || !equivalent.contains('.'), "{name}: {equivalent}");
+                let of_cloud = matches!(scope, Scope::Product(_) | Scope::Category("antivirus"));
+                assert!(known || of_cloud || !equivalent.contains('.'), "{name}: {equivalent}");
             }
         }
     }

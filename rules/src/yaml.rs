@@ -198,8 +198,25 @@ struct Frame {
     size: Size,
     items: Vec<Node>,
     entries: Vec<Entry>,
+    /// Lines of the keys so far, where there are many.
+    lines: HashMap<String, u32>,
     key: Option<(String, Place)>,
     map: bool,
+}
+
+/// Mappings of more keys than this look them up by hash; almost all have fewer.
+const KEYS_LISTED_MAX: usize = 32;
+
+impl Frame {
+    /// The line a key was given in before.
+    fn line_of(&mut self, key: &str) -> Option<u32> {
+        if self.entries.len() <= KEYS_LISTED_MAX {
+            return self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.place.line);
+        }
+        let noted = self.lines.len();
+        self.lines.extend(self.entries[noted..].iter().map(|entry| (entry.key.clone(), entry.place.line)));
+        self.lines.get(key).copied()
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -275,6 +292,7 @@ impl Builder {
             size: Size::default(),
             items: Vec::new(),
             entries: Vec::new(),
+            lines: HashMap::new(),
             key: None,
             map,
         });
@@ -328,10 +346,10 @@ impl Builder {
                         "use a plain string as the key",
                     ));
                 };
-                if let Some(first) = frame.entries.iter().find(|entry| entry.key == key) {
+                if let Some(first) = frame.line_of(&key) {
                     return Err(fault(
                         node.place,
-                        format!("the key `{key}` is given twice, first in line {}", first.place.line),
+                        format!("the key `{key}` is given twice, first in line {first}"),
                         "YAML keys are unique: join the two, or use a list of mappings",
                     ));
                 }
@@ -426,6 +444,14 @@ mod tests {
         let aliases = format!("a: &a x\nb: [{}]", vec!["*a"; ALIASES_MAX + 1].join(","));
         assert!(fault_of(&aliases).contains("aliases"));
         assert!(fault_of(&"x".repeat(FILE_BYTES_MAX + 1)).contains("bytes long"));
+    }
+
+    #[test]
+    fn many_keys_are_told_apart_in_no_time() {
+        let mut text: String = (0..150_000).map(|key| format!("k{key}: 1\n")).collect();
+        assert!(parse(&text).faults.is_empty());
+        text += "k77: 2\n";
+        assert_eq!(fault_of(&text), "150001:1 the key `k77` is given twice, first in line 78");
     }
 
     #[test]

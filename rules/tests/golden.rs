@@ -16,6 +16,8 @@ use noroshi_rules::{Options, RuleSet, Scratch};
 struct Case {
     name: String,
     detection: String,
+    /// Where the rule applies; `None` is everywhere.
+    logsource: Option<String>,
     lists: Placeholders,
     hits: Vec<String>,
     misses: Vec<String>,
@@ -47,6 +49,7 @@ fn cases(path: &Path) -> Vec<Case> {
         let case = Case {
             name: text("case").expect("a name"),
             detection: text("rule").expect("a detection"),
+            logsource: text("logsource"),
             lists,
             hits: texts(node.get("hits")),
             misses: texts(node.get("misses")),
@@ -70,9 +73,11 @@ fn cases(path: &Path) -> Vec<Case> {
 /// What is wrong with a case; empty where all is as it says.
 fn faults(case: &Case) -> Vec<String> {
     let detection: String = case.detection.lines().map(|line| format!("    {line}\n")).collect();
-    let text = format!("title: t\nid: i\nlogsource: {{product: test}}\ndetection:\n{detection}");
+    let source = case.logsource.as_deref().unwrap_or("{product: test}");
+    let text = format!("title: t\nid: i\nlogsource: {source}\ndetection:\n{detection}");
     let mut dictionary = Dictionary::new();
-    let options = Options { ignore_logsource: true, placeholders: case.lists.clone() };
+    let options =
+        Options { ignore_logsource: case.logsource.is_none(), placeholders: case.lists.clone(), ..Options::default() };
     let loaded = RuleSet::load(vec![(PathBuf::from("case.yml"), text)], &mut dictionary, &options);
     if let Some(expected) = &case.refused {
         let told: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();

@@ -107,6 +107,8 @@ level: high
 tags:
     - attack.credential-access
     - attack.t1110.001
+noroshi:
+    verified: 2026-03-01
 ---
 title: Firewall Denial
 id: 11111111-0000-4000-8000-000000000003
@@ -136,6 +138,8 @@ level: medium
 tags:
     - attack.discovery
     - attack.t1046
+noroshi:
+    verified: 2026-03-01
 ---
 title: Password File Asked For
 id: 11111111-0000-4000-8000-000000000005

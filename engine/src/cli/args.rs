@@ -34,6 +34,11 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Check config, rules and indicators; tell every error at once.
     Check(CheckArgs),
+    /// Tell part by part why a rule matches an event or does not, with the actual values.
+    Explain(ExplainArgs),
+    /// Look at rules as a set.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// List the products whose records are understood, with the documents followed and the fields each yields.
     Sources(SourcesArgs),
     /// Print a shell completion script.
@@ -170,6 +175,9 @@ pub(crate) struct RuleArgs {
     /// Indicator lists (plain or CSV), or directories of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub indicators: Vec<PathBuf>,
+    /// Lists for the placeholders of rules: NAME.txt is %NAME%, TABLE.csv has %TABLE.COLUMN%; or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub lists: Vec<PathBuf>,
     /// Let every rule see every event, whatever its logsource says.
     #[arg(long)]
     pub ignore_logsource: bool,
@@ -223,7 +231,51 @@ pub(crate) struct CheckArgs {
     /// Indicator lists, or directories of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub indicators: Vec<PathBuf>,
+    /// Lists for the placeholders of rules: NAME.txt is %NAME%, TABLE.csv has %TABLE.COLUMN%; or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub lists: Vec<PathBuf>,
     /// How diagnostics are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// A rule file; or with --rules the id, name or title of a rule there.
+    #[arg(long, value_name = "FILE|ID")]
+    pub rule: String,
+    /// Where to look for the rule: rule files, or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// A file that holds the event, - for standard input, or the record itself.
+    #[arg(long, value_name = "FILE|RECORD")]
+    pub event: String,
+    /// Which event of the file, from 1.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub line: u64,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// How it is printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RulesCommand {
+    /// List the rules that can never match, each with the reason: what is configured (--config) or what files hold.
+    Coverage(CoverageArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CoverageArgs {
+    /// Rule files, or directories of them; with --config those of the configuration too.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// How rules are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+    /// Records as they come in (.gz and .zst too): rules are held against their log sources and fields.
+    pub files: Vec<PathBuf>,
 }

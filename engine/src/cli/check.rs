@@ -32,6 +32,8 @@ pub(crate) fn check(args: &CheckArgs, color: ColorChoice) -> anyhow::Result<Outc
             Err(errors) => config_errors.extend(errors),
         }
     }
+    options.lint = true;
+    options.lists.extend(args.lists.iter().cloned());
     let loaded = Detection::load(&rules, &indicators, &options);
     let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
     if mode == OutputMode::Table {
@@ -69,7 +71,7 @@ fn outcome(config: &[ConfigError], rules: &[Diagnostic]) -> Outcome {
         Outcome::Usage
     } else if rules.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         Outcome::RuleRefused
-    } else if !rules.is_empty() {
+    } else if rules.iter().any(|diagnostic| diagnostic.severity == Severity::Warning) {
         Outcome::Findings
     } else {
         Outcome::Done

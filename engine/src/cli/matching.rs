@@ -12,7 +12,7 @@ use super::Outcome;
 use super::args::MatchArgs;
 use super::files::{Defaults, FileBatch, InputFile, Inputs};
 use super::output::{Printer, report};
-use super::rules::load;
+use super::rules::{load, tell_given_up};
 use crate::detection::Detection;
 use crate::ordered::ordered;
 use crate::pipeline::InputSettings;
@@ -70,6 +70,7 @@ pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<O
         |lines| printer.lines(&lines),
     )?;
     progress.finish_and_clear();
+    tell_given_up(&detection);
     let count = printer.count();
     printer.finish()?;
     let outcome = if (args.rules.fail_on_hit && count > 0) || refused { Outcome::Findings } else { Outcome::Done };

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod coverage;
 mod explain;
 mod files;
 mod init;
@@ -12,12 +13,13 @@ mod replay;
 mod rules;
 mod run;
 mod sources;
+mod verdict;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, RulesCommand};
 pub(crate) use files::format_of;
 
 /// How a command ended, as the exit code says it.
@@ -60,6 +62,8 @@ pub fn main() -> ExitCode {
         Command::Match(args) => matching::matching(&args, arguments.color),
         Command::Replay(args) => replay::replay(&args, arguments.color),
         Command::Check(args) => check::check(&args, arguments.color),
+        Command::Explain(args) => verdict::verdict(&args, arguments.color),
+        Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "noroshi", &mut std::io::stdout());

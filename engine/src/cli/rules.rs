@@ -13,7 +13,8 @@ pub(crate) fn load(args: &RuleArgs) -> anyhow::Result<Option<(Detection, bool)>>
         !args.rules.is_empty() || !args.indicators.is_empty(),
         "nothing to look for: name rules with --rules or indicators with --indicators"
     );
-    let options = LoadOptions { ignore_logsource: args.ignore_logsource, ..LoadOptions::default() };
+    let options =
+        LoadOptions { ignore_logsource: args.ignore_logsource, lists: args.lists.clone(), ..LoadOptions::default() };
     let loaded = Detection::load(&args.rules, &args.indicators, &options);
     for diagnostic in &loaded.diagnostics {
         eprintln!("{}", escape_lines(&diagnostic.to_string()));
@@ -26,6 +27,20 @@ pub(crate) fn load(args: &RuleArgs) -> anyhow::Result<Option<(Detection, bool)>>
         return Ok(None);
     }
     Ok(Some((loaded.detection, refused)))
+}
+
+/// Tells of searches that came over their bounds: what they would have found is not known.
+pub(crate) fn tell_given_up(detection: &Detection) {
+    for (rule, searches) in detection.rules.given_up() {
+        let meta = detection.rules.rule(rule);
+        let place = format!("{}:{}", meta.file.display(), meta.line);
+        eprintln!(
+            "warning: {searches} searches of a regular expression were given up in rule `{}`\n  --> {}\n   = help: \
+             they count as misses; write the expression without look-around and back-references",
+            escape_controls(&meta.id),
+            escape_controls(&place)
+        );
+    }
 }
 
 /// Escapes the control characters of each line and keeps the lines.

@@ -408,6 +408,12 @@ fn expose(
         let (sources, overflowed) = registry.counts();
         for (name, help, kind, value) in [
             ("noroshi_rules", "Detection rules loaded.", Kind::Gauge, detection.rules.len() as u64),
+            (
+                "noroshi_rule_searches_given_up_total",
+                "Searches of regular expressions that came over their bounds and found nothing for it.",
+                Kind::Counter,
+                detection.rules.given_up().map(|(_, searches)| searches).sum(),
+            ),
             ("noroshi_correlations", "Correlations loaded.", Kind::Gauge, detection.correlations.len() as u64),
             ("noroshi_indicators", "Indicators loaded.", Kind::Gauge, detection.indicators.len() as u64),
             ("noroshi_reloads_total", "Reloads done.", Kind::Counter, reloads.done.load(Relaxed)),
