@@ -150,7 +150,13 @@ impl Charset {
             Charset::Auto => judge(record, look)?,
         };
         let body = Encoding::for_bom(record).filter(|(marked, _)| *marked == encoding).map_or(0, |(_, len)| len);
-        let malformed = transcode(encoding, &record[body..], text);
+        text.clear();
+        let body = &record[body..];
+        let malformed = if guessed && encoding == SHIFT_JIS {
+            guess_shift_jis(body, text)
+        } else {
+            transcode(encoding, body, text)
+        };
         // A guess that does not fit was none.
         (!guessed || !malformed).then_some(Decoded { name: encoding.name(), malformed, guessed })
     }
@@ -211,15 +217,37 @@ fn nul_halves(record: &[u8]) -> (usize, usize) {
         .fold((0, 0), |(second, first), unit| (second + usize::from(unit[1] == 0), first + usize::from(unit[0] == 0)))
 }
 
-/// Fills `text` with the UTF-8 of `bytes`; whether anything was replaced.
+/// As [`transcode`] of Shift_JIS, in which a lead byte takes the byte after it along. Of a guess, the letter that is taken from
+/// the begin of an ASCII word is written once more behind the character: who can write bytes into a log must not
+/// take the first letter of `powershell` from a rule. A true word of Japanese before it has a letter too many then,
+/// which [`crate::defect::Defect::CharsetGuessed`] says may be; a declared set is read as it is.
+fn guess_shift_jis(bytes: &[u8], text: &mut Vec<u8>) -> bool {
+    let (mut at, mut from, mut malformed) = (0, 0, false);
+    while at < bytes.len() {
+        if !matches!(bytes[at], 0x81..=0x9F | 0xE0..=0xFC) {
+            at += 1;
+            continue;
+        }
+        let trail = bytes.get(at + 1).copied().unwrap_or_default();
+        at += 2;
+        if trail.is_ascii_alphabetic() && bytes.get(at).is_some_and(u8::is_ascii_alphanumeric) {
+            malformed |= transcode(SHIFT_JIS, &bytes[from..at], text);
+            text.push(trail);
+            from = at;
+        }
+    }
+    malformed | transcode(SHIFT_JIS, &bytes[from.min(bytes.len())..], text)
+}
+
+/// Adds the UTF-8 of `bytes` to `text`; whether anything was replaced.
 fn transcode(encoding: &'static Encoding, bytes: &[u8], text: &mut Vec<u8>) -> bool {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     // Three bytes a byte is the most that any of these makes; the library's own bound says so.
     let room = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 16);
-    text.clear();
-    text.resize(room, 0);
-    let (_, _, written, malformed) = decoder.decode_to_utf8(bytes, text, true);
-    text.truncate(written);
+    let before = text.len();
+    text.resize(before + room, 0);
+    let (_, _, written, malformed) = decoder.decode_to_utf8(bytes, &mut text[before..], true);
+    text.truncate(before + written);
     malformed
 }
 
@@ -250,6 +278,18 @@ mod tests {
             assert_eq!(guessed, charset != Charset::Iso2022Jp);
         }
         assert_eq!(text(Charset::Latin1, b"caf\xE9 ferm\xE9"), Some(("café fermé".to_owned(), false, false)));
+    }
+
+    #[test]
+    fn a_guess_takes_no_letter_from_an_ascii_word() {
+        let (bytes, ..) = SHIFT_JIS.encode("利用者が実行しました: ");
+        for lead in [0x83u8, 0x89, 0x95] {
+            let record = [&bytes[..], &[lead], b"powershell -enc"].concat();
+            let (read, _, guessed) = text(Charset::Auto, &record).expect("it is not UTF-8");
+            assert!(guessed && read.contains("powershell"), "{read}");
+            let (read, ..) = text(Charset::Cp932, &record).expect("it is not UTF-8");
+            assert!(!read.contains("powershell"), "a declared set is read as it is: {read}");
+        }
     }
 
     #[test]
