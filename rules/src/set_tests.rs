@@ -551,7 +551,7 @@ fn a_verdict_tells_every_part_with_the_actual_values() {
             "--0 selection f",
             "---0 User User [bob]",
             "----0 null",
-            "-1 1 of 1: 1",
+            "-1 at least 1 of 1 (1 hold)",
             "--1 selection k",
             "---1 keywords",
             "----1 word the record [process.executable=c:/cmd.exe A=x B=X User=bob word]",

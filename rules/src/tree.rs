@@ -122,7 +122,7 @@ impl Tree<'_> {
             Condition::Of { count, selections } => {
                 let parts: Vec<Branch> = selections.iter().map(|at| self.selection(*at)).collect();
                 let found = parts.iter().filter(|part| part.holds).count();
-                made(&format!("{count} of {}: {found}", parts.len()), found >= *count, parts)
+                made(&format!("at least {count} of {} ({found} hold)", parts.len()), found >= *count, parts)
             }
         }
     }
