@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 2
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit fuzz doc bench bench-gate screenshot formats scores clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit hyperscan fuzz doc bench bench-gate screenshot formats scores clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: build ## build, start, feed a bundled scenario over real sockets, show the
 	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen --bin ansi-svg
 	scripts/demo
 
-test: check doc fuzz bench-gate unit ## everything that .ci/run holds us to
+test: check doc fuzz bench-gate hyperscan unit ## everything that .ci/run holds us to
 
 check: setup fmt clippy
 
@@ -40,6 +40,9 @@ doc:
 
 unit: setup ## unit, property, differential, golden and end-to-end tests
 	scripts/unit
+
+hyperscan: setup ## both pattern back ends against their specification, where libhs is there
+	scripts/hyperscan
 
 fuzz: setup ## a short fuzz run of every target; FUZZ_SECONDS=600 for a longer one
 	scripts/fuzz $(FUZZ_SECONDS)

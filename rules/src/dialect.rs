@@ -147,7 +147,7 @@ fn asks_for_backtracking(source: &str) -> bool {
 /// here, plain characters there), `[`, `&&`, `--`, `~~` inside a class (set operations here,
 /// plain characters there), `{` or `}` that is no repetition (an error here), and `$` and `\Z`, which allow for one
 /// newline behind them there and not here.
-fn translate(source: &str, flags: Flags) -> String {
+pub(crate) fn translate(source: &str, flags: Flags) -> String {
     // With flags inside the expression `$` may mean the end of a line; it is left alone then.
     let ends = !flags.multi_line && !source.contains("(?");
     let mut made = String::with_capacity(source.len() + 8);

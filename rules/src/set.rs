@@ -2,18 +2,19 @@
 
 use std::path::PathBuf;
 
-use hashbrown::HashMap;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::EventView;
-use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
+use noroshi_parsers::logsource::{LOG_SOURCES, LogSource, LogSourceId};
 
 use crate::compile::CompiledRule;
 use crate::correlated::CorrelationRule;
 use crate::diagnostic::Diagnostic;
 use crate::full_scan;
+use crate::literals::FindScratch;
 use crate::load;
-use crate::need::{self, Need};
+use crate::need::{self, Demand, Need};
 use crate::route::Route;
+use crate::router::{Branches, Router};
 use crate::rule::{Level, Placeholders, Rule, RuleSource};
 
 /// A rule, by its place in the set.
@@ -89,16 +90,17 @@ pub struct RuleSet {
     pub(crate) correlations: Vec<CorrelationRule>,
     pub(crate) digest: [u8; 32],
     routes: Vec<Route>,
-    /// By log source: its route.
-    by_source: Vec<u32>,
+    /// By log source.
+    by_source: Vec<Branches>,
     ignore_logsource: bool,
 }
 
 /// Scratch of one thread, reused for every event.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub(crate) lower: Vec<u8>,
-    pub(crate) reversed: Vec<u8>,
+    pub(crate) folded: Vec<u8>,
+    pub(crate) keywords: Vec<u8>,
+    pub(crate) finder: FindScratch,
     pub(crate) marks: Marks,
 }
 
@@ -160,22 +162,20 @@ impl RuleSet {
     ) -> Self {
         let needs: Vec<Need> =
             rules.iter().zip(&compiled).map(|(rule, compiled)| need::of_rule(rule, compiled)).collect();
-        let (mut routes, mut by_source) = (Vec::new(), Vec::with_capacity(LOG_SOURCES.len()));
-        let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
-        for source in LOG_SOURCES {
+        let demands: Vec<Vec<Demand>> =
+            rules.iter().zip(&compiled).map(|(rule, compiled)| need::demands(rule, compiled)).collect();
+        let mut router = Router::default();
+        let of_source = |source: &LogSource| {
             let applies = |rule: &Rule| {
                 let wanted = &rule.source;
                 ignore_logsource
                     || source.answers(wanted.product.as_deref(), wanted.service.as_deref(), wanted.category.as_deref())
             };
-            let list: Vec<u32> = (0..rules.len()).filter(|at| applies(&rules[*at])).map(|at| at as u32).collect();
-            // Log sources with the same rules share a route.
-            let route = *known.entry(list).or_insert_with_key(|list| {
-                routes.push(Route::new(list, &needs));
-                routes.len() as u32 - 1
-            });
-            by_source.push(route);
-        }
+            let list = (0..rules.len()).filter(|at| applies(&rules[*at])).map(|at| at as u32).collect();
+            router.branches(list, &needs, &demands)
+        };
+        let by_source = LOG_SOURCES.iter().map(of_source).collect();
+        let routes = router.finish();
         RuleSet { rules, compiled, meta, correlations, digest, routes, by_source, ignore_logsource }
     }
 
@@ -215,18 +215,18 @@ impl RuleSet {
     /// How many rules an event of `source` is always evaluated against, because they name
     /// no literal it could be spared by.
     pub fn always_evaluated(&self, source: LogSourceId) -> usize {
-        self.route(source).map_or(0, Route::always_len)
+        self.branches(source).map_or(0, |branches| self.routes[branches.whole() as usize].always_len())
     }
 
-    fn route(&self, source: LogSourceId) -> Option<&Route> {
-        let route = self.by_source.get(usize::from(source.0)).or_else(|| self.by_source.first())?;
-        self.routes.get(*route as usize)
+    fn branches(&self, source: LogSourceId) -> Option<&Branches> {
+        self.by_source.get(usize::from(source.0)).or_else(|| self.by_source.first())
     }
 
     /// Appends the rules that `event` matches to `hits`, in the set's order. Allocates
     /// nothing for an event that matches nothing, once `scratch` is warm.
     pub fn evaluate(&self, event: &EventView<'_>, scratch: &mut Scratch, hits: &mut Vec<RuleIndex>) {
-        let Some(route) = self.route(event.core().log_source) else { return };
+        let Some(branches) = self.branches(event.core().log_source) else { return };
+        let route = &self.routes[branches.of(event, scratch) as usize];
         scratch.marks.begin(self.rules.len());
         route.candidates(event, scratch);
         let marked = &mut scratch.marks.marked;

@@ -294,6 +294,21 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof!["[abAB*?\\\\]{0,5}", "[a-b]{1,3}", "[ab\u{e9}\u{c9}k]{0,4}", Just("10.0.0.1".to_owned()), "[0-9]{1,3}",]
 }
 
+fn regex() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "^[ab]+$",
+        "aba|bab",
+        "(?i)ABA?b",
+        "(ab){2,}k?",
+        "a(?:bb|aa)+",
+        "[ab]{3}",
+        "(?i)kab",
+        "b?aab",
+        "^aa.",
+        "\u{e9}ab|abk",
+    ])
+}
+
 fn entry() -> impl Strategy<Value = String> {
     let quoted = |text: &str| format!("'{text}'");
     let modifiers = prop::sample::select(vec![
@@ -322,6 +337,8 @@ fn entry() -> impl Strategy<Value = String> {
         1 => field.clone().prop_map(|field| format!("{field}|windash|base64offset|contains: ' -ab'")),
         1 => field.clone().prop_map(|field| format!("{field}|fieldref|cased: B")),
         1 => (0..24).prop_map(|hour| format!("'@timestamp|hour|gte': {hour}")),
+        2 => (field.clone(), regex()).prop_map(|(field, regex)| format!("{field}|re: '{regex}'")),
+        2 => prop::collection::vec(1..5, 1..3).prop_map(|ids| format!("EventID: {ids:?}")),
         1 => (field, prop::sample::select(vec!["", "|contains", "|startswith"])).prop_map(|(field, how)| format!("{field}|fieldref{how}: B")),
         1 => prop::collection::vec("[ab]{1,3}", 1..3).prop_map(|words| format!("'|all': [{}]", words.join(", "))),
     ]
@@ -357,9 +374,39 @@ fn record() -> impl Strategy<Value = String> {
         "[0-9]{1,3}",
         Just("2026-03-01T08:09:10Z".to_owned()),
         Just("xIC1hYg==".to_owned()),
+        "[1-5]",
+        "[abABkK\u{212a}]{3,8}",
     ];
     prop::collection::vec((name, value), 0..6)
         .prop_map(|pairs| pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn an_event_meets_the_rules_of_its_id_and_those_that_name_none() {
+    let one = |n: usize, selection: &str| {
+        format!("title: t\nid: r{n}\nlogsource: {{product: windows}}\ndetection: {{s: {selection}, condition: s}}\n")
+    };
+    let mut texts: Vec<String> = (1..7).map(|n| one(n, &format!("{{EventID: {n}, A|contains: x}}"))).collect();
+    texts.push(one(7, "{A|contains: x}"));
+    texts.push(one(8, "[{EventID: 1, A: x}, {EventID: [2, 3], A: x}]"));
+    texts.push(one(9, "{EventID: '4*', A|contains: x}"));
+    let (loaded, dictionary) = load(&texts.join("---\n"));
+    let mut scratch = Scratch::new();
+    // By record: how many rules are looked at closely. An id written twice is looked for among all.
+    for (record, expected) in [
+        ("EventID=1 A=x", 4),
+        ("EventID=4 A=x", 3),
+        ("EventID=9 A=x", 2),
+        ("A=x", 2),
+        ("EventID=~ A=x", 2),
+        ("EventID=1 EventID=2 A=x", 9),
+        ("EventID=1 A=y", 0),
+    ] {
+        let event = event(&dictionary, "windows_security", record);
+        loaded.rules.evaluate(&event.view(record.as_bytes()), &mut scratch, &mut Vec::new());
+        assert_eq!(RuleSet::candidates_len(&scratch), expected, "{record}");
+        hits(&loaded.rules, &event, record, &dictionary);
+    }
 }
 
 proptest! {

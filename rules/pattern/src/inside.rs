@@ -1,0 +1,253 @@
+//! Literals anywhere in the value: looked up by the rarest piece that each has.
+
+use std::sync::OnceLock;
+
+use hashbrown::HashMap;
+
+use crate::Seen;
+use crate::grams::{Buckets, FOLD, GOLDEN};
+
+/// Bytes of the pieces that literals are found by.
+pub(crate) const GRAM: usize = 4;
+
+/// By hash of four bytes: whether any literal has them as its piece. The sizes are constants, so that no look is
+/// checked against a length; the greatest is that of the second nearest cache's share.
+#[derive(Debug)]
+enum Filter {
+    Small(Box<[u8; 1 << 12]>),
+    Medium(Box<[u8; 1 << 14]>),
+    Large(Box<[u8; 1 << 16]>),
+}
+
+/// One look in so many is in vain, whatever the value says.
+const FILTER_BYTES_EACH: usize = 24;
+
+fn filled<const SIZE: usize>(entries: &[(u32, Entry)]) -> Box<[u8; SIZE]> {
+    let mut filter = Box::new([0; SIZE]);
+    for (hash, _) in entries {
+        filter[place::<SIZE>(*hash)] = 1;
+    }
+    filter
+}
+
+/// Of a hash, as many of its upper bits as a filter of `SIZE` bytes, a power of two, has places.
+#[inline]
+fn place<const SIZE: usize>(hash: u32) -> usize {
+    (hash >> (32 - SIZE.trailing_zeros())) as usize
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    gram: u32,
+    literal: u32,
+    /// Where the literal's bytes are.
+    from: u32,
+    len: u32,
+    /// How far the piece is behind the literal's begin.
+    back: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inside {
+    filter: Option<Filter>,
+    buckets: Buckets<Entry>,
+    /// Literals of two and three bytes, by the same means.
+    short: [Option<Buckets<Entry>>; 2],
+    /// Literals of one byte.
+    single: Box<[(u8, u32)]>,
+    bytes: Box<[u8]>,
+}
+
+#[inline]
+fn hash(gram: u32) -> u32 {
+    gram.wrapping_mul(GOLDEN)
+}
+
+#[inline]
+fn gram(bytes: &[u8; GRAM]) -> u32 {
+    u32::from_le_bytes(*bytes) | FOLD as u32
+}
+
+/// Two or three bytes, told apart from the longer by nothing but the table they are in.
+#[inline]
+fn short_gram(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(byte | 0x20))
+}
+
+/// How often a byte stands in logs, roughly: letters of words and paths most, then digits, then marks.
+fn commonness(byte: u8) -> u32 {
+    match byte | 0x20 {
+        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 10,
+        b'l' | b'd' | b'c' | b'm' | b'u' | b'p' | b'w' | b'x' => 8,
+        b'\\' | b'|' | b' ' | b'.' | b'/' | b'h' | b'f' | b'g' | b'y' | b'v' => 7,
+        b'0'..=b'9' | b':' | b'-' | b'"' => 5,
+        b'b' | b'k' | b'_' | b'=' => 4,
+        _ => 2,
+    }
+}
+
+/// What stands in paths and command lines of most machines, whatever goes on there.
+const ORDINARY: [&[u8]; 12] = [
+    b"c:\\windows\\system32\\",
+    b"c:\\program files (x86)\\",
+    b"\\syswow64\\",
+    b"c:\\users\\administrator\\appdata\\local\\temp\\",
+    b".exe\" -",
+    b".exe /",
+    b".dll,",
+    b"microsoft corporation",
+    b"powershell.exe",
+    b"https://www.",
+    b"http://",
+    b"/usr/bin/",
+];
+
+/// The pieces of [`ORDINARY`], sorted.
+fn ordinary() -> &'static [u32] {
+    static PIECES: OnceLock<Vec<u32>> = OnceLock::new();
+    PIECES.get_or_init(|| {
+        let windows = ORDINARY.iter().flat_map(|text| text.windows(GRAM));
+        let mut pieces: Vec<u32> = windows.filter_map(|window| window.first_chunk()).map(gram).collect();
+        pieces.sort_unstable();
+        pieces
+    })
+}
+
+/// Of the pieces of a literal, the one to look for: in few other literals, not ordinary, of rare bytes.
+pub(crate) fn rarest(literal: &[u8], literals_with: &HashMap<u32, u32>) -> usize {
+    let ordinary = ordinary();
+    let cost = |from: usize| {
+        let piece: &[u8; GRAM] = literal[from..].first_chunk().unwrap_or(&[0; GRAM]);
+        let bytes: u32 = piece.iter().map(|byte| commonness(*byte)).sum();
+        let shared = literals_with.get(&gram(piece)).copied().unwrap_or(1);
+        bytes + 8 * shared.ilog2() + 40 * u32::from(ordinary.binary_search(&gram(piece)).is_ok())
+    };
+    (0..=literal.len() - GRAM).min_by_key(|from| cost(*from)).unwrap_or(0)
+}
+
+/// In how many literals each piece is.
+pub(crate) fn literals_by_piece(literals: &[(u32, &[u8])]) -> HashMap<u32, u32> {
+    let mut literals_with: HashMap<u32, u32> = HashMap::new();
+    for (_, literal) in literals {
+        let mut own: Vec<u32> = literal.windows(GRAM).filter_map(|window| window.first_chunk()).map(gram).collect();
+        own.sort_unstable();
+        own.dedup();
+        for piece in own {
+            *literals_with.entry(piece).or_default() += 1;
+        }
+    }
+    literals_with
+}
+
+impl Inside {
+    /// `literals` are not empty.
+    pub(crate) fn new(literals: &[(u32, &[u8])]) -> Self {
+        let literals_with = literals_by_piece(literals);
+        let (mut entries, mut short, mut single, mut bytes) =
+            (Vec::new(), [Vec::new(), Vec::new()], Vec::new(), Vec::new());
+        for &(number, literal) in literals {
+            let (from, len) = (bytes.len() as u32, literal.len() as u32);
+            bytes.extend_from_slice(literal);
+            let entry = |gram, back: usize| (hash(gram), Entry { gram, literal: number, from, len, back: back as u32 });
+            match literal.len() {
+                0 => {}
+                1 => single.push((literal[0], number)),
+                2 | 3 => short[literal.len() - 2].push(entry(short_gram(literal), 0)),
+                _ => {
+                    let at = rarest(literal, &literals_with);
+                    let piece = literal[at..].first_chunk().map_or(0, gram);
+                    entries.push(entry(piece, at));
+                }
+            }
+        }
+        let filter = (!entries.is_empty()).then(|| match entries.len() * FILTER_BYTES_EACH {
+            0..=0x1000 => Filter::Small(filled(&entries)),
+            0x1001..=0x4000 => Filter::Medium(filled(&entries)),
+            _ => Filter::Large(filled(&entries)),
+        });
+        Inside {
+            filter,
+            buckets: Buckets::new(entries),
+            short: short.map(|entries| (!entries.is_empty()).then(|| Buckets::new(entries))),
+            single: single.into(),
+            bytes: bytes.into(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, value: &[u8], seen: &mut Seen, found: &mut impl FnMut(u32)) {
+        match &self.filter {
+            Some(Filter::Small(filter)) => self.find_long(filter, value, seen, found),
+            Some(Filter::Medium(filter)) => self.find_long(filter, value, seen, found),
+            Some(Filter::Large(filter)) => self.find_long(filter, value, seen, found),
+            None => {}
+        }
+        for (buckets, len) in self.short.iter().zip([2, 3]) {
+            let Some(buckets) = buckets else { continue };
+            for (at, window) in value.windows(len).enumerate() {
+                let gram = short_gram(window);
+                for entry in buckets.get(hash(gram)) {
+                    self.verify(entry, gram, value, at, seen, found);
+                }
+            }
+        }
+        for &(byte, literal) in &self.single {
+            if value.iter().any(|own| own.eq_ignore_ascii_case(&byte)) {
+                found(literal);
+            }
+        }
+    }
+
+    /// Five pieces begin in each eight bytes: one load and one branch for them all.
+    #[inline]
+    fn find_long<const SIZE: usize>(
+        &self,
+        filter: &[u8; SIZE],
+        value: &[u8],
+        seen: &mut Seen,
+        found: &mut impl FnMut(u32),
+    ) {
+        const STEP: usize = 8 - GRAM + 1;
+        let passes = |piece: u64| filter[place::<SIZE>(hash(piece as u32))];
+        let mut at = 0;
+        while let Some(eight) = value.get(at..at + 8).and_then(|rest| rest.first_chunk::<8>()) {
+            let word = u64::from_le_bytes(*eight) | FOLD;
+            let any = passes(word) | passes(word >> 8) | passes(word >> 16) | passes(word >> 24) | passes(word >> 32);
+            if any != 0 {
+                for number in 0..STEP {
+                    let piece = (word >> (8 * number)) as u32;
+                    if passes(piece.into()) != 0 {
+                        self.look_up(piece, value, at + number, seen, found);
+                    }
+                }
+            }
+            at += STEP;
+        }
+        while let Some(four) = value.get(at..at + GRAM).and_then(|rest| rest.first_chunk::<GRAM>()) {
+            let piece = gram(four);
+            if passes(piece.into()) != 0 {
+                self.look_up(piece, value, at, seen, found);
+            }
+            at += 1;
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, gram: u32, value: &[u8], at: usize, seen: &mut Seen, found: &mut impl FnMut(u32)) {
+        for entry in self.buckets.get(hash(gram)) {
+            self.verify(entry, gram, value, at, seen, found);
+        }
+    }
+
+    #[inline]
+    fn verify(&self, entry: &Entry, gram: u32, value: &[u8], at: usize, seen: &mut Seen, found: &mut impl FnMut(u32)) {
+        if entry.gram != gram || seen.contains(entry.literal) {
+            return;
+        }
+        let Some(begin) = at.checked_sub(entry.back as usize) else { return };
+        let literal = &self.bytes[entry.from as usize..][..entry.len as usize];
+        if crate::naive::stands(crate::At::Start, literal, &value[begin..]) && seen.insert(entry.literal) {
+            found(entry.literal);
+        }
+    }
+}
