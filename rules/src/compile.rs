@@ -3,9 +3,11 @@
 use ipnet::IpNet;
 use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::event::{EventView, Field, Kind};
+use noroshi_pattern::AnyOf;
 
 use crate::condition::Condition;
 use crate::dialect::Expression;
+use crate::lists;
 use crate::modifier::Comparison;
 use crate::number::Number;
 use crate::part::Part;
@@ -44,6 +46,8 @@ pub(crate) struct CompiledItem {
     pub(crate) all: bool,
     pub(crate) negated: bool,
     pub(crate) values: Box<[Box<[CompiledTest]>]>,
+    /// The values as one, where they are many.
+    list: Option<Box<AnyOf>>,
 }
 
 #[derive(Debug)]
@@ -140,6 +144,7 @@ fn compile_item(item: &Item, source: &RuleSource, dictionary: &mut Dictionary) -
         all: item.all,
         negated: item.negated,
         values: values.collect::<Result<_, _>>()?,
+        list: lists::of_item(item).map(Box::new),
     })
 }
 
@@ -199,6 +204,16 @@ impl CompiledSearch {
 
 impl CompiledItem {
     pub(crate) fn matches(&self, event: &EventView<'_>) -> bool {
+        if let Some(list) = &self.list {
+            let found = fields(&self.candidates, event).any(|field| {
+                let value = event.value(field);
+                if value.is_ascii() {
+                    return list.stands_in(value);
+                }
+                self.values.iter().flatten().any(|test| test.on_value(value, event))
+            });
+            return found != self.negated;
+        }
         let holds = |tests: &[CompiledTest]| tests.iter().any(|test| self.test(test, event));
         let found = if self.all {
             self.values.iter().all(|tests| holds(tests))

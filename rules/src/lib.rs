@@ -24,6 +24,7 @@ pub mod indicators;
 pub mod key;
 mod legacy;
 mod lint;
+mod lists;
 mod literals;
 mod load;
 pub mod modifier;

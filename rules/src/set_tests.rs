@@ -324,7 +324,7 @@ fn entry() -> impl Strategy<Value = String> {
     ]);
     let field = prop::sample::select(vec!["A", "B", "CommandLine", "EventID"]);
     prop_oneof![
-        6 => (field.clone(), modifiers, prop::collection::vec(value(), 1..4)).prop_map(move |(field, modifiers, values)| {
+        6 => (field.clone(), modifiers, prop::collection::vec(value(), 1..9)).prop_map(move |(field, modifiers, values)| {
             format!("'{field}{modifiers}': [{}]", values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(", "))
         }),
         1 => field.clone().prop_map(|field| format!("{field}: null")),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
 use crate::inside::{GRAM, literals_by_piece, rarest};
-use crate::{At, Literal, Seen, naive};
+use crate::{At, Literal, Once as _, Seen, naive};
 
 /// Most pieces compared at once: above, false alarms outweigh what is won.
 const PIECES_MAX: usize = 48;
@@ -49,9 +49,9 @@ impl Few {
         while let Some(hit) = self.searcher.find_in(&*lower, (at..lower.len()).into()) {
             for (number, back, literal) in &self.literals[hit.pattern().as_usize()] {
                 let Some(begin) = hit.start().checked_sub(*back) else { continue };
-                if !seen.contains(*number)
+                if !seen.had(*number)
                     && naive::stands(literal.at, &literal.bytes, &value[begin..])
-                    && seen.insert(*number)
+                    && seen.take(*number)
                 {
                     found(*number);
                 }

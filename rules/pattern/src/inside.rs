@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use hashbrown::HashMap;
 
-use crate::Seen;
+use crate::Once;
 use crate::grams::{Buckets, FOLD, GOLDEN};
 
 /// Bytes of the pieces that literals are found by.
@@ -175,7 +175,7 @@ impl Inside {
     }
 
     #[inline]
-    pub(crate) fn find(&self, value: &[u8], seen: &mut Seen, found: &mut impl FnMut(u32)) {
+    pub(crate) fn find(&self, value: &[u8], seen: &mut impl Once, found: &mut impl FnMut(u32)) {
         match &self.filter {
             Some(Filter::Small(filter)) => self.find_long(filter, value, seen, found),
             Some(Filter::Medium(filter)) => self.find_long(filter, value, seen, found),
@@ -204,7 +204,7 @@ impl Inside {
         &self,
         filter: &[u8; SIZE],
         value: &[u8],
-        seen: &mut Seen,
+        seen: &mut impl Once,
         found: &mut impl FnMut(u32),
     ) {
         const STEP: usize = 8 - GRAM + 1;
@@ -233,20 +233,28 @@ impl Inside {
     }
 
     #[inline(never)]
-    fn look_up(&self, gram: u32, value: &[u8], at: usize, seen: &mut Seen, found: &mut impl FnMut(u32)) {
+    fn look_up(&self, gram: u32, value: &[u8], at: usize, seen: &mut impl Once, found: &mut impl FnMut(u32)) {
         for entry in self.buckets.get(hash(gram)) {
             self.verify(entry, gram, value, at, seen, found);
         }
     }
 
     #[inline]
-    fn verify(&self, entry: &Entry, gram: u32, value: &[u8], at: usize, seen: &mut Seen, found: &mut impl FnMut(u32)) {
-        if entry.gram != gram || seen.contains(entry.literal) {
+    fn verify(
+        &self,
+        entry: &Entry,
+        gram: u32,
+        value: &[u8],
+        at: usize,
+        seen: &mut impl Once,
+        found: &mut impl FnMut(u32),
+    ) {
+        if entry.gram != gram || seen.had(entry.literal) {
             return;
         }
         let Some(begin) = at.checked_sub(entry.back as usize) else { return };
         let literal = &self.bytes[entry.from as usize..][..entry.len as usize];
-        if crate::naive::stands(crate::At::Start, literal, &value[begin..]) && seen.insert(entry.literal) {
+        if crate::naive::stands(crate::At::Start, literal, &value[begin..]) && seen.take(entry.literal) {
             found(entry.literal);
         }
     }

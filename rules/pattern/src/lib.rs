@@ -5,6 +5,7 @@
 //! [`naive`], which is the specification; tests hold all three equal. Letters of ASCII compare without case,
 //! every other byte is itself: who needs more folds the value before.
 
+mod any;
 mod edges;
 mod few;
 mod grams;
@@ -13,6 +14,7 @@ mod hyper;
 mod inside;
 pub mod naive;
 
+pub use any::AnyOf;
 pub use grams::Grams;
 #[cfg(feature = "hyperscan")]
 pub use hyper::Hyperscan;
@@ -105,18 +107,38 @@ impl Seen {
             self.stamps.resize(literals, 0);
         }
     }
+}
 
+/// Whether a literal was found in this value before.
+pub(crate) trait Once {
+    fn had(&self, literal: u32) -> bool;
+
+    /// Whether it is new.
+    fn take(&mut self, literal: u32) -> bool;
+}
+
+impl Once for Seen {
     #[inline]
-    pub(crate) fn contains(&self, literal: u32) -> bool {
+    fn had(&self, literal: u32) -> bool {
         self.stamps[literal as usize] == self.generation
     }
 
-    /// Whether it is new.
     #[inline]
-    pub(crate) fn insert(&mut self, literal: u32) -> bool {
+    fn take(&mut self, literal: u32) -> bool {
         let stamp = &mut self.stamps[literal as usize];
         let new = *stamp != self.generation;
         *stamp = self.generation;
         new
+    }
+}
+
+/// Whoever asks for one literal of many does not mind which, nor how often.
+impl Once for () {
+    fn had(&self, _: u32) -> bool {
+        false
+    }
+
+    fn take(&mut self, _: u32) -> bool {
+        true
     }
 }

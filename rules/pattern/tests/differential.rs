@@ -1,6 +1,6 @@
 //! Each back end against the specification: on chosen cases, on random ones, on hostile ones.
 
-use noroshi_pattern::{At, Finder, Grams, Literal, naive};
+use noroshi_pattern::{AnyOf, At, Finder, Grams, Literal, naive};
 use proptest::prelude::*;
 
 const PLACES: [At; 4] = [At::Anywhere, At::Start, At::End, At::Whole];
@@ -21,6 +21,10 @@ fn by<F: Finder>(literals: &[Literal], values: &[&[u8]]) -> Vec<Vec<u32>> {
 fn agree(literals: &[Literal], values: &[&[u8]]) {
     let expected: Vec<Vec<u32>> = values.iter().map(|value| naive::find(literals, value)).collect();
     assert_eq!(by::<Grams>(literals, values), expected, "in Rust: {literals:?} in {values:?}");
+    let any = AnyOf::new(literals);
+    for (value, found) in values.iter().zip(&expected) {
+        assert_eq!(any.stands_in(value), !found.is_empty(), "any of {literals:?} in {value:?}");
+    }
     #[cfg(feature = "hyperscan")]
     assert_eq!(
         by::<noroshi_pattern::Hyperscan>(literals, values),
