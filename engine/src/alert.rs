@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::detection::{Correlation, Detection};
 use crate::evidence::{Evidence, Shared, first_16, hex};
+use crate::intel::told;
 use crate::severity::Severity;
 
 /// An alert before it is given its provenance.
@@ -111,26 +112,27 @@ impl Alert {
         evidence: &Arc<Evidence>,
     ) -> Self {
         let described = detection.indicators.describe(indicator);
+        // Found in the text of the record, it is its own value there.
+        let in_text = (field.is_empty()).then_some(("event.original", described.value.as_bytes()));
+        let (field, value) = in_text.unwrap_or((field, value));
+        let criticality = detection.grading.criticality(evidence);
+        let severity = detection.grading.severity(described.confidence(), criticality);
         let rule_id = format!("noroshi.indicator.{}", described.kind.as_str());
         let mut sha = Sha256::new();
         sha.update(described.value.as_bytes());
         let id = alert_id(&rule_id, &sha.finalize().into(), evidence);
-        let mut told = Map::new();
-        told.insert("name".into(), described.value.clone().into());
-        told.insert("type".into(), described.kind.as_str().into());
-        for (name, value) in &described.columns {
-            told.insert((*name).to_owned(), (*value).into());
-        }
+        let sources = described.sources.iter();
         let explain = json!({
             "rule": rule_id, "field": field, "pattern": described.value, "value": String::from_utf8_lossy(value),
-            "source": format!("{}:{}", described.file.display(), described.line),
+            "source": sources.map(|source| format!("{}:{}", source.file.display(), source.line)).next(),
+            "confidence": described.confidence(), "criticality": criticality.as_str(),
         });
         let title = format!("Known indicator contacted ({})", described.kind.as_str());
-        let mut builder = Builder::new(detection, id, Severity::High, evidence.time_ns)
+        let mut builder = Builder::new(detection, id, severity, evidence.time_ns)
             .rule(&rule_id, &title, &["ioc".to_owned()], &[])
             .explain(vec![explain])
             .evidence(std::slice::from_ref(evidence), &[], &detection.dictionary);
-        builder.body.entry("threat").or_insert_with(|| json!({}))["indicator"] = Value::Object(told);
+        builder.body.entry("threat").or_insert_with(|| json!({}))["indicator"] = Value::Object(told(&described));
         builder.finish("final", 1)
     }
 

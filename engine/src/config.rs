@@ -13,6 +13,7 @@ use noroshi_rules::rule::Placeholders;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::intel::{AssetConfig, FeedConfig, IndicatorsConfig};
 use crate::sink::OutputConfig;
 
 /// Everything `noroshi run` is told.
@@ -35,6 +36,12 @@ pub struct Config {
     /// Which indicators.
     #[serde(default)]
     pub indicators: IndicatorsConfig,
+    /// Feeds of indicators.
+    #[serde(default, rename = "feed")]
+    pub feeds: Vec<FeedConfig>,
+    /// What hosts and networks are worth.
+    #[serde(default, rename = "asset")]
+    pub assets: Vec<AssetConfig>,
     /// Lateness and budgets.
     #[serde(default)]
     pub correlation: CorrelationConfig,
@@ -105,14 +112,6 @@ impl Default for RulesConfig {
             placeholders: Placeholders::new(),
         }
     }
-}
-
-/// `[indicators]`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IndicatorsConfig {
-    /// Plain lists and CSV files, and directories of them.
-    pub paths: Vec<PathBuf>,
 }
 
 /// `[correlation]`
@@ -302,6 +301,18 @@ impl Config {
                 blame(input.timezone.as_deref().unwrap_or_default(), format!("input `{}`: {cause}", input.name), "");
             }
         }
+        let mut feeds = std::collections::HashSet::new();
+        for feed in &self.feeds {
+            if !feeds.insert(&feed.name) {
+                let message = format!("two feeds are named `{}`", feed.name);
+                blame(&feed.name, message, "the name tells them apart on alerts and on disk");
+            }
+        }
+        let wrong =
+            self.feeds.iter().flat_map(FeedConfig::check).chain(self.assets.iter().flat_map(AssetConfig::check));
+        for wrong in wrong {
+            blame(&wrong.word, wrong.what, wrong.help);
+        }
         for output in &self.outputs {
             for cause in output.check() {
                 blame("[[output]]", format!("output `{}`: {}: {}", output.name(), cause.key, cause.what), &cause.help);
@@ -348,7 +359,11 @@ impl Config {
             .flat_map(|output| [&mut output.path, &mut output.authorization_file, &mut output.ca_file])
             .flatten()
             .for_each(absolute);
-        self.rules.paths.iter_mut().chain(&mut self.indicators.paths).chain(&mut self.spool.dir).for_each(absolute);
+        self.rules.paths.iter_mut().chain(&mut self.spool.dir).for_each(absolute);
+        self.indicators.paths.iter_mut().chain(&mut self.indicators.known_good).for_each(absolute);
+        for feed in &mut self.feeds {
+            feed.paths.iter_mut().chain(&mut feed.authorization_file).chain(&mut feed.ca_file).for_each(absolute);
+        }
         for input in &mut self.inputs {
             [&mut input.certificate_file, &mut input.key_file, &mut input.client_ca_file]
                 .into_iter()

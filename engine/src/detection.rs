@@ -23,8 +23,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::evidence::{first_16, hex};
+use crate::intel::{self, Grading, IntelOptions};
 
-/// Largest rule or indicator file read. A million indicators with their columns are about 100 MB.
+/// Largest rule file read; the rules' own bound is far below.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// How a detection is loaded.
@@ -44,6 +45,8 @@ pub struct LoadOptions {
     pub lists: Vec<PathBuf>,
     /// Whether what is odd about sound rules is told too.
     pub lint: bool,
+    /// Feeds, known-good lists, and what a hit is worth.
+    pub intel: IntelOptions,
 }
 
 /// Default warm-up of `new_value`: a week sees every day of the week.
@@ -61,6 +64,7 @@ impl Default for LoadOptions {
             placeholders: Placeholders::new(),
             lists: Vec::new(),
             lint: false,
+            intel: IntelOptions::default(),
         }
     }
 }
@@ -76,6 +80,7 @@ impl LoadOptions {
             placeholders: config.rules.placeholders.clone(),
             lists: config.rules.lists.clone(),
             lint: false,
+            intel: IntelOptions::of(&config.indicators, &config.feeds, &config.assets, &config.state_dir),
         }
     }
 }
@@ -86,6 +91,8 @@ pub struct Loaded {
     pub detection: Detection,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// Feeds by name: how many indicators were read, and whether they are what the feed gave before.
+    pub feeds: Vec<(String, usize, bool)>,
 }
 
 /// A correlation as the engine runs it.
@@ -119,6 +126,8 @@ pub struct Detection {
     pub rules: RuleSet,
     /// Indicators.
     pub indicators: Indicators,
+    /// What a hit of one is worth.
+    pub grading: Grading,
     /// Correlations, by the number that hits carry.
     pub correlations: Vec<Correlation>,
     /// The same for the shards.
@@ -145,9 +154,6 @@ impl Detection {
     pub fn load(rule_paths: &[PathBuf], indicator_paths: &[PathBuf], options: &LoadOptions) -> Loaded {
         let mut diagnostics = Vec::new();
         let rule_files = read_files(rule_paths, &mut diagnostics, |path| matches!(extension(path), "yml" | "yaml"));
-        let indicator_files = read_files(indicator_paths, &mut diagnostics, |path| {
-            matches!(extension(path), "csv" | "txt" | "list" | "ioc")
-        });
         let mut dictionary = Dictionary::new();
         let mut placeholders = options.placeholders.clone();
         crate::lists::read(&options.lists, &mut placeholders, &mut diagnostics);
@@ -168,10 +174,12 @@ impl Detection {
                 diagnostics.push(Diagnostic::error(&rule.file, place, message).help(help).rule(&rule.id));
             }
         }
-        let (indicators, found) = Indicators::load(indicator_files);
-        diagnostics.extend(found);
+        let found = intel::load(indicator_paths, &options.intel);
+        diagnostics.extend(found.diagnostics);
+        let mut indicators = found.indicators;
+        indicators.bind(&mut dictionary);
         let detection = Self::new(dictionary, loaded.rules, indicators, options);
-        Loaded { detection, diagnostics }
+        Loaded { detection, diagnostics, feeds: found.feeds }
     }
 
     fn new(dictionary: Dictionary, rules: RuleSet, indicators: Indicators, options: &LoadOptions) -> Self {
@@ -193,7 +201,17 @@ impl Detection {
         if options.config_digest != [0; 32] {
             digests["config"] = hex(&options.config_digest).into();
         }
-        Detection { dictionary: Arc::new(dictionary), rules, indicators, correlations, specs, digests, referring }
+        let grading = options.intel.grading.clone();
+        Detection {
+            dictionary: Arc::new(dictionary),
+            rules,
+            indicators,
+            grading,
+            correlations,
+            specs,
+            digests,
+            referring,
+        }
     }
 
     /// The correlations that count hits of `rule`, with its place among their rules.
@@ -429,8 +447,9 @@ pub struct Watch {
 impl Watch {
     /// Notes the files as they are now.
     pub fn new(config: &Config) -> Self {
-        let paths =
-            config.rules.paths.iter().chain(&config.rules.lists).chain(&config.indicators.paths).cloned().collect();
+        let intel = IntelOptions::of(&config.indicators, &config.feeds, &config.assets, &config.state_dir);
+        let named = config.rules.paths.iter().chain(&config.rules.lists).chain(&config.indicators.paths);
+        let paths = named.chain(intel.watched()).cloned().collect();
         let mut watch = Watch { paths, seen: Vec::new(), moving: false };
         watch.seen = watch.look();
         watch

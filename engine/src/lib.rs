@@ -12,6 +12,7 @@ mod delivery;
 pub mod detection;
 mod durable;
 pub mod evidence;
+pub mod intel;
 pub mod ledger;
 pub mod lists;
 pub mod metrics;

@@ -1,7 +1,10 @@
 //! How bad an alert is, in words and as ECS's number.
 
+use serde::Deserialize;
+
 /// Severity of an alert. Sigma's levels, `informational` said shorter.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth keeping.
     Info,

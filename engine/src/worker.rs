@@ -391,7 +391,8 @@ impl Worker {
             }
             for hit in &examiner.indicator_hits {
                 let field = detection.dictionary.name(hit.field);
-                let value = view.first(hit.field).unwrap_or_default();
+                let value =
+                    view.fields().get(usize::from(hit.position)).map(|field| view.value(field)).unwrap_or_default();
                 done.alerts.push(Alert::of_indicator(detection, hit.indicator, field, value, &evidence));
             }
             done.hits += (examiner.hits.len() + examiner.indicator_hits.len()) as u64;

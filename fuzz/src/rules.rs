@@ -1,4 +1,5 @@
-//! Fuzzes what detection engineers write: `NOROSHI_FUZZ_TARGET` is `rule`, `condition` or `indicators`.
+//! Fuzzes what detection engineers write: `NOROSHI_FUZZ_TARGET` is `rule`, `condition`, `indicators`, `misp`,
+//! `stix` or `pattern`.
 //!
 //! Any bytes as a rule file must be loaded or refused with a place, never panic, and a rule that was loaded
 //! must agree with the full scan on an event, and with what is told of its parts.
@@ -12,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use noroshi_parsers::decode::{Decoder, SourceOptions};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
-use noroshi_rules::indicators::Indicators;
+use noroshi_rules::indicators::{IndicatorKind, Indicators};
 use noroshi_rules::{Options, RuleSet, Scratch};
 
 static TARGET: LazyLock<String> =
@@ -36,9 +37,27 @@ fuzz_target!(|bytes: &[u8]| {
             let (_, diagnostics) = Indicators::load(vec![(PathBuf::from("list.csv"), text.into_owned())]);
             assert!(diagnostics.iter().all(|diagnostic| diagnostic.place.line > 0));
         }
-        other => panic!("NOROSHI_FUZZ_TARGET `{other}`: rule, condition or indicators"),
+        // Whatever is read is told where it stands, and found again by its own value.
+        "misp" | "stix" => feed(&text),
+        "pattern" => feed(&serde_json::json!({"objects": [{"type": "indicator", "pattern": text}]}).to_string()),
+        other => panic!("NOROSHI_FUZZ_TARGET `{other}`: rule, condition, indicators, misp, stix or pattern"),
     }
 });
+
+fn feed(text: &str) {
+    let (set, diagnostics) = Indicators::load(vec![(PathBuf::from("feed.json"), text.to_owned())]);
+    assert!(diagnostics.iter().all(|diagnostic| diagnostic.place.line > 0));
+    for indicator in set.iter() {
+        let described = set.describe(indicator);
+        assert!(!described.sources.is_empty());
+        // Names and agents may look defanged.
+        if !matches!(described.kind, IndicatorKind::Ip | IndicatorKind::Cidr | IndicatorKind::Domain | IndicatorKind::Sha256) {
+            continue;
+        }
+        let found = set.find(&described.value);
+        assert!(found.iter().any(|(found, _)| *found == indicator), "{} is not found", described.value);
+    }
+}
 
 /// A YAML double-quoted scalar.
 fn quoted(text: &str) -> String {

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// Look at rules as a set.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Indicators: list them, look one up, import a file, count.
+    Intel(IntelArgs),
     /// List the products whose records are understood, with the documents followed and the fields each yields.
     Sources(SourcesArgs),
     /// Print a shell completion script.
@@ -172,12 +174,15 @@ pub(crate) struct RuleArgs {
     /// Rule files, or directories of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub rules: Vec<PathBuf>,
-    /// Indicator lists (plain or CSV), or directories of them.
+    /// Indicators (plain lists, CSV, STIX, MISP), or directories of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub indicators: Vec<PathBuf>,
     /// Lists for the placeholders of rules: NAME.txt is %NAME%, TABLE.csv has %TABLE.COLUMN%; or directories of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub lists: Vec<PathBuf>,
+    /// Known-good lists (MISP warning lists or plain), or directories of them: what they know raises nothing.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub known_good: Vec<PathBuf>,
     /// Let every rule see every event, whatever its logsource says.
     #[arg(long)]
     pub ignore_logsource: bool,
@@ -218,6 +223,78 @@ pub(crate) struct ReplayArgs {
     /// Files (.gz and .zst too), or - for standard input.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct IntelArgs {
+    #[command(subcommand)]
+    pub command: IntelCommand,
+}
+
+/// Where indicators are.
+#[derive(Args, Debug)]
+pub(crate) struct IntelFrom {
+    /// The configuration: its indicators, feeds and known-good lists.
+    #[arg(long, short)]
+    pub config: Option<PathBuf>,
+    /// Indicators (plain lists, CSV, STIX, MISP), or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub indicators: Vec<PathBuf>,
+    /// Known-good lists, or directories of them.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub known_good: Vec<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum IntelCommand {
+    /// Every indicator with all its sources say.
+    List {
+        #[command(flatten)]
+        from: IntelFrom,
+        /// Only of this kind: ip, domain, url, sha256 …
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only of this feed.
+        #[arg(long)]
+        feed: Option<String>,
+        /// At most so many.
+        #[arg(long)]
+        limit: Option<usize>,
+        /// How they are printed.
+        #[arg(long, value_enum)]
+        output: Option<OutputMode>,
+    },
+    /// What is known of values; exits with 1 when one is not known.
+    Lookup {
+        #[command(flatten)]
+        from: IntelFrom,
+        /// Addresses, names, URLs, digests …, defanged or not.
+        #[arg(required = true, last = true)]
+        values: Vec<String>,
+        /// How they are printed.
+        #[arg(long, value_enum)]
+        output: Option<OutputMode>,
+    },
+    /// Check files and add them to a configured feed; a running engine takes them up.
+    Import {
+        /// The configuration that has the feed.
+        #[arg(long, short)]
+        config: PathBuf,
+        /// The feed's name.
+        #[arg(long)]
+        feed: String,
+        /// Files: STIX, MISP, CSV or plain lists.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// How many indicators there are, by kind and feed.
+    Stats {
+        #[command(flatten)]
+        from: IntelFrom,
+        /// How they are printed.
+        #[arg(long, value_enum)]
+        output: Option<OutputMode>,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -105,13 +105,14 @@ fn hits(examiner: &Examiner, detection: &Detection, bytes: &[u8], record: &Recor
     }
     for hit in &examiner.indicator_hits {
         let described = detection.indicators.describe(hit.indicator);
-        let value = String::from_utf8_lossy(view.first(hit.field).unwrap_or_default());
+        let value = view.fields().get(usize::from(hit.position)).map(|field| view.value(field)).unwrap_or_default();
+        let value = String::from_utf8_lossy(value);
         let mut told = place(
             json!({"id": format!("noroshi.indicator.{}", described.kind.as_str()), "name": format!("Known indicator contacted ({})", described.kind.as_str())}),
-            "high",
+            detection.grading.severity(described.confidence(), crate::intel::Criticality::default()).name(),
             json!([{"field": detection.dictionary.name(hit.field), "pattern": described.value, "value": value}]),
         );
-        told["indicator"] = json!({"name": described.value, "type": described.kind.as_str(), "file": described.file, "line": described.line});
+        told["indicator"] = crate::intel::told(&described).into();
         found.push(told);
     }
     found

@@ -6,6 +6,7 @@ mod coverage;
 mod explain;
 mod files;
 mod init;
+mod intel;
 mod matching;
 mod output;
 mod parse;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args, arguments.color),
         Command::Explain(args) => verdict::verdict(&args, arguments.color),
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
+        Command::Intel(args) => intel::intel(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "noroshi", &mut std::io::stdout());

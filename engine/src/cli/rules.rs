@@ -13,8 +13,9 @@ pub(crate) fn load(args: &RuleArgs) -> anyhow::Result<Option<(Detection, bool)>>
         !args.rules.is_empty() || !args.indicators.is_empty(),
         "nothing to look for: name rules with --rules or indicators with --indicators"
     );
-    let options =
+    let mut options =
         LoadOptions { ignore_logsource: args.ignore_logsource, lists: args.lists.clone(), ..LoadOptions::default() };
+    options.intel.known_good.clone_from(&args.known_good);
     let loaded = Detection::load(&args.rules, &args.indicators, &options);
     for diagnostic in &loaded.diagnostics {
         eprintln!("{}", escape_lines(&diagnostic.to_string()));

@@ -21,6 +21,7 @@ use super::rules::escape_lines;
 use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
 use crate::config::{Config, join};
 use crate::detection::{Detection, LoadOptions, Watch};
+use crate::intel::{Poller, keep_good};
 use crate::ledger::Ledger;
 use crate::metrics::{Exposition, Kind, Metrics};
 use crate::pipeline::{InputSettings, Pipeline, Settings};
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> anyhow::Result<Outcome>
     if config.inputs.is_empty() {
         anyhow::bail!("{}: no [[input]] is configured, so nothing would ever be read", args.config.display());
     }
+    keep_good(&options.intel, &loaded.feeds).iter().for_each(|told| warn!("{told}"));
     let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
     Engine::start(config, loaded.detection, options, mode, color)?.serve(watch, args.keep_going)
 }
@@ -103,6 +105,7 @@ struct Engine {
     spool: Arc<Spool>,
     ledger: Arc<Ledger>,
     reloads: Arc<Reloads>,
+    poller: Poller,
     runtime: tokio::runtime::Runtime,
     started: Instant,
     color: bool,
@@ -211,6 +214,9 @@ impl Engine {
         let known = still_there(&*files, &positions);
         let collector = Collector::new(outputs, settings.shards, known);
         let collector = std::thread::Builder::new().name("collector".into()).spawn(move || collector.run(&outcomes))?;
+        let poller = Poller::start(&config.feeds, state_dir, || now_ns() / SECOND_NS)?;
+        let feeds = poller.feeds.clone();
+        metrics.add_source(move |text| Poller::append_metrics(&feeds, text));
         let reloads = Arc::new(Reloads::default());
         expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
         Ok(Engine {
@@ -225,6 +231,7 @@ impl Engine {
             spool,
             ledger,
             reloads,
+            poller,
             runtime,
             started,
             color,
@@ -277,7 +284,12 @@ impl Engine {
             error!(why, refused, digest = %before.digest_text(), "reload refused; the set before stays");
             return;
         }
+        for diagnostic in loaded.diagnostics.iter().filter(|told| told.message.starts_with("feed `")) {
+            warn!("{}", escape_lines(&diagnostic.message));
+        }
+        keep_good(&self.options.intel, &loaded.feeds).iter().for_each(|told| warn!("{told}"));
         let after = loaded.detection;
+        after.indicators.go_on_from(&before.indicators);
         info!(
             why, rules = after.rules.len(), correlations = after.correlations.len(), indicators = after.indicators.len(),
             before = %before.digest_text(), digest = %after.digest_text(), "reloaded"
@@ -298,6 +310,7 @@ impl Engine {
             std::thread::sleep(timeout);
             sinks.stop(Duration::ZERO);
         });
+        self.poller.stop();
         self.shutdown.request();
         self.inputs.join();
         let worked_off = self.pipeline.join();
@@ -405,6 +418,10 @@ fn expose(
         let detection = detection.load();
         let digest = detection.digest_text();
         text.add("noroshi_detection_info", "The rule set in force.", Kind::Gauge, &[("digest", &digest)], 1.0);
+        for (list, held) in detection.indicators.held() {
+            let help = "Hits of indicators that a known-good list held back.";
+            text.add("noroshi_indicator_hits_held_total", help, Kind::Counter, &[("list", list)], held as f64);
+        }
         let (sources, overflowed) = registry.counts();
         for (name, help, kind, value) in [
             ("noroshi_rules", "Detection rules loaded.", Kind::Gauge, detection.rules.len() as u64),
@@ -416,6 +433,12 @@ fn expose(
             ),
             ("noroshi_correlations", "Correlations loaded.", Kind::Gauge, detection.correlations.len() as u64),
             ("noroshi_indicators", "Indicators loaded.", Kind::Gauge, detection.indicators.len() as u64),
+            (
+                "noroshi_indicator_hits_expired_total",
+                "Hits of indicators that were not valid at the event's time.",
+                Kind::Counter,
+                detection.indicators.expired(),
+            ),
             ("noroshi_reloads_total", "Reloads done.", Kind::Counter, reloads.done.load(Relaxed)),
             ("noroshi_reloads_refused_total", "Reloads refused.", Kind::Counter, reloads.refused.load(Relaxed)),
             ("noroshi_batches_total", "Batches done.", Kind::Counter, counters.batches.load(Relaxed)),

@@ -2,78 +2,48 @@
 //!
 //! An indicator is not searched for in text: addresses are compared with addresses, names
 //! with names on label boundaries, so `5.1.2.3` is not in `45.1.2.3` and `evil.com` is not in
-//! `notevil.com`, but `a.evil.com` is under `evil.com`. One hash table over one arena: a
-//! value that is no indicator costs one hash and one cache line.
+//! `notevil.com`, but `a.evil.com` is under `evil.com`. A value that is no indicator costs one hash, computed where the value
+//! stands, and one word of a filter. Everything else is asked only of a value that is one: whether it holds at the event's time, whether
+//! its companions are there, whether a known-good list holds it back.
 
+mod builder;
+mod context;
+mod fields;
+mod hash;
+mod kind;
+mod known_good;
+mod network;
+mod raw;
 mod read;
 mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use noroshi_parsers::dictionary::{FieldId, FieldType};
+use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::ecs;
 use noroshi_parsers::event::{EventView, Kind};
-use sha2::{Digest as _, Sha256};
 
 use crate::diagnostic::Diagnostic;
+use builder::Term;
+use context::{Context, Contexts, FileOf};
+use fields::Class;
+use hash::Seeds;
+use known_good::KnownGood;
+use network::Networks;
+use raw::Piece;
 use table::Table;
-use value::{DOMAIN_BYTES_MAX, KeyBuffer, URL_BYTES_MAX};
+
+pub use builder::{Builder, Mark, Summary};
+pub use context::{ColumnMap, Details, Feed, Source, Tlp};
+pub use kind::IndicatorKind;
 
 /// Most indicators of one set; numbers are 32 bits wide with room to spare.
 pub const INDICATORS_MAX: usize = 50_000_000;
-
-/// What an indicator is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum IndicatorKind {
-    /// An address.
-    Ip = 1,
-    /// A network.
-    Cidr,
-    /// A domain name and everything under it.
-    Domain,
-    /// A web address.
-    Url,
-    /// A file's MD5.
-    Md5,
-    /// A file's SHA-1.
-    Sha1,
-    /// A file's SHA-256.
-    Sha256,
-    /// A file's SHA-512.
-    Sha512,
-}
-
-impl IndicatorKind {
-    /// All kinds.
-    pub const ALL: [IndicatorKind; 8] = [
-        IndicatorKind::Ip,
-        IndicatorKind::Cidr,
-        IndicatorKind::Domain,
-        IndicatorKind::Url,
-        IndicatorKind::Md5,
-        IndicatorKind::Sha1,
-        IndicatorKind::Sha256,
-        IndicatorKind::Sha512,
-    ];
-
-    /// The name in files and alerts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            IndicatorKind::Ip => "ip",
-            IndicatorKind::Cidr => "cidr",
-            IndicatorKind::Domain => "domain",
-            IndicatorKind::Url => "url",
-            IndicatorKind::Md5 => "md5",
-            IndicatorKind::Sha1 => "sha1",
-            IndicatorKind::Sha256 => "sha256",
-            IndicatorKind::Sha512 => "sha512",
-        }
-    }
-}
 
 /// An indicator, by its place in the set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -82,10 +52,12 @@ pub struct IndicatorIndex(pub u32);
 /// An event holds an indicator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct IndicatorHit {
-    /// Where in the event.
-    pub field: FieldId,
     /// Which indicator.
     pub indicator: IndicatorIndex,
+    /// Where in the event; [`FieldId::UNNAMED`] is the text of the record.
+    pub field: FieldId,
+    /// Which of the event's fields that is, as [`EventView::fields`] counts them; none of them where it is the text.
+    pub position: u16,
     /// What it is.
     pub kind: IndicatorKind,
 }
@@ -97,106 +69,81 @@ pub struct Description<'a> {
     pub value: String,
     /// What it is.
     pub kind: IndicatorKind,
-    /// The file it is from.
-    pub file: &'a Path,
-    /// The line, from 1.
-    pub line: u32,
-    /// The other columns of a CSV file that are not empty, such as source and confidence.
-    pub columns: Vec<(&'a str, &'a str)>,
+    /// Who says so: at least one.
+    pub sources: Vec<Source<'a>>,
 }
 
-/// What a field of an event can hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Class {
-    None,
-    Ip,
-    /// A domain name or an address.
-    Host,
-    Url,
-    Hash,
-}
+impl Description<'_> {
+    /// The highest confidence that any source states.
+    pub fn confidence(&self) -> Option<u8> {
+        self.sources.iter().filter_map(|source| source.confidence).max()
+    }
 
-/// Which fields are looked up, by their ECS names. `related.*` repeats other fields.
-fn class_of(name: &str, kind: FieldType) -> Class {
-    if name.starts_with("related.") || name.starts_with("threat.") {
-        return Class::None;
+    /// The strictest marking of any source.
+    pub fn tlp(&self) -> Option<Tlp> {
+        self.sources.iter().filter_map(|source| source.tlp).max()
     }
-    match name {
-        "url.full" | "url.original" | "http.request.referrer" | "event.url" => return Class::Url,
-        "dns.question.name" | "dns.answers.data" | "dns.answers.name" | "url.domain" | "tls.client.server_name" => {
-            return Class::Host;
-        }
-        "source.address" | "destination.address" | "client.address" | "server.address" => return Class::Host,
-        "source.domain" | "destination.domain" | "client.domain" | "server.domain" => return Class::Host,
-        _ => {}
-    }
-    if kind == FieldType::Ip {
-        Class::Ip
-    } else if [".hash.md5", ".hash.sha1", ".hash.sha256", ".hash.sha512"].iter().any(|end| name.ends_with(end)) {
-        Class::Hash
-    } else {
-        Class::None
+
+    /// What ECS calls it in `threat.indicator.type`.
+    pub fn ecs_type(&self) -> &'static str {
+        self.kind.ecs_type(self.value.contains(':'))
     }
 }
-
-/// Further columns of a row: their numbers and texts.
-type Extra = Box<[(u16, Box<str>)]>;
 
 /// An immutable set of indicators.
 #[derive(Debug)]
 pub struct Indicators {
     table: Table,
-    /// Prefix lengths in use, longest first.
-    v4_prefixes: Vec<u8>,
-    v6_prefixes: Vec<u8>,
-    has: [bool; 9],
+    networks: Networks,
+    conjunctions: Vec<Vec<Term>>,
+    seeds: Seeds,
+    /// By field id.
     classes: Vec<Class>,
-    files: Vec<PathBuf>,
-    /// Column names by file.
-    headers: Vec<Vec<String>>,
-    /// Further columns, shared by rows that say the same.
-    extras: Vec<Extra>,
+    contexts: Contexts,
+    files: Vec<FileOf>,
+    known_good: KnownGood,
+    /// Whether the text of records is searched besides their fields.
+    scan_records: bool,
+    /// Hits of indicators that no source holds valid at the event's time.
+    expired: AtomicU64,
     digest: [u8; 32],
 }
 
+/// Room for values that are not compared as they stand.
+#[derive(Default)]
+struct Scratch {
+    key: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static PIECE: RefCell<Vec<u8>> = RefCell::default();
+}
+
+/// What is being looked at: the event, and where in it.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    event: EventView<'a>,
+    field: FieldId,
+    position: u16,
+}
+
 impl Indicators {
-    /// Loads plain lists and CSV files (name and content). Lines that are no indicator are
+    /// Reads files (name and content) that belong to no feed. Lines that are no indicator are
     /// told and skipped.
     pub fn load(mut files: Vec<(PathBuf, String)>) -> (Indicators, Vec<Diagnostic>) {
         files.sort();
-        let mut diagnostics = Vec::new();
-        let mut set = Indicators {
-            table: Table::default(),
-            v4_prefixes: Vec::new(),
-            v6_prefixes: Vec::new(),
-            has: [false; 9],
-            classes: ecs::FIELDS.iter().map(|field| class_of(field.name, field.kind)).collect(),
-            files: Vec::new(),
-            headers: Vec::new(),
-            extras: vec![Box::default()],
-            digest: [0; 32],
-        };
-        let mut digests: Vec<[u8; 32]> = Vec::with_capacity(files.len());
-        let mut extras = read::Extras::default();
-        for (file, text) in files {
-            digests.push(Sha256::digest(text.as_bytes()).into());
-            read::file(&file, &text, &mut set, &mut extras, &mut diagnostics);
-            set.files.push(file);
+        let mut builder = Builder::new();
+        for (path, text) in files {
+            builder.read(&path, &Feed::default(), &mut text.as_bytes());
         }
-        for (prefixes, bits) in [(&mut set.v4_prefixes, 4), (&mut set.v6_prefixes, 16)] {
-            prefixes.extend(set.table.prefixes(bits));
-        }
-        set.table.finish();
-        digests.sort_unstable();
-        let mut hash = Sha256::new();
-        digests.iter().for_each(|digest| hash.update(digest));
-        set.digest = hash.finalize().into();
-        (set, diagnostics)
+        builder.finish()
     }
 
     /// How many indicators there are.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.table.entries.all.len()
     }
 
     /// Whether there is none.
@@ -211,7 +158,23 @@ impl Indicators {
 
     /// Bytes held, near enough.
     pub fn memory_bytes(&self) -> usize {
-        self.table.memory_bytes() + self.extras.len() * 64
+        self.table.memory_bytes()
+            + self.networks.memory_bytes()
+            + self.contexts.memory_bytes()
+            + self.known_good.memory_bytes()
+    }
+
+    /// Looks also at the names that products give to facts ECS has no field for, such as JA4.
+    pub fn bind(&mut self, dictionary: &mut Dictionary) {
+        for (name, class) in fields::VENDOR {
+            let class = fields::useful(class, |kind| self.table.has(kind));
+            // A name nobody looks for needs no id.
+            let Some(id) = (class != Class::None).then(|| dictionary.intern(name)).flatten() else { continue };
+            if self.classes.len() <= id.index() {
+                self.classes.resize(id.index() + 1, Class::None);
+            }
+            self.classes[id.index()] = class;
+        }
     }
 
     /// Appends what `event` holds to `hits`: each indicator once for each field. Allocates nothing else.
@@ -220,83 +183,263 @@ impl Indicators {
             return;
         }
         let from = hits.len();
-        for field in event.fields() {
-            let Some(class) = self.classes.get(field.id.index()) else { continue };
-            if *class == Class::None || field.kind == Kind::Null {
+        for (position, field) in event.fields().iter().enumerate() {
+            let Some(&class) = self.classes.get(field.id.index()) else { continue };
+            if class == Class::None || field.kind == Kind::Null {
                 continue;
             }
-            self.lookup_value(field.id, *class, event.value(field), hits);
+            // Bounded by FIELDS_MAX of the event.
+            let at = At { event: *event, field: field.id, position: position as u16 };
+            self.value(at, class, event.value(field), hits);
         }
-        // Equal values under one name, as in arrays, are one finding.
-        if hits.len() > from + 1 {
-            hits[from..].sort_unstable();
-            let mut kept = from + 1;
-            for at in from + 1..hits.len() {
-                if hits[at] != hits[kept - 1] {
-                    hits[kept] = hits[at];
-                    kept += 1;
-                }
-            }
-            hits.truncate(kept);
+        if self.scan_records {
+            self.scan(event, event.text(), hits);
+        }
+        if hits.len() > from {
+            self.settle(event, from, hits);
         }
     }
 
-    fn lookup_value(&self, field: FieldId, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
+    /// Looks up everything in a text that could be an indicator; hits have no field.
+    fn scan(&self, event: &EventView<'_>, text: &[u8], hits: &mut Vec<IndicatorHit>) {
+        let at = At { event: *event, field: FieldId::UNNAMED, position: u16::MAX };
+        PIECE.with_borrow_mut(|room| {
+            self.pieces(text, room, |piece, bytes| match piece {
+                Piece::Host => self.value(at, Class::Host, bytes, hits),
+                Piece::Url => self.url(at, Class::Url, bytes, hits),
+                Piece::Digest => self.value(at, Class::Hash, bytes, hits),
+                Piece::Text(kind) => self.text(at, Class::Text(kind), bytes, hits),
+            });
+        });
+    }
+
+    /// The indicators in a text, whatever field it might be of: names and addresses on their own boundaries, defanged ones made whole.
+    pub fn scan_text(&self, text: &[u8]) -> Vec<IndicatorIndex> {
+        let event = noroshi_parsers::event::Event::new();
+        let mut hits = Vec::new();
+        self.scan(&event.view(text), text, &mut hits);
+        hits.sort_unstable();
+        hits.dedup_by_key(|hit| hit.indicator);
+        hits.into_iter().map(|hit| hit.indicator).collect()
+    }
+
+    #[inline]
+    fn value(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
         match class {
             Class::None => {}
             Class::Ip => {
-                self.ip(field, value, hits);
+                self.ip(at, value, hits);
             }
-            Class::Host => self.host(field, value, hits),
+            Class::Host => {
+                if !self.ip(at, value, hits) {
+                    self.host(at, value, hits);
+                }
+            }
             Class::Hash => {
                 let mut buffer = [0; 64];
                 if let Some((kind, digest)) = value::hash(value, &mut buffer) {
-                    self.exact(field, kind, digest, hits);
+                    self.exact(at, kind, digest, hits);
                 }
             }
-            Class::Url => {
-                let mut buffer = KeyBuffer::<URL_BYTES_MAX>::new();
-                let Some(host) = value::url(value, &mut buffer) else { return };
-                if self.has[IndicatorKind::Url as usize] {
-                    self.exact(field, IndicatorKind::Url, buffer.bytes(), hits);
-                }
-                let host = &buffer.bytes()[host];
-                self.host(field, host, hits);
-            }
-        }
-    }
-
-    fn ip(&self, field: FieldId, value: &[u8], hits: &mut Vec<IndicatorHit>) -> bool {
-        let Some(ip) = noroshi_parsers::ip::parse(value) else { return false };
-        let (octets, len) = value::octets(ip.to_canonical());
-        let octets = &octets[..len];
-        if self.has[IndicatorKind::Ip as usize] {
-            self.exact(field, IndicatorKind::Ip, octets, hits);
-        }
-        for &prefix in if len == 4 { &self.v4_prefixes } else { &self.v6_prefixes } {
-            let (key, key_len) = value::network_key(octets, prefix);
-            self.exact(field, IndicatorKind::Cidr, &key[..key_len], hits);
-        }
-        true
-    }
-
-    fn host(&self, field: FieldId, value: &[u8], hits: &mut Vec<IndicatorHit>) {
-        if self.ip(field, value, hits) || !self.has[IndicatorKind::Domain as usize] {
-            return;
-        }
-        let mut buffer = KeyBuffer::<DOMAIN_BYTES_MAX>::new();
-        let Some(name) = value::domain(value, &mut buffer) else { return };
-        // The name and its parents, down to two labels: no indicator is shorter.
-        let mut rest = name;
-        while let Some(dot) = memchr::memchr(b'.', rest) {
-            self.exact(field, IndicatorKind::Domain, rest, hits);
-            rest = &rest[dot + 1..];
+            Class::Url | Class::UrlPath => self.url(at, class, value, hits),
+            _ => self.text(at, class, value, hits),
         }
     }
 
     #[inline]
-    fn exact(&self, field: FieldId, kind: IndicatorKind, key: &[u8], hits: &mut Vec<IndicatorHit>) {
-        self.table.find(kind, key, |found| hits.push(IndicatorHit { field, indicator: IndicatorIndex(found), kind }));
+    fn ip(&self, at: At<'_>, value: &[u8], hits: &mut Vec<IndicatorHit>) -> bool {
+        let Some(ip) = noroshi_parsers::ip::parse(value) else { return false };
+        let (octets, len) = value::octets(ip.to_canonical());
+        let octets = &octets[..len];
+        let is = |number| self.table.entries.is(number, IndicatorKind::Ip, octets);
+        if let Some(found) = self.table.find(IndicatorKind::Ip, self.seeds.ip(octets), is) {
+            at.hit(found, IndicatorKind::Ip, hits);
+        }
+        let network = match (octets.first_chunk::<4>(), octets.first_chunk::<16>()) {
+            (_, Some(octets)) => self.networks.find_v6(u128::from_be_bytes(*octets)),
+            (Some(octets), _) => self.networks.find_v4(u32::from_be_bytes(*octets)),
+            _ => None,
+        };
+        if let Some(found) = network {
+            at.hit(found, IndicatorKind::Cidr, hits);
+        }
+        true
+    }
+
+    /// A host name and its parents, down to two labels: no indicator is shorter. The answer is the hash of the whole.
+    #[inline]
+    fn host(&self, at: At<'_>, value: &[u8], hits: &mut Vec<IndicatorHit>) -> u64 {
+        let name = value::name(value);
+        if name.len() > value::DOMAIN_BYTES_MAX {
+            return 0;
+        }
+        let entries = &self.table.entries;
+        // A name that is none (`a..evil.com`) is under nothing; asked only of candidates.
+        let is = |number, kind, start: usize| {
+            value::is_domain(&name) && entries.is(number, kind, &name[start..].to_ascii_lowercase())
+        };
+        let whole = self.seeds.name(&name, |start, hash| {
+            let found = self.table.find(IndicatorKind::Domain, hash, |number| is(number, IndicatorKind::Domain, start));
+            if let Some(found) = found {
+                at.hit(found, IndicatorKind::Domain, hits);
+            }
+        });
+        if self.table.has(IndicatorKind::Hostname) {
+            let kind = IndicatorKind::Hostname;
+            if let Some(found) = self.table.find(kind, Seeds::alone(whole), |number| is(number, kind, 0)) {
+                at.hit(found, kind, hits);
+            }
+        }
+        whole
+    }
+
+    fn url(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
+        SCRATCH.with_borrow_mut(|Scratch { key, tail }| {
+            let url = match value::url(value, tail) {
+                Some(url) => {
+                    let is_address = self.ip(at, url.host, hits);
+                    let host =
+                        if is_address { self.seeds.name(url.host, |_, _| {}) } else { self.host(at, url.host, hits) };
+                    Some((url, host))
+                }
+                // A server's own log says path and host apart; the host is looked up where it stands.
+                None if self.table.has(IndicatorKind::Url) => Self::composed(at, class, value, tail)
+                    .map(|url| (url, self.seeds.name(&value::name(url.host), |_, _| {}))),
+                None => None,
+            };
+            let Some((url, host)) = url else { return };
+            let hash = self.seeds.url(host, url.scheme, url.port, url.tail);
+            let is = |number| {
+                url.key(key);
+                self.table.entries.is(number, IndicatorKind::Url, key)
+            };
+            if let Some(found) = self.table.find(IndicatorKind::Url, hash, is) {
+                at.hit(found, IndicatorKind::Url, hits);
+            }
+        });
+    }
+
+    /// The web address that a path makes with the event's `url.domain`.
+    fn composed<'a>(at: At<'a>, class: Class, path: &'a [u8], tail: &'a mut Vec<u8>) -> Option<value::Url<'a>> {
+        let whole_is_there =
+            class == Class::UrlPath && (at.event.has(ecs::URL_ORIGINAL) || at.event.has(ecs::URL_FULL));
+        if path.first() != Some(&b'/') || path.len() > value::URL_BYTES_MAX || whole_is_there {
+            return None;
+        }
+        let (host, port) = value::split_port(at.event.first(ecs::URL_DOMAIN)?);
+        let port = if port.is_empty() { at.event.first(ecs::URL_PORT).unwrap_or_default() } else { port };
+        let port = if port == b"80" || port == b"443" { b"" } else { port };
+        Some(value::Url { scheme: b"", host, port, tail: value::tail_of(path, tail) })
+    }
+
+    fn text(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
+        SCRATCH.with_borrow_mut(|Scratch { key, .. }| {
+            let kind = match class {
+                Class::Text(kind) => kind,
+                Class::Certificate => IndicatorKind::Certificate,
+                Class::Registry => IndicatorKind::RegistryKey,
+                _ => IndicatorKind::FileName,
+            };
+            if !value::text(kind, value, key) {
+                return;
+            }
+            self.exact(at, kind, key, hits);
+            match class {
+                // A value of the key, and the name at the end of the path.
+                Class::Registry => {
+                    if let Some(end) = memchr::memrchr(b'\\', key) {
+                        self.exact(at, kind, &key[..end], hits);
+                    }
+                }
+                Class::FilePath => {
+                    if let Some(end) = memchr::memrchr2(b'\\', b'/', key) {
+                        self.exact(at, kind, &key[end + 1..], hits);
+                    }
+                }
+                _ => {}
+            }
+        });
+    }
+
+    #[inline]
+    fn exact(&self, at: At<'_>, kind: IndicatorKind, key: &[u8], hits: &mut Vec<IndicatorHit>) {
+        if !self.table.has(kind) {
+            return;
+        }
+        let is = |number| self.table.entries.is(number, kind, key);
+        if let Some(found) = self.table.find(kind, self.seeds.text(kind, key), is) {
+            at.hit(found, kind, hits);
+        }
+    }
+
+    /// What remains of the hits from `from` on: each indicator once for each field, valid at the event's time, complete, and on no
+    /// known-good list.
+    #[cold]
+    fn settle(&self, event: &EventView<'_>, from: usize, hits: &mut Vec<IndicatorHit>) {
+        hits[from..].sort_unstable();
+        let found: Vec<IndicatorHit> = hits.drain(from..).collect();
+        let has = |indicator: u32| found.binary_search_by_key(&indicator, |hit| hit.indicator.0).is_ok();
+        let time_s = event.core().time_ns.div_euclid(1_000_000_000);
+        for hit in &found {
+            let last = hits[from..].last();
+            if last.is_some_and(|last| (last.indicator, last.field) == (hit.indicator, hit.field)) {
+                // Equal values under one name, as in arrays, are one finding.
+                continue;
+            }
+            // What a field said already the text says again.
+            let same = |other: &IndicatorHit| other.indicator == hit.indicator && other.field != FieldId::UNNAMED;
+            if hit.field == FieldId::UNNAMED && found.iter().any(same) {
+                continue;
+            }
+            let mut expired = false;
+            let speaks = self.table.sources(hit.indicator.0).any(|(context, _)| {
+                let context = &self.contexts.all[context as usize];
+                let holds = context.holds_at(time_s);
+                expired |= !holds;
+                holds && self.is_complete(context, event, has)
+            });
+            if !speaks {
+                self.expired.fetch_add(u64::from(expired), Ordering::Relaxed);
+                continue;
+            }
+            match self.held_by(hit, event) {
+                Some(list) => self.known_good.count(list),
+                None => hits.push(*hit),
+            }
+        }
+    }
+
+    fn is_complete(&self, context: &Context, event: &EventView<'_>, has: impl Fn(u32) -> bool) -> bool {
+        let Some(number) = context.conjunction.checked_sub(1) else { return true };
+        let core = event.core();
+        self.conjunctions[number as usize].iter().all(|term| match *term {
+            Term::Indicator(indicator) => has(indicator),
+            Term::SourcePort(port) => core.source_port == Some(port),
+            Term::DestinationPort(port) => core.destination_port == Some(port),
+        })
+    }
+
+    /// The known-good list that knows the indicator, or what was observed of it.
+    fn held_by(&self, hit: &IndicatorHit, event: &EventView<'_>) -> Option<u32> {
+        if self.known_good.is_empty() {
+            return None;
+        }
+        let indicator = self.value_of(hit.indicator);
+        self.known_good.find(hit.kind, &indicator).or_else(|| {
+            let observed = event.fields().get(usize::from(hit.position)).map(|field| event.value(field))?;
+            let observed = std::str::from_utf8(observed).ok()?;
+            match hit.kind {
+                IndicatorKind::Cidr => self.known_good.find(IndicatorKind::Ip, observed),
+                // The host of a web address is looked up by itself.
+                IndicatorKind::Domain if !observed.contains('/') => self.known_good.find(hit.kind, observed),
+                _ => None,
+            }
+        })
+    }
+
+    fn value_of(&self, indicator: IndicatorIndex) -> String {
+        let entry = &self.table.entries.all[indicator.0 as usize];
+        value::show(entry.kind(), self.table.entries.key(entry, &mut [0; 4]))
     }
 
     /// What is known of an indicator.
@@ -304,15 +447,99 @@ impl Indicators {
     /// # Panics
     /// If `indicator` is of another set.
     pub fn describe(&self, indicator: IndicatorIndex) -> Description<'_> {
-        let entry = self.table.entry(indicator.0);
-        let header = &self.headers[entry.file as usize];
-        let extra = &self.extras[entry.extra as usize];
+        let entry = &self.table.entries.all[indicator.0 as usize];
+        let ns = |seconds: u32| (seconds != 0).then(|| i64::from(seconds) * 1_000_000_000);
+        let source = |(context, line)| {
+            let context = &self.contexts.all[context as usize];
+            let file = &self.files[context.file as usize];
+            Source {
+                feed: &file.feed,
+                file: &file.path,
+                line,
+                confidence: (context.confidence <= 100).then_some(context.confidence),
+                tlp: context.tlp,
+                valid_from_ns: ns(context.valid_from_s),
+                // The last second there is stands for no end.
+                valid_until_ns: ns(context.valid_until_s).filter(|_| context.valid_until_s != u32::MAX),
+                is_conjunction: context.conjunction != 0,
+                details: &self.contexts.details[context.details as usize],
+            }
+        };
         Description {
-            value: value::show(entry.kind, self.table.key(entry)),
-            kind: entry.kind,
-            file: &self.files[entry.file as usize],
-            line: entry.line,
-            columns: extra.iter().map(|(column, text)| (header[usize::from(*column)].as_str(), &**text)).collect(),
+            value: self.value_of(indicator),
+            kind: entry.kind(),
+            sources: self.table.sources(indicator.0).map(source).collect(),
         }
+    }
+
+    /// Every indicator, in the order read.
+    pub fn iter(&self) -> impl Iterator<Item = IndicatorIndex> + use<> {
+        (0..self.len() as u32).map(IndicatorIndex)
+    }
+
+    /// How many indicators there are of each kind, those without any left out.
+    pub fn count_by_kind(&self) -> Vec<(IndicatorKind, usize)> {
+        let mut counts = [0; kind::KINDS_COUNT];
+        self.table.entries.all.iter().for_each(|entry| counts[entry.kind() as usize] += 1);
+        let counted = IndicatorKind::ALL.into_iter().map(|kind| (kind, counts[kind as usize]));
+        counted.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The indicators that a value is, or is under, as an event would hit them; validity, companions and known-good lists aside. With the
+    /// known-good list that would hold each back.
+    pub fn find(&self, text: &str) -> Vec<(IndicatorIndex, Option<&str>)> {
+        let text = value::refang(text.trim());
+        let dictionary_free = noroshi_parsers::event::Event::new();
+        let at = At { event: dictionary_free.view(b""), field: FieldId::UNNAMED, position: 0 };
+        let mut hits = Vec::new();
+        let value = text.as_bytes();
+        let classes = [Class::Host, Class::Url, Class::Hash, Class::Certificate, Class::FilePath, Class::Registry];
+        for class in classes {
+            self.value(at, class, value, &mut hits);
+        }
+        let texts = IndicatorKind::ALL
+            .into_iter()
+            .filter(|kind| !matches!(kind, IndicatorKind::FileName | IndicatorKind::RegistryKey));
+        for kind in texts {
+            self.text(at, Class::Text(kind), value, &mut hits);
+        }
+        let (mut key, mut room) = (Vec::new(), Vec::new());
+        // A network or a web address without scheme, as indicators themselves are written.
+        if let Some((kind, hash)) = builder::normal_form(&text, None, true, self.seeds, &mut key, &mut room) {
+            let is = |number| self.table.entries.is(number, kind, &key);
+            self.table.find(kind, hash, is).into_iter().for_each(|found| at.hit(found, kind, &mut hits));
+        }
+        hits.sort_unstable();
+        hits.dedup_by_key(|hit| hit.indicator);
+        hits.into_iter()
+            .map(|hit| {
+                let held = self.known_good.find(hit.kind, &self.value_of(hit.indicator));
+                (hit.indicator, held.map(|list| self.known_good.name(list)))
+            })
+            .collect()
+    }
+
+    /// Known-good lists by name, with the hits they held back.
+    pub fn held(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.known_good.held()
+    }
+
+    /// Hits of indicators that no source held valid at the event's time.
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    /// Goes on counting where the set before stood.
+    pub fn go_on_from(&self, before: &Indicators) {
+        self.known_good.go_on_from(&before.known_good);
+        self.expired.fetch_add(before.expired(), Ordering::Relaxed);
+    }
+}
+
+impl At<'_> {
+    #[cold]
+    fn hit(&self, found: u32, kind: IndicatorKind, hits: &mut Vec<IndicatorHit>) {
+        let Self { field, position, .. } = *self;
+        hits.push(IndicatorHit { indicator: IndicatorIndex(found), field, position, kind });
     }
 }

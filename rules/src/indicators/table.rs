@@ -1,155 +1,243 @@
-//! Keys in one arena, found by hash.
-
-use std::hash::{BuildHasher as _, Hasher as _};
+//! Indicators by hash: a small filter before the slots, the slots before the keys.
+//!
+//! Built in one pass when all indicators are read. A value that is no indicator costs its hash and one word of a filter that
+//! stays in the cache; about one in fifty goes on to a slot.
 
 use super::IndicatorKind;
 
 /// One indicator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
+    /// Where its key lies in the arena; an IPv4 address itself.
     at: u32,
-    len: u16,
-    pub(super) file: u16,
-    pub(super) kind: IndicatorKind,
+    /// Length of the key above, kind in the lowest byte.
+    len_kind: u32,
+    /// The number of what is known of it.
+    pub(super) context: u32,
     pub(super) line: u32,
-    /// Number of its further columns.
-    pub(super) extra: u32,
 }
 
-/// Files of one set; one more is refused.
-pub(super) const FILES_MAX: usize = u16::MAX as usize;
+/// Longest key: what a length of 24 bits could say is never used up.
+pub(super) const KEY_BYTES_MAX: usize = u16::MAX as usize;
 /// Bytes of all keys together.
 pub(super) const ARENA_BYTES_MAX: usize = u32::MAX as usize;
 
+impl Entry {
+    #[inline]
+    pub(super) fn kind(&self) -> IndicatorKind {
+        IndicatorKind::of_number(self.len_kind as u8)
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        (self.len_kind >> 8) as usize
+    }
+
+    #[inline]
+    fn is_inline(&self) -> bool {
+        self.len_kind == 4 << 8 | IndicatorKind::Ip as u32
+    }
+}
+
+/// Entries and their keys, in the order read.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct Entries {
+    pub(super) all: Vec<Entry>,
     arena: Vec<u8>,
-    entries: Vec<Entry>,
-    /// Open addressing, linear probing, at most half full: the hash's upper half beside the
-    /// entry's number + 1, so that a miss touches nothing else. 0 is empty.
-    slots: Vec<u64>,
-    /// A bit for every key's hash, eight to a slot: small enough to stay in the cache where the
-    /// slots do not, it answers most misses alone.
-    seen: Vec<u64>,
-    state: foldhash::fast::RandomState,
 }
 
-/// Which bit of which of `words` words stands for `hash`; `words` is a power of two.
-#[inline]
-fn seen_at(hash: u64, words: usize) -> (usize, u64) {
-    ((hash >> 26) as usize & (words - 1), 1 << (hash >> 58))
-}
-
-impl Table {
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(super) fn entry(&self, at: u32) -> &Entry {
-        &self.entries[at as usize]
-    }
-
-    pub(super) fn key(&self, entry: &Entry) -> &[u8] {
-        &self.arena[entry.at as usize..][..usize::from(entry.len)]
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.arena.capacity()
-            + self.entries.capacity() * size_of::<Entry>()
-            + (self.slots.capacity() + self.seen.capacity()) * 8
-    }
-
-    fn hash(&self, kind: IndicatorKind, key: &[u8]) -> u64 {
-        let mut hasher = self.state.build_hasher();
-        hasher.write(key);
-        hasher.write_u8(kind as u8);
-        hasher.finish()
-    }
-
-    /// Adds an indicator; false if the arena is full. The same key of the same file is one.
-    pub(super) fn add(&mut self, kind: IndicatorKind, key: &[u8], file: u16, line: u32, extra: u32) -> bool {
-        let mut known = false;
-        self.find(kind, key, |found| known |= self.entries[found as usize].file == file);
-        if known {
-            return true;
-        }
-        let (at, len) = (self.arena.len(), key.len());
-        if at + len > ARENA_BYTES_MAX || self.entries.len() >= super::INDICATORS_MAX || len > usize::from(u16::MAX) {
-            return false;
-        }
-        self.arena.extend_from_slice(key);
-        self.entries.push(Entry { at: at as u32, len: len as u16, file, kind, line, extra });
-        if self.entries.len() * 2 > self.slots.len() {
-            let grown = (self.slots.len() * 2).max(64);
-            self.slots.clear();
-            self.slots.resize(grown, 0);
-            self.seen.clear();
-            self.seen.resize(grown / 8, 0);
-            for at in 0..self.entries.len() {
-                self.place(at);
+impl Entries {
+    /// Appends an indicator; false if the arena is full.
+    #[inline]
+    pub(super) fn push(&mut self, kind: IndicatorKind, key: &[u8], context: u32, line: u32) -> bool {
+        let len_kind = (key.len() as u32) << 8 | kind as u32;
+        let at = match *key {
+            [a, b, c, d] if kind == IndicatorKind::Ip => u32::from_be_bytes([a, b, c, d]),
+            _ => {
+                if key.len() > KEY_BYTES_MAX || self.arena.len() + key.len() > ARENA_BYTES_MAX {
+                    return false;
+                }
+                let at = self.arena.len() as u32;
+                self.arena.extend_from_slice(key);
+                at
             }
-        } else {
-            self.place(self.entries.len() - 1);
-        }
+        };
+        self.all.push(Entry { at, len_kind, context, line });
         true
     }
 
-    fn place(&mut self, at: usize) {
-        let entry = self.entries[at];
-        let hash = self.hash(entry.kind, self.key(&entry));
-        let (word, bit) = seen_at(hash, self.seen.len());
-        self.seen[word] |= bit;
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        while self.slots[slot] != 0 {
-            slot = (slot + 1) & mask;
-        }
-        self.slots[slot] = hash & 0xFFFF_FFFF_0000_0000 | (at as u64 + 1);
+    pub(super) fn truncate(&mut self, entries: usize, arena: usize) {
+        self.all.truncate(entries);
+        self.arena.truncate(arena);
     }
 
-    /// Gives memory back that growing left over.
-    pub(super) fn finish(&mut self) {
-        self.arena.shrink_to_fit();
-        self.entries.shrink_to_fit();
+    pub(super) fn arena_len(&self) -> usize {
+        self.arena.len()
     }
 
-    /// Calls `found` with every indicator that is `key`.
+    /// The key of an entry; `room` holds it where the entry is the key.
     #[inline]
-    pub(super) fn find(&self, kind: IndicatorKind, key: &[u8], mut found: impl FnMut(u32)) {
-        if self.slots.is_empty() {
-            return;
+    pub(super) fn key<'a>(&'a self, entry: &Entry, room: &'a mut [u8; 4]) -> &'a [u8] {
+        if entry.is_inline() {
+            *room = entry.at.to_be_bytes();
+            return room;
         }
-        let hash = self.hash(kind, key);
-        let (word, bit) = seen_at(hash, self.seen.len());
-        if self.seen[word] & bit == 0 {
-            return;
+        &self.arena[entry.at as usize..][..entry.len()]
+    }
+
+    #[inline]
+    pub(super) fn is(&self, number: u32, kind: IndicatorKind, key: &[u8]) -> bool {
+        let entry = &self.all[number as usize];
+        entry.len_kind == (key.len() as u32) << 8 | kind as u32 && self.key(entry, &mut [0; 4]) == key
+    }
+
+    fn same(&self, a: &Entry, b: &Entry) -> bool {
+        a.len_kind == b.len_kind && self.key(a, &mut [0; 4]) == self.key(b, &mut [0; 4])
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.arena.capacity() + self.all.capacity() * size_of::<Entry>()
+    }
+}
+
+/// A further source of an indicator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Further {
+    pub(super) entry: u32,
+    pub(super) context: u32,
+    pub(super) line: u32,
+}
+
+/// Entries whose context is this are left out when the table is built.
+pub(super) const DROPPED: u32 = u32::MAX;
+
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) entries: Entries,
+    /// Sources beyond the first, by entry.
+    further: Vec<Further>,
+    /// Open addressing, linear probing, three quarters full: the hash's lower half beside the entry's number + 1. 0 is empty.
+    slots: Vec<u64>,
+    /// Two bits in one word for every hash, 16 bits an entry. By kind, so that a busy kind's stays cached.
+    filters: Vec<Vec<u64>>,
+}
+
+#[inline]
+fn place(hash: u64, len: usize) -> usize {
+    (((hash >> 32) * len as u64) >> 32) as usize
+}
+
+#[inline]
+fn bits(hash: u64) -> u64 {
+    1 << (hash & 63) | 1 << (hash >> 6 & 63)
+}
+
+impl Table {
+    /// Builds the table; `hashes` are the entries' own. Equal keys become one entry with several sources. The answer is each entry's
+    /// number from now on, where `mapped` asks for it.
+    pub(super) fn build(mut entries: Entries, hashes: &[u64], mapped: bool) -> (Table, Vec<u32>) {
+        let count = entries.all.len();
+        let mut table = Table { slots: vec![0; (count + count / 3 + 1).max(4)], ..Table::default() };
+        let mut by_kind = [0usize; super::kind::KINDS_COUNT];
+        entries.all.iter().for_each(|entry| by_kind[entry.kind() as usize] += 1);
+        table.filters =
+            by_kind.iter().map(|&count| if count == 0 { Vec::new() } else { vec![0; count / 4 + 1] }).collect();
+        let mut numbers = Vec::new();
+        let mut kept = 0;
+        for (from, &hash) in hashes.iter().enumerate() {
+            let entry = entries.all[from];
+            if entry.context == DROPPED {
+                if mapped {
+                    numbers.push(DROPPED);
+                }
+                continue;
+            }
+            let mut slot = place(hash, table.slots.len());
+            let number = loop {
+                let there = table.slots[slot];
+                if there == 0 {
+                    table.slots[slot] = hash << 32 | (kept as u64 + 1);
+                    let filter = &mut table.filters[entry.kind() as usize];
+                    let word = place(hash, filter.len());
+                    filter[word] |= bits(hash);
+                    entries.all[kept] = entry;
+                    kept += 1;
+                    break kept - 1;
+                }
+                let other = (there as u32).wrapping_sub(1) as usize;
+                if (there >> 32) as u32 == hash as u32 && entries.same(&entries.all[other], &entry) {
+                    let known = &entries.all[other];
+                    if known.context != entry.context {
+                        table.further.push(Further { entry: other as u32, context: entry.context, line: entry.line });
+                    }
+                    break other;
+                }
+                slot += 1;
+                if slot == table.slots.len() {
+                    slot = 0;
+                }
+            };
+            if mapped {
+                numbers.push(number as u32);
+            }
         }
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        // At most half of the slots are taken, so an empty one ends every walk.
+        entries.all.truncate(kept);
+        entries.all.shrink_to_fit();
+        entries.arena.shrink_to_fit();
+        // Sorted by entry and context: the same source twice is one.
+        table.further.sort_unstable();
+        table.further.dedup_by_key(|further| (further.entry, further.context));
+        table.further.shrink_to_fit();
+        table.entries = entries;
+        (table, numbers)
+    }
+
+    /// The entry of `hash` that `is` one looks for.
+    #[inline]
+    pub(super) fn find(&self, kind: IndicatorKind, hash: u64, is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let filter = &self.filters[kind as usize];
+        let word = filter.get(place(hash, filter.len()))?;
+        if word & bits(hash) != bits(hash) {
+            return None;
+        }
+        self.find_slot(hash, is)
+    }
+
+    #[inline(never)]
+    fn find_slot(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mut slot = place(hash, self.slots.len());
+        // A quarter of the slots is empty, so an empty one ends every walk.
         loop {
             let there = self.slots[slot];
             if there == 0 {
-                return;
+                return None;
             }
-            if (there ^ hash) >> 32 == 0 {
-                let at = there as u32 - 1;
-                let entry = &self.entries[at as usize];
-                if entry.kind == kind && self.key(entry) == key {
-                    found(at);
-                }
+            if (there >> 32) as u32 == hash as u32 && is(there as u32 - 1) {
+                return Some(there as u32 - 1);
             }
-            slot = (slot + 1) & mask;
+            slot += 1;
+            if slot == self.slots.len() {
+                slot = 0;
+            }
         }
     }
 
-    /// The prefix lengths of networks over addresses of `octets` bytes, longest first.
-    pub(super) fn prefixes(&self, octets: usize) -> Vec<u8> {
-        let networks = self.entries.iter().filter(|entry| entry.kind == IndicatorKind::Cidr);
-        let mut found: Vec<u8> =
-            networks.map(|entry| self.key(entry)).filter(|key| key.len() == octets + 1).map(|key| key[0]).collect();
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.dedup();
-        found
+    pub(super) fn has(&self, kind: IndicatorKind) -> bool {
+        self.filters.get(kind as usize).is_some_and(|filter| !filter.is_empty())
+    }
+
+    /// Every source of an entry as context and line, the first one read first.
+    pub(super) fn sources(&self, number: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let entry = &self.entries.all[number as usize];
+        let from = self.further.partition_point(|further| further.entry < number);
+        let further = self.further[from..].iter().take_while(move |further| further.entry == number);
+        std::iter::once((entry.context, entry.line)).chain(further.map(|further| (further.context, further.line)))
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let filters: usize = self.filters.iter().map(Vec::capacity).sum();
+        self.entries.memory_bytes()
+            + (self.slots.capacity() + filters) * 8
+            + self.further.capacity() * size_of::<Further>()
     }
 }
