@@ -253,7 +253,9 @@ fn colons(text: &[u8], look: &mut impl FnMut(Piece, &[u8])) {
         }
         done = end;
         // A colon or a dot of the sentence is none of the address.
-        while end > begin && (text[end - 1] == b'.' || text[end - 1] == b':' && text[end - 2] != b':') {
+        while end > begin
+            && (text[end - 1] == b'.' || text[end - 1] == b':' && (end - begin < 2 || text[end - 2] != b':'))
+        {
             end -= 1;
         }
         let joined = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|&byte| is(byte, NAME));
