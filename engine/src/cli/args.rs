@@ -269,7 +269,7 @@ pub(crate) enum IntelCommand {
         #[command(flatten)]
         from: IntelFrom,
         /// Addresses, names, URLs, digests …, defanged or not.
-        #[arg(required = true, last = true)]
+        #[arg(required = true)]
         values: Vec<String>,
         /// How they are printed.
         #[arg(long, value_enum)]

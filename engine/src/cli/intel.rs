@@ -61,8 +61,9 @@ pub(crate) fn intel(args: &IntelArgs, color: ColorChoice) -> anyhow::Result<Outc
             Ok(if unknown { Outcome::Findings } else { Outcome::Done })
         }
         IntelCommand::Stats { from, output } => {
-            let (loaded, _) = load(from)?;
-            stats(&loaded, output.unwrap_or_else(OutputMode::for_stdout), color)
+            let (loaded, refused) = load(from)?;
+            stats(&loaded, output.unwrap_or_else(OutputMode::for_stdout), color)?;
+            Ok(if refused > 0 { Outcome::RuleRefused } else { Outcome::Done })
         }
         IntelCommand::Import { config, feed, files } => import(config, feed, files),
     }
@@ -95,7 +96,7 @@ fn load(from: &IntelFrom) -> anyhow::Result<(intel::Loaded, usize)> {
     Ok((loaded, refused))
 }
 
-fn stats(loaded: &intel::Loaded, mode: OutputMode, color: ColorChoice) -> anyhow::Result<Outcome> {
+fn stats(loaded: &intel::Loaded, mode: OutputMode, color: ColorChoice) -> anyhow::Result<()> {
     let set = &loaded.indicators;
     let kinds = set.count_by_kind();
     let lists: Vec<&str> = set.held().map(|(name, _)| name).collect();
@@ -106,7 +107,7 @@ fn stats(loaded: &intel::Loaded, mode: OutputMode, color: ColorChoice) -> anyhow
             println!("feed {name}: {count}{}", if *fell_back { ", kept from before" } else { "" });
         }
         lists.iter().for_each(|name| println!("known good: {}", escape_controls(name)));
-        return Ok(Outcome::Done);
+        return Ok(());
     }
     let kinds: serde_json::Map<String, Value> =
         kinds.iter().map(|(kind, count)| (kind.as_str().to_owned(), (*count).into())).collect();
@@ -120,7 +121,7 @@ fn stats(loaded: &intel::Loaded, mode: OutputMode, color: ColorChoice) -> anyhow
         "indicators": set.len(), "memory_bytes": set.memory_bytes(), "kinds": kinds, "feeds": feeds, "known_good": lists,
     }))?;
     printer.finish()?;
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Checks files and puts them where the feed's own are; a running engine takes them up by itself.

@@ -298,6 +298,10 @@ pub(super) fn normal_form(
                 }
             }
         }
+        // Feeds call many a bare address a domain.
+        IndicatorKind::Domain | IndicatorKind::Hostname if noroshi_parsers::ip::parse(bytes).is_some() => {
+            normal_form(text, Some(IndicatorKind::Ip), subdomains, seeds, key, room)
+        }
         IndicatorKind::Domain | IndicatorKind::Hostname => {
             let name = text.trim_start_matches("*.").trim_start_matches('.');
             let below = name.len() < text.len() || subdomains && kind == IndicatorKind::Domain;

@@ -137,6 +137,13 @@ fn web_addresses_are_normalised_and_put_together_with_their_host() {
 }
 
 #[test]
+fn an_address_that_a_feed_calls_a_domain_is_an_address() {
+    let (set, diagnostics) = load("l.csv", "type,value\ndomain,203.0.113.5\n");
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    assert_eq!(found(&set, "destination.ip", "203.0.113.5"), ["203.0.113.5"]);
+}
+
+#[test]
 fn domains_of_a_feed_without_subdomains_stand_alone() {
     let mut builder = Builder::new();
     let feed = Feed { subdomains: false, ..Feed::default() };
