@@ -146,6 +146,25 @@ fn parse_takes_formats_and_zones_by_file() {
 }
 
 #[test]
+fn records_can_be_kept_as_they_are_written() {
+    let dir = WorkDir::default();
+    dir.write("a.log", "<38>Mar  2 10:00:00 web sshd[1]: Accepted password for kim from 192.0.2.7 port 50000 ssh2\n");
+    dir.write("n.toml", "[[input]]\nname = \"a\"\ntype = \"file\"\npaths = [\"a.log\"]\nas_written = true\n");
+    let args = ["parse", "--timezone", "UTC", "--reference-time", "2026-03-02T12:00:00Z", "a.log"];
+    let (full, _) = check_code(&dir, &args, 0);
+    let (written, _) = check_code(&dir, &[&args[..], &["--as-written"]].concat(), 0);
+    let (full, written) = (&ndjson(full.as_bytes())[0], &ndjson(written.as_bytes())[0]);
+    assert_eq!(full["source"]["ip"], "192.0.2.7");
+    assert_eq!(written["source"], serde_json::Value::Null);
+    assert_eq!(written["@timestamp"], full["@timestamp"]);
+    assert_eq!(written["event"]["original"], full["event"]["original"]);
+    assert_eq!(written["log"]["syslog"]["appname"], "sshd");
+    assert_eq!(written["message"], "Accepted password for kim from 192.0.2.7 port 50000 ssh2");
+    let (configured, _) = check_code(&dir, &["parse", "--config", "n.toml", "a.log"], 0);
+    assert_eq!(ndjson(configured.as_bytes())[0]["related"], serde_json::Value::Null);
+}
+
+#[test]
 fn character_sets_are_read_and_the_raw_bytes_kept() {
     use base64::Engine as _;
     let dir = WorkDir::default();

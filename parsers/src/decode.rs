@@ -14,6 +14,7 @@ use crate::logsource::ProductId;
 use crate::products::delimited::ColumnMap;
 use crate::time::Stamp;
 use crate::wire::successors::Successors;
+use crate::wire::syslog::LastStamp;
 use crate::zone::Zone;
 
 /// Longest record decoded. RFC 5425 asks for 8,192 bytes; Windows XML events reach 60 KiB, cloud audit
@@ -31,6 +32,9 @@ pub struct SourceOptions {
     pub charset: Charset,
     /// What the columns of its rows are, for the formats that need telling: `csv`, `flow_csv`, `badge_csv`.
     pub columns: Option<Arc<ColumnMap>>,
+    /// Read only what the record itself writes: each value once, under the first name that its product gives it, with typed
+    /// time. No constants, no sets of related values, no second names: what a relay or a collector keeps.
+    pub as_written: bool,
     /// What year-less stamps are judged by where the receive time is not known, and what stands
     /// in for a missing time; nanoseconds since the epoch.
     pub reference_time_ns: i64,
@@ -46,6 +50,8 @@ pub struct Context<'a> {
     pub receive_time_ns: i64,
     /// The order in which names came before.
     pub(crate) successors: &'a Successors,
+    /// The last stamp without a year.
+    pub(crate) last_stamp: &'a Cell<LastStamp>,
     /// Room for a document that stands escaped in another's string.
     pub(crate) scratch: &'a Cell<Vec<u8>>,
 }
@@ -87,6 +93,7 @@ impl Context<'_> {
 pub struct Decoder {
     dictionary: Arc<Dictionary>,
     successors: Successors,
+    last_stamp: Cell<LastStamp>,
     scratch: Cell<Vec<u8>>,
 }
 
@@ -94,34 +101,14 @@ impl Decoder {
     /// A decoder that resolves names by `dictionary`.
     pub fn new(dictionary: Arc<Dictionary>) -> Self {
         let successors = Successors::new(&dictionary);
-        Decoder { dictionary, successors, scratch: Cell::default() }
-    }
-
-    /// Fills `event` from the syslog header alone, its typed time and fields, with the text after it as `message`: what a
-    /// relay reads. No product is looked for.
-    pub fn decode_header(&mut self, record: &[u8], receive_time_ns: i64, options: &SourceOptions, event: &mut Event) {
-        self.begin(record, receive_time_ns, options, event, |writer, context| {
-            let header = crate::wire::syslog::decode(writer, context);
-            writer.put(crate::ecs::MESSAGE, header.message);
-        });
+        Decoder { dictionary, successors, last_stamp: Cell::default(), scratch: Cell::default() }
     }
 
     /// Fills `event` from one record. Whatever can't be understood is left in the raw
     /// record and named in the event's defects.
     pub fn decode(&mut self, record: &[u8], receive_time_ns: i64, options: &SourceOptions, event: &mut Event) {
-        self.begin(record, receive_time_ns, options, event, crate::detect::decode);
-    }
-
-    #[inline]
-    fn begin(
-        &mut self,
-        record: &[u8],
-        receive_time_ns: i64,
-        options: &SourceOptions,
-        event: &mut Event,
-        read: impl FnOnce(&mut EventWriter<'_>, &Context<'_>),
-    ) {
         event.clear();
+        event.set_as_written(options.as_written);
         let raw = &record[..record.len().min(RECORD_BYTES_MAX)];
         let look = Look::at(raw);
         // The event keeps the text for its readers; for as long as it is written, it is ours.
@@ -133,6 +120,7 @@ impl Decoder {
             options,
             receive_time_ns,
             successors: &self.successors,
+            last_stamp: &self.last_stamp,
             scratch: &self.scratch,
         };
         let mut writer = event.writer(shown);
@@ -159,7 +147,7 @@ impl Decoder {
             writer.defect(Defect::Oversize);
         }
         writer.core().receive_time_ns = receive_time_ns;
-        read(&mut writer, &context);
+        crate::detect::decode(&mut writer, &context);
         if !writer.core().time_from_record {
             let reference = context.reference_ns();
             let core = writer.core();

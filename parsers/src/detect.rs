@@ -6,8 +6,9 @@
 //! (`Detect`), gathered into tables once. The readers of the format that a source declares are
 //! asked first; a record that is not of it is judged like any other, with [`Defect::FormatMismatch`].
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
@@ -40,6 +41,7 @@ struct Marks {
     lines: ByFirstByte,
     members: Vec<(Vec<FieldId>, ReadMembers)>,
     apps: HashMap<&'static [u8], Vec<ReadText>>,
+    mark_heads: Heads,
     marks: AhoCorasick,
     mark_readers: Vec<ReadText>,
     shapes: ByFirstByte,
@@ -73,10 +75,11 @@ impl Marks {
                 }
             }
         }
+        let mark_heads = Heads::of(&marks);
         // A table step a byte: the automaton that the library would choose for so many takes several.
         let marks = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(marks);
         let marks = marks.expect("a few hundred short texts fit an automaton");
-        Marks { lines, members, apps, marks, mark_readers, shapes }
+        Marks { lines, members, apps, mark_heads, marks, mark_readers, shapes }
     }
 
     fn line<'a>(&self, writer: &mut EventWriter<'a>, context: &Context<'_>, record: &'a [u8]) -> bool {
@@ -98,6 +101,21 @@ impl Marks {
         }
         let text = header.message;
         let head = &text[..text.len().min(DECLARED_MARK_WITHIN_BYTES)];
+        if self.mark_heads.may_be_in(head) && self.marked(writer, context, header, head) {
+            return true;
+        }
+        let first = text.first().copied().unwrap_or_default();
+        self.shapes[usize::from(first)].iter().any(|read| read(writer, context, header))
+    }
+
+    /// The readers of the marks within `head`.
+    fn marked<'a>(
+        &self,
+        writer: &mut EventWriter<'a>,
+        context: &Context<'_>,
+        header: &Header<'a>,
+        head: &[u8],
+    ) -> bool {
         // A mark may stand within another's text: each that ends somewhere is asked once.
         let mut asked = None;
         for found in self.marks.find_overlapping_iter(head) {
@@ -110,8 +128,34 @@ impl Marks {
                 return true;
             }
         }
-        let first = text.first().copied().unwrap_or_default();
-        self.shapes[usize::from(first)].iter().any(|read| read(writer, context, header))
+        false
+    }
+}
+
+/// Tells most texts that hold no mark by the first three bytes of each: loads that wait for none another, where a step
+/// of the automaton waits for the one before.
+struct Heads([[u8; 256]; 3]);
+
+impl Heads {
+    /// Marks of three bytes or more, in eight buckets.
+    fn of(marks: &[&str]) -> Heads {
+        let mut tables = [[0; 256]; 3];
+        for mark in marks {
+            let head = mark.as_bytes();
+            let bucket = 1 << (head[0].wrapping_mul(31).wrapping_add(head[1]) % 8);
+            tables.iter_mut().zip(head).for_each(|(table, &byte)| table[usize::from(byte)] |= bucket);
+        }
+        Heads(tables)
+    }
+
+    /// Whether a mark may stand in `text`; `false` is certain.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        let [first, second, third] = &self.0;
+        let mut found = 0;
+        for head in text.windows(3) {
+            found |= first[usize::from(head[0])] & second[usize::from(head[1])] & third[usize::from(head[2])];
+        }
+        found != 0
     }
 }
 
@@ -355,6 +399,21 @@ fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_of_marks_are_found_wherever_they_stand() {
+        let heads = &Marks::get().mark_heads;
+        let marks = PRODUCTS.iter().flat_map(|product| product.detect).filter_map(|detect| match detect {
+            Detect::Mark(texts, _) => Some(*texts),
+            _ => None,
+        });
+        for mark in marks.flatten() {
+            for around in ["", "x", "an ordinary sentence, "] {
+                assert!(heads.may_be_in(format!("{around}{mark}{around}").as_bytes()), "{mark}");
+            }
+        }
+        assert!(!heads.may_be_in(b"request 17 completed") && !heads.may_be_in(b"ab") && !heads.may_be_in(b""));
+    }
 
     #[test]
     fn members_that_tell_a_product_have_ids() {

@@ -188,6 +188,8 @@ pub struct Event {
     /// By field id: where its first value stands, if `generation` is the current one.
     slots: Vec<Slot>,
     generation: u32,
+    /// Whether only what the record writes is kept.
+    as_written: bool,
     /// What was odd.
     pub defects: Defects,
     /// The typed columns.
@@ -214,6 +216,11 @@ impl Event {
         }
         self.defects = Defects::default();
         self.core = Core { syslog_severity: 255, syslog_facility: 255, ..Core::default() };
+    }
+
+    /// Whether from now on only what a record writes is kept, as [`crate::decode::SourceOptions::as_written`] asks.
+    pub(crate) fn set_as_written(&mut self, as_written: bool) {
+        self.as_written = as_written;
     }
 
     /// Starts writing the fields of `record`.
@@ -301,21 +308,33 @@ impl<'a> EventWriter<'a> {
         self.event.defects.add(defect);
     }
 
+    /// Whether values are made of others: constants, sums, sets, second names. Not where a record is kept as written.
+    #[inline]
+    pub fn derives(&self) -> bool {
+        !self.event.as_written
+    }
+
     /// Adds a text value under an ECS (or otherwise final) name.
     #[inline]
     pub fn put(&mut self, id: FieldId, value: &[u8]) {
         self.put_as(id, value, Kind::Text, false);
     }
 
-    /// Adds a constant.
+    /// Adds a constant, where values are made.
     #[inline]
     pub fn put_str(&mut self, id: FieldId, value: &'static str) {
+        if self.event.as_written {
+            return;
+        }
         let span = self.constant(value);
         self.event.push(id, Kind::Text, false, Span::default(), span);
     }
 
-    /// Adds a constant under the vendor's own name.
+    /// Adds a constant under the vendor's own name, where values are made.
     pub fn put_str_vendor(&mut self, id: FieldId, value: &'static str) {
+        if self.event.as_written {
+            return;
+        }
         let span = self.constant(value);
         self.event.push(id, Kind::Text, true, Span::default(), span);
     }
@@ -476,8 +495,11 @@ impl<'a> EventWriter<'a> {
         true
     }
 
-    /// Adds an integer that was computed.
+    /// Adds an integer that was computed, where values are made.
     pub fn put_i64(&mut self, id: FieldId, value: i64) {
+        if self.event.as_written {
+            return;
+        }
         // A sign and nineteen digits.
         let mut text = [0u8; 20];
         let mut at = text.len();
@@ -541,6 +563,22 @@ impl<'a> EventWriter<'a> {
             return;
         }
         self.event.arena.extend_from_slice(bytes);
+    }
+
+    /// Makes a value of two parts with a byte between them.
+    #[inline]
+    pub fn arena_joined(&mut self, first: &[u8], between: u8, second: &[u8]) -> Span {
+        let from = self.arena_start();
+        let arena = &mut self.event.arena;
+        if arena.len() + first.len() + 1 + second.len() > ARENA_BYTES_MAX {
+            self.event.defects.add(Defect::FieldsCapped);
+        } else {
+            arena.reserve(first.len() + 1 + second.len());
+            arena.extend_from_slice(first);
+            arena.push(between);
+            arena.extend_from_slice(second);
+        }
+        self.arena_end(from)
     }
 
     /// Appends a slice of the arena (a name's prefix made before) to the value being made.

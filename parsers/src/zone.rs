@@ -1,6 +1,6 @@
 //! The declared zone of a source.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -11,8 +11,23 @@ use crate::time::{Civil, DAY_NS, SECOND_NS};
 pub struct Zone {
     name: String,
     kind: ZoneKind,
+    identity: ZoneIdentity,
     /// The last day looked up in a named zone that has one offset throughout: day and offset, 32 bits each.
     last: AtomicU64,
+}
+
+/// Equal for zones that give every civil time the same offset; zones that differ in it may do so too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct ZoneIdentity(u64);
+
+impl ZoneIdentity {
+    fn of(kind: &ZoneKind) -> ZoneIdentity {
+        static NAMED: AtomicU32 = AtomicU32::new(1);
+        ZoneIdentity(match kind {
+            ZoneKind::Fixed(offset) => u64::from(*offset as u32),
+            ZoneKind::Named(_) => u64::from(NAMED.fetch_add(1, Ordering::Relaxed)) << 32,
+        })
+    }
 }
 
 /// No day is cached: the day before the epoch with an offset that no zone has.
@@ -29,7 +44,7 @@ impl Clone for Zone {
             ZoneKind::Fixed(offset) => ZoneKind::Fixed(*offset),
             ZoneKind::Named(zone) => ZoneKind::Named(zone.clone()),
         };
-        Zone { name: self.name.clone(), kind, last: AtomicU64::new(NO_DAY) }
+        Zone { name: self.name.clone(), kind, identity: self.identity, last: AtomicU64::new(NO_DAY) }
     }
 }
 
@@ -48,7 +63,7 @@ impl Default for Zone {
 impl Zone {
     /// Coordinated Universal Time.
     pub fn utc() -> Self {
-        Zone { name: "UTC".into(), kind: ZoneKind::Fixed(0), last: AtomicU64::new(NO_DAY) }
+        Zone::of("UTC", ZoneKind::Fixed(0))
     }
 
     /// A zone by IANA name (`Asia/Tokyo`), `UTC`, `Z`, or offset (`+09:00`, `-0330`, `GMT+9`, `UTC-0330`: hours and minutes
@@ -68,7 +83,18 @@ impl Zone {
                 format!("unknown time zone `{text}`: use an IANA name such as Asia/Tokyo, or an offset such as +09:00")
             })?),
         };
-        Ok(Zone { name: text.to_owned(), kind, last: AtomicU64::new(NO_DAY) })
+        Ok(Zone::of(text, kind))
+    }
+
+    fn of(name: &str, kind: ZoneKind) -> Zone {
+        let identity = ZoneIdentity::of(&kind);
+        Zone { name: name.to_owned(), kind, identity, last: AtomicU64::new(NO_DAY) }
+    }
+
+    /// What tells it from zones of other offsets.
+    #[inline]
+    pub(crate) fn identity(&self) -> ZoneIdentity {
+        self.identity
     }
 
     /// The name it was declared by.

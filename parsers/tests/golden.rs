@@ -125,6 +125,69 @@ fn the_fields_told_of_a_product_are_those_its_records_yield() {
     assert!(got == told, "{} is not what the golden records yield; NOROSHI_BLESS=1 writes it anew", path.display());
 }
 
+/// What a record writes is a part of its event, with the same time; nothing is made.
+#[test]
+fn what_a_record_writes_is_a_part_of_its_event() {
+    let (mut harness, mut written) = (Harness::new(), Harness::new());
+    written.options.as_written = true;
+    let (mut fewer, mut made) = (0, Vec::new());
+    for record in seeds() {
+        harness.decoder.decode(&record, 0, &harness.options, &mut harness.event);
+        written.decoder.decode(&record, 0, &written.options, &mut written.event);
+        let (full, part) = (harness.event.view(&record), written.event.view(&record));
+        let text = String::from_utf8_lossy(&record);
+        let times = |core: &noroshi_parsers::event::Core| (core.time_ns, core.time_from_record, core.time_precision);
+        assert_eq!(times(part.core()), times(full.core()), "{text}");
+        for field in part.fields() {
+            let value = part.value(field);
+            // A header's word may be replaced by what the message tells; then the record has it.
+            let found = full.fields().iter().any(|other| full.value(other) == value)
+                || record.windows(value.len().max(1)).any(|part| part == value);
+            if field.span().is_constant() || !found {
+                let name = harness.dictionary.name(field.id);
+                made.push(format!("{}: {name}={}", full.core().product.get().name, String::from_utf8_lossy(value)));
+            }
+        }
+        fewer += usize::from(part.fields().len() < full.fields().len());
+    }
+    assert!(made.is_empty(), "made of other values:\n{}", made.join("\n"));
+    assert!(fewer > 500, "only {fewer} records have anything made of them");
+}
+
+/// A stamp that is read again by memory is what it was.
+#[test]
+fn stamps_of_one_second_are_read_alike_by_any_decoder() {
+    let dictionary = Arc::new(Dictionary::new());
+    let mut remembering = Decoder::new(Arc::clone(&dictionary));
+    let zones = ["UTC", "+09:00", "Asia/Tokyo", "America/New_York", "Europe/Berlin"];
+    let zones = zones.map(|name| noroshi_parsers::zone::Zone::parse(name).expect("a zone"));
+    let stamps = ["Feb 29 23:59:59", "Mar  8 02:30:00", "Nov  1 01:30:00", "Dec 31 23:59:59", "Jan  1 00:00:00"];
+    // Days apart, over two years: each side of every bound.
+    let first_ns = take_iso(REFERENCE).and_then(|(stamp, _)| stamp.civil.at_offset(0)).expect("in range");
+    let (mut event, mut fresh) = (Event::new(), Event::new());
+    for half_day in 0..1500_i64 {
+        for stamp in stamps {
+            for zone in &zones {
+                let options = SourceOptions {
+                    zone: zone.clone(),
+                    reference_time_ns: first_ns + half_day * 43_200_000_000_000,
+                    ..SourceOptions::default()
+                };
+                let record = format!("<13>{stamp} host app[1]: text");
+                for _ in 0..2 {
+                    remembering.decode(record.as_bytes(), 0, &options, &mut event);
+                    if half_day % 100 > 2 {
+                        continue;
+                    }
+                    Decoder::new(Arc::clone(&dictionary)).decode(record.as_bytes(), 0, &options, &mut fresh);
+                    assert_eq!(event.core.time_ns, fresh.core.time_ns, "{record} in {} on {half_day}", zone.name());
+                    assert_eq!(event.defects, fresh.defects);
+                }
+            }
+        }
+    }
+}
+
 /// A source that declares its format is read as one that does not.
 #[test]
 fn a_declared_format_reads_its_own_records_the_same() {

@@ -1,4 +1,5 @@
-//! Framing and decoding of each format, with typed time and all fields as spans.
+//! Framing and decoding of each format: as the record writes it, with typed time and every value a span; and as a full
+//! event, with everything that is made of those values in the schema.
 
 use std::sync::Arc;
 
@@ -18,8 +19,35 @@ use crate::generate::Format;
 use crate::measure::Case;
 use crate::stream::{Line, Stream};
 
-/// Formats with the products their records may be of, and the fewest fields of a record.
-const FORMATS: [(&str, Format, &[ProductId], usize); 15] = [
+/// What is read of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What it writes (`as_written`).
+    Written,
+    /// The full event.
+    Event,
+}
+
+impl Depth {
+    fn name(self) -> &'static str {
+        if self == Depth::Written { "decode" } else { "normalise" }
+    }
+}
+
+/// Formats with the products their records may be of, and the fewest values that a record writes.
+const WRITTEN: [(&str, Format, &[ProductId], usize); 8] = [
+    ("rfc3164", Format::Rfc3164, &[products::LINUX_AUTH, products::LINUX_DAEMON, products::SYSLOG], 4),
+    ("rfc5424", Format::Rfc5424, &[products::SYSLOG], 11),
+    ("fortigate", Format::Fortigate, &[products::FORTIGATE], 36),
+    ("asa", Format::Asa, &[products::CISCO_ASA], 5),
+    ("iptables", Format::Iptables, &[products::NETFILTER], 12),
+    ("nginx", Format::Nginx, &[products::NGINX, products::ACCESS_LOG], 6),
+    ("squid", Format::Squid, &[products::SQUID], 8),
+    ("eve", Format::Eve, &[products::SURICATA], 12),
+];
+
+/// Formats with the products their records may be of, and the fewest fields of an event.
+const EVENTS: [(&str, Format, &[ProductId], usize); 15] = [
     ("rfc3164", Format::Rfc3164, &[products::LINUX_AUTH, products::LINUX_DAEMON, products::SYSLOG], 6),
     ("rfc5424", Format::Rfc5424, &[products::SYSLOG], 12),
     ("fortigate", Format::Fortigate, &[products::FORTIGATE], 36),
@@ -68,49 +96,9 @@ pub(super) fn decode(
 }
 
 pub(super) fn cases() -> Result<Vec<Case>> {
-    let whole = FORMATS.iter().map(|(name, format, products, fields_min)| case(name, *format, products, *fields_min));
-    let headers = [header("rfc3164", Format::Rfc3164, 10), header("rfc5424", Format::Rfc5424, 12)];
-    whole.chain([picking()]).chain(headers).collect()
-}
-
-/// Framing and the syslog header alone, with typed time: what relays do, and so what their figures are.
-fn header(name: &str, format: Format, fields_min: usize) -> Result<Case> {
-    let stream = Arc::new(Stream::single(SEED, format, STREAM_BYTES));
-    let (mut decoder, mut event, options) = (Decoder::new(Arc::new(Dictionary::new())), Event::new(), options(&stream));
-    let mut fields = 0;
-    for (number, (record, line)) in stream.records().enumerate() {
-        decoder.decode_header(record, 0, &options, &mut event);
-        let (view, words) = (event.view(record), record.split(|&byte| byte == b' '));
-        let host = words.filter(|word| !word.is_empty()).nth(if format == Format::Rfc5424 { 2 } else { 3 });
-        let off = view.core().time_ns - line.time_ns;
-        let right = view.core().time_from_record && off.abs() < TIME_OFF_NS && view.fields().len() >= fields_min;
-        ensure!(right && view.first(ecs::HOST_NAME) == host, "decode/header_{name}: line {} is read wrong", number + 1);
-        fields += view.fields().len();
-    }
-    let (data, count) = (Arc::clone(&stream), stream.lines.len());
-    Ok(Case {
-        name: format!("decode/header_{name}"),
-        unit: "line",
-        count: count as u64,
-        bytes: stream.bytes.len() as u64,
-        measured: Box::new(move |watch| {
-            let mut total = 0;
-            watch.time(|| {
-                let bytes = std::hint::black_box(&data.bytes);
-                Framer::new(Framing::NEWLINE).frame(bytes, false, |frame| {
-                    let record = &bytes[frame.start..frame.end];
-                    decoder.decode_header(record, 0, &options, &mut event);
-                    total += event.view(record).fields().len();
-                })
-            });
-            assert_eq!(total, fields, "the answer changed while it was timed");
-        }),
-        without: None,
-        baseline_name: "memchr split",
-        baseline_count: count as u64,
-        baseline: split_pass(&stream),
-        note: format!("{:.0} B, {:.1} fields", stream.bytes.len() as f64 / count as f64, fields as f64 / count as f64),
-    })
+    let written = WRITTEN.iter().map(|row| case(Depth::Written, row));
+    let events = EVENTS.iter().map(|row| case(Depth::Event, row));
+    written.chain([picking()]).chain(events).collect()
 }
 
 /// Members of an EVE record that rules name: those of every record, and those of some.
@@ -180,15 +168,17 @@ fn picking() -> Result<Case> {
     })
 }
 
-fn case(name: &str, format: Format, products: &[ProductId], fields_min: usize) -> Result<Case> {
+fn case(depth: Depth, &(name, format, products, fields_min): &(&str, Format, &[ProductId], usize)) -> Result<Case> {
+    let name = format!("{}/{name}", depth.name());
     let stream = Arc::new(Stream::single(SEED, format, STREAM_BYTES));
     let dictionary = Arc::new(Dictionary::new());
-    let fields = check(&stream, &dictionary, products, fields_min).with_context(|| format!("decode/{name}"))?;
+    let options = SourceOptions { as_written: depth == Depth::Written, ..options(&stream) };
+    let fields = check(&stream, &dictionary, &options, products, fields_min).with_context(|| name.clone())?;
     let count = stream.lines.len();
     let data = Arc::clone(&stream);
-    let (mut decoder, mut event, options) = (Decoder::new(dictionary), Event::new(), options(&stream));
+    let (mut decoder, mut event) = (Decoder::new(dictionary), Event::new());
     Ok(Case {
-        name: format!("decode/{name}"),
+        name,
         unit: "line",
         count: count as u64,
         bytes: stream.bytes.len() as u64,
@@ -209,11 +199,17 @@ fn case(name: &str, format: Format, products: &[ProductId], fields_min: usize) -
 }
 
 /// Compares the events of a stream with its truth; the number of fields in all.
-fn check(stream: &Stream, dictionary: &Arc<Dictionary>, products: &[ProductId], fields_min: usize) -> Result<usize> {
-    let (mut decoder, mut event, options) = (Decoder::new(Arc::clone(dictionary)), Event::new(), options(stream));
+fn check(
+    stream: &Stream,
+    dictionary: &Arc<Dictionary>,
+    options: &SourceOptions,
+    products: &[ProductId],
+    fields_min: usize,
+) -> Result<usize> {
+    let (mut decoder, mut event) = (Decoder::new(Arc::clone(dictionary)), Event::new());
     let mut fields = 0;
     for (number, (record, line)) in stream.records().enumerate() {
-        decoder.decode(record, 0, &options, &mut event);
+        decoder.decode(record, 0, options, &mut event);
         let view = event.view(record);
         fields += view.fields().len();
         let wrong = sound(view, line, products, fields_min)
@@ -316,10 +312,17 @@ fn name<'a>(view: EventView<'a>, field: &noroshi_parsers::event::Field, dictiona
     if field.id == FieldId::UNNAMED { view.own_name(field) } else { dictionary.name(field.id).as_bytes() }
 }
 
+/// Whether the field has the value; of a record as written, whether some field has.
 fn expect(view: EventView<'_>, id: FieldId, wanted: Option<&[u8]>) -> Result<()> {
     let wanted = wanted.context("the record does not hold what the generator writes")?;
     let wanted = if wanted == b"-" { None } else { Some(wanted) };
-    let found = view.first(id);
+    let derived = view.has(ecs::EVENT_KIND);
+    let found = if derived {
+        view.first(id)
+    } else {
+        view.fields().iter().map(|field| view.value(field)).find(|value| wanted.is_none_or(|wanted| *value == wanted))
+    };
+    let found = found.filter(|_| derived || wanted.is_some());
     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     ensure!(found == wanted, "field {id:?} is {:?}, expected {:?}", text(found), text(wanted));
     Ok(())

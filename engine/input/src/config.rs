@@ -171,6 +171,8 @@ pub struct InputSpec {
     pub join: Option<String>,
     /// Whether a record that holds several events is split into them. Read by the engine.
     pub split: Option<bool>,
+    /// Keep only what a record writes, nothing made of it. Read by the engine.
+    pub as_written: Option<bool>,
     /// Declared lateness of the sources of this input. Read by the engine.
     pub lateness_s: Option<u64>,
     /// Skew ahead of receive time that is still accepted. Read by the engine.
@@ -297,6 +299,7 @@ impl InputSpec {
             charset: None,
             join: None,
             split: None,
+            as_written: None,
             lateness_s: None,
             allowed_skew_s: None,
             source_idle_timeout_s: None,

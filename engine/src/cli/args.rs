@@ -99,6 +99,10 @@ pub(crate) struct ReadArgs {
     /// Character set of the files: auto, utf-8, cp932, euc-jp, iso-2022-jp, latin-1 or utf-16 [default: auto, judged per record].
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
+    /// Keep only what each record writes, every value once: no schema names beside the vendor's, nothing made of values,
+    /// sentences whole.
+    #[arg(long)]
+    pub as_written: bool,
     /// What year-less stamps are judged by, RFC 3339 [default: the newest full stamp of the inputs, else the newest file's modification time].
     #[arg(long, value_name = "T")]
     pub reference_time: Option<String>,

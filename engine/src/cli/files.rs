@@ -66,6 +66,7 @@ struct Declared {
     columns: Option<Arc<ColumnMap>>,
     split: Option<bool>,
     join: Option<Join>,
+    as_written: bool,
 }
 
 /// A batch with the number of its file.
@@ -126,6 +127,7 @@ impl Inputs {
         if let Some(name) = &read.format {
             format = Some(format_of(name)?);
         }
+        let as_written = read.as_written;
         for source in &read.source {
             let (pattern, rest) =
                 source.rsplit_once('=').with_context(|| format!("--source `{source}`: write GLOB=format,zone"))?;
@@ -133,7 +135,16 @@ impl Inputs {
             let pattern = glob::Pattern::new(pattern).with_context(|| format!("--source `{source}`: bad glob"))?;
             let format = if name.is_empty() { format } else { Some(format_of(name)?) };
             let zone = if zone_name.is_empty() { zone.clone() } else { zone_of(Some(zone_name))? };
-            declared.push(Declared { pattern, format, zone, charset, columns: None, split: None, join: None });
+            declared.push(Declared {
+                pattern,
+                format,
+                zone,
+                charset,
+                columns: None,
+                split: None,
+                join: None,
+                as_written,
+            });
         }
         if let Some(path) = &read.config {
             let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
@@ -148,7 +159,17 @@ impl Inputs {
                     let (zone, charset) = (zone.clone(), input.charset());
                     let columns = columns.clone();
                     let join = input.join.as_ref().map(|_| input.join());
-                    declared.push(Declared { pattern, format, zone, charset, columns, split: input.split, join });
+                    let as_written = as_written || input.as_written.unwrap_or_default();
+                    declared.push(Declared {
+                        pattern,
+                        format,
+                        zone,
+                        charset,
+                        columns,
+                        split: input.split,
+                        join,
+                        as_written,
+                    });
                 }
             }
         }
@@ -162,7 +183,9 @@ impl Inputs {
                 .map_or((format, zone.clone(), charset), |found| (found.format, found.zone.clone(), found.charset));
             let split = read.split.or(found.and_then(|found| found.split)).unwrap_or(defaults.split);
             let columns = found.and_then(|found| found.columns.clone());
-            inputs.push((path.clone(), SourceOptions { format, zone, charset, columns, reference_time_ns: 0 }));
+            let as_written = found.map_or(as_written, |found| found.as_written);
+            let options = SourceOptions { format, zone, charset, columns, as_written, reference_time_ns: 0 };
+            inputs.push((path.clone(), options));
             let of_format = || format.map_or_else(Join::default, |format| Join::of_format(format.get().name));
             let join = declared_join.or(found.and_then(|found| found.join)).or(defaults.join).unwrap_or_else(of_format);
             modes.push((split, join));

@@ -375,6 +375,7 @@ fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
                 zone: if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() },
                 charset: input.charset(),
                 columns: input.column_map().map_err(anyhow::Error::msg)?.map(Arc::new),
+                as_written: input.as_written.unwrap_or_default(),
                 reference_time_ns: 0,
             };
             let declared = Declared {

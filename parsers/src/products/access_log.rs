@@ -188,7 +188,9 @@ fn put_client<'a>(writer: &mut EventWriter<'a>, client: &'a [u8]) {
         writer.put(ecs::SOURCE_DOMAIN, address);
         relate(writer, ecs::SOURCE_DOMAIN, ecs::RELATED_HOSTS);
     }
-    writer.put(ecs::SOURCE_ADDRESS, address);
+    if writer.derives() {
+        writer.put(ecs::SOURCE_ADDRESS, address);
+    }
 }
 
 /// Most forwarded addresses taken of one line.

@@ -162,7 +162,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     let id = crate::number::parse_u64(mark.id).map_or(0, |id| id as u32);
     let security_event = ftd && (430_001..=430_005).contains(&id);
     writer.put(ecs::EVENT_CODE, mark.id);
-    writer.put_vendor(ids().message_id, mark.id);
+    if writer.derives() {
+        writer.put_vendor(ids().message_id, mark.id);
+    }
     writer.put(ecs::EVENT_SEVERITY, mark.level);
     writer.put_str(ecs::LOG_LEVEL, LEVELS[usize::from(mark.level[0] - b'0')]);
     if !mark.suffix.is_empty() {
@@ -179,6 +181,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
         return true;
     }
     writer.put(ecs::MESSAGE, mark.text);
+    if !writer.derives() {
+        return true;
+    }
     writer.put_str(ecs::EVENT_KIND, "event");
     let Some(row) = messages::find(id) else {
         writer.put_str(ecs::EVENT_CATEGORY, "network");
@@ -200,7 +205,7 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
 
 /// The header's host is the device itself.
 pub(super) fn put_host(writer: &mut EventWriter<'_>, header: &Header<'_>) {
-    if !header.hostname.is_empty() {
+    if !header.hostname.is_empty() && writer.derives() {
         let name = writer.span_of(header.hostname);
         for id in [ecs::OBSERVER_HOSTNAME, ecs::OBSERVER_NAME, ecs::RELATED_HOSTS] {
             writer.put_span(id, name, crate::event::Kind::Text, false);

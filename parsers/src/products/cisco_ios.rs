@@ -191,6 +191,9 @@ fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Hea
     writer.put_i64(ecs::EVENT_SEVERITY, i64::from(mark.level));
     writer.put_str(ecs::LOG_LEVEL, LEVELS[usize::from(mark.level)]);
     put_common(writer, header, mark.text);
+    if !writer.derives() {
+        return true;
+    }
     if source.is_some() {
         wireless::put(writer, mark.facility, mark.mnemonic, mark.text);
         return true;

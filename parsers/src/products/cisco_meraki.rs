@@ -259,7 +259,7 @@ fn put_event<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
     static TEMPLATES: LazyLock<Vec<Template>> =
         LazyLock::new(|| TEXTS.iter().map(|text| Template::compile(text)).collect());
     let mut captures = Captures::new();
-    if TEMPLATES.iter().any(|template| template.matches(prose, &mut captures)) {
+    if writer.derives() && TEMPLATES.iter().any(|template| template.matches(prose, &mut captures)) {
         captures.write(writer);
     }
 }

@@ -17,6 +17,9 @@ pub(crate) enum Quoting {
 
 /// Writes the arguments of `line` under `args` and their number under `count`.
 pub(crate) fn put_args(writer: &mut EventWriter<'_>, line: Span, quoting: Quoting, args: FieldId, count: FieldId) {
+    if !writer.derives() {
+        return;
+    }
     let len = line.len();
     let mut at = 0;
     let mut number = 0;

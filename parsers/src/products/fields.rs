@@ -16,6 +16,9 @@ pub(crate) fn present(writer: &EventWriter<'_>, id: FieldId) -> Option<Span> {
 /// vendor's and the schema's (`dns.id` of EVE).
 #[inline]
 pub(crate) fn copy(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
+    if !writer.derives() {
+        return false;
+    }
     let Some(span) = present(writer, from) else { return false };
     if from != to && writer.first(to).is_some() {
         return false;
@@ -27,6 +30,9 @@ pub(crate) fn copy(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> 
 /// Writes the first value of `from` under the vendor's name `to` as well, unless `to` has one.
 #[inline]
 pub(crate) fn copy_vendor(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
+    if !writer.derives() {
+        return;
+    }
     if let Some(span) = present(writer, from) {
         if writer.first(to).is_none() {
             writer.put_span(to, span, Kind::Text, true);
@@ -36,6 +42,9 @@ pub(crate) fn copy_vendor(writer: &mut EventWriter<'_>, from: FieldId, to: Field
 
 /// Writes an address and its place among `related.ip`.
 pub(crate) fn copy_ip(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
+    if !writer.derives() {
+        return false;
+    }
     let Some(span) = present(writer, from) else { return false };
     if writer.first(to).is_some() || !writer.put_if_ip(to, span) {
         return false;
@@ -46,6 +55,9 @@ pub(crate) fn copy_ip(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) 
 
 /// Adds the first value of `from` to the set `related`.
 pub(crate) fn relate(writer: &mut EventWriter<'_>, from: FieldId, related: FieldId) {
+    if !writer.derives() {
+        return;
+    }
     if let Some(span) = present(writer, from) {
         relate_span(writer, span, related);
     }
@@ -53,6 +65,9 @@ pub(crate) fn relate(writer: &mut EventWriter<'_>, from: FieldId, related: Field
 
 /// Adds a value to the set `related`.
 pub(crate) fn relate_span(writer: &mut EventWriter<'_>, span: Span, related: FieldId) {
+    if !writer.derives() {
+        return;
+    }
     let value = writer.bytes(span);
     if value.is_empty() || writer.view().values(related).any(|other| other == value) {
         return;
@@ -69,6 +84,9 @@ pub(crate) fn put_path(
     directory: Option<FieldId>,
     extension: Option<FieldId>,
 ) {
+    if !writer.derives() {
+        return;
+    }
     let text = writer.bytes(path);
     let at = memchr::memrchr2(b'\\', b'/', text);
     let start = at.map_or(0, |at| at + 1);
@@ -100,6 +118,9 @@ pub(crate) fn put_mac_text(writer: &mut EventWriter<'_>, text: &[u8], to: FieldI
 
 /// As [`put_mac`] for a value that is written somewhere.
 pub(crate) fn put_mac_span(writer: &mut EventWriter<'_>, span: Span, to: FieldId) {
+    if !writer.derives() {
+        return;
+    }
     if let Some(text) = mac_of(writer.bytes(span)) {
         writer.put_as(to, &text, Kind::Text, false);
     }
@@ -156,6 +177,9 @@ pub(crate) fn put_user(writer: &mut EventWriter<'_>, user: Span, name: FieldId, 
 
 /// Writes an instant as RFC 3339 UTC with nine digits of fraction where it has any.
 pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) {
+    if !writer.derives() {
+        return;
+    }
     let seconds = time_ns.div_euclid(crate::time::SECOND_NS);
     let (year, month, day) = crate::time::civil_from_days(seconds.div_euclid(86_400));
     let of_day = seconds.rem_euclid(86_400) as u32;
@@ -221,6 +245,9 @@ pub(crate) fn put_digests(
     sha1: Option<FieldId>,
     sha256: Option<FieldId>,
 ) {
+    if !writer.derives() {
+        return;
+    }
     /// Most digests read of one member.
     const DIGESTS_MAX: usize = 16;
     let end = writer.fields_len();
@@ -299,6 +326,9 @@ pub(crate) fn put_network_type(writer: &mut EventWriter<'_>) {
 
 /// Writes short text in lower case; text longer than [`LOWERED_BYTES_MAX`] as it is.
 pub(crate) fn put_lower(writer: &mut EventWriter<'_>, to: FieldId, span: Span) {
+    if !writer.derives() {
+        return;
+    }
     let text = writer.bytes(span);
     if text.len() > LOWERED_BYTES_MAX || !text.iter().any(u8::is_ascii_uppercase) {
         writer.put_span(to, span, Kind::Text, false);

@@ -94,6 +94,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     read(writer, context, text);
     set_time(writer, context, ids);
     put_taxonomy(writer, ids);
+    if !writer.derives() {
+        return true;
+    }
     put_network(writer, ids);
     put_rest(writer, ids);
     if writer.first(ecs::OBSERVER_SERIAL_NUMBER).is_some_and(|serial| serial.starts_with(FORTIPROXY_SERIAL)) {
@@ -195,6 +198,9 @@ fn put_taxonomy(writer: &mut EventWriter<'_>, ids: &Ids) {
         (_, true) => logsource::FORTIGATE_UTM,
         _ => logsource::FORTIGATE_EVENT,
     };
+    if !writer.derives() {
+        return;
+    }
     if is_traffic || is_utm {
         writer.put_str(ecs::EVENT_CATEGORY, "network");
         if is_traffic {

@@ -92,6 +92,9 @@ pub(crate) fn read_text<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>,
     if pairs > 0 {
         spelling::put(writer, context, false);
     }
+    if !writer.derives() {
+        return pairs;
+    }
     let before = writer.fields_len();
     text::read(writer, text, body, pairs > 0);
     if writer.fields_len() > before {

@@ -54,7 +54,7 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
     core.log_source = logsource::LINUX_AUTH;
     writer.put_str(ecs::EVENT_KIND, "event");
     writer.put(ecs::MESSAGE, text);
-    if !header.hostname.is_empty() {
+    if !header.hostname.is_empty() && writer.derives() {
         writer.put(ecs::RELATED_HOSTS, header.hostname);
     }
     let program = header.appname;
@@ -63,6 +63,9 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
         b"sudo" => writer.core().log_source = logsource::LINUX_SUDO,
         b"CRON" | b"cron" | b"crond" | b"crontab" => writer.core().log_source = logsource::LINUX_CRON,
         _ => {}
+    }
+    if !writer.derives() {
+        return true;
     }
     if text.starts_with(b"pam_") || text.starts_with(b"PAM ") {
         pam(writer, text);

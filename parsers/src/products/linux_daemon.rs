@@ -3,7 +3,7 @@
 //! Sources: the message texts in the sources and manuals of systemd, the kernel, dhclient, chrony, ntpd, NetworkManager,
 //! Postfix, rsyslogd and snapd. One row a text, by the program's name; a text without a row is left to the generic reader.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 use std::sync::LazyLock;
 
 use super::text_template::{Captures, Template};
@@ -251,6 +251,11 @@ static BY_PROGRAM: LazyLock<HashMap<&'static [u8], Vec<Compiled>>> = LazyLock::n
 fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Header<'a>) -> bool {
     let Some(rows) = BY_PROGRAM.get(header.appname) else { return false };
     let text = header.message;
+    if !writer.derives() {
+        put_product(writer, header);
+        writer.put(ecs::MESSAGE, text);
+        return true;
+    }
     // Units are named before a full stop, or before three.
     let mut sentence = text;
     while let [rest @ .., b'.'] = sentence {
@@ -262,12 +267,7 @@ fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Hea
     else {
         return false;
     };
-    let core = writer.core();
-    core.product = products::LINUX_DAEMON;
-    core.log_source = match header.appname {
-        b"kernel" => logsource::LINUX_KERNEL,
-        _ => logsource::LINUX_SYSLOG,
-    };
+    put_product(writer, header);
     writer.put(ecs::MESSAGE, text);
     writer.put_str(ecs::EVENT_KIND, "event");
     writer.put_str(ecs::EVENT_ACTION, action);
@@ -278,6 +278,15 @@ fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, header: &Hea
     }
     captures.write(writer);
     true
+}
+
+fn put_product(writer: &mut EventWriter<'_>, header: &Header<'_>) {
+    let core = writer.core();
+    core.product = products::LINUX_DAEMON;
+    core.log_source = match header.appname {
+        b"kernel" => logsource::LINUX_KERNEL,
+        _ => logsource::LINUX_SYSLOG,
+    };
 }
 
 #[cfg(test)]

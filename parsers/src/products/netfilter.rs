@@ -75,7 +75,7 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     writer.put(ecs::MESSAGE, after_stamp(writer.record(), header));
     writer.put_str(ecs::EVENT_KIND, "event");
     writer.put_str(ecs::EVENT_CATEGORY, "network");
-    if !header.hostname.is_empty() {
+    if !header.hostname.is_empty() && writer.derives() {
         writer.put(ecs::OBSERVER_NAME, header.hostname);
     }
     let mut prefix = without_uptime(text[..from].trim_ascii());
@@ -140,6 +140,9 @@ fn put_prefix(writer: &mut EventWriter<'_>, prefix: &[u8]) -> Option<&'static st
         return None;
     }
     writer.put_vendor(ids().prefix, prefix);
+    if !writer.derives() {
+        return None;
+    }
     let inner = prefix.trim_ascii_end();
     let inner = inner.strip_suffix(b":").unwrap_or(inner);
     // Ubiquiti: `[RULE_SET-NUMBER-A]`, where zones form the set's name as `from-to`.
@@ -331,41 +334,54 @@ fn short_key(text: &[u8]) -> Option<(u64, usize)> {
 /// as much as the value.
 #[inline(always)]
 fn put_known(writer: &mut EventWriter<'_>, ids: &Ids, key: u64, value: &[u8]) -> bool {
+    let derives = writer.derives();
     let id = match key {
         key::IN => {
-            if !value.is_empty() {
+            if derives && !value.is_empty() {
                 writer.put(ecs::OBSERVER_INGRESS_INTERFACE_NAME, value);
             }
             ids.input
         }
         key::OUT => {
-            if !value.is_empty() {
+            if derives && !value.is_empty() {
                 writer.put(ecs::OBSERVER_EGRESS_INTERFACE_NAME, value);
             }
             ids.output
         }
         key::SRC => {
-            put_ip(writer, ecs::SOURCE_IP, ecs::SOURCE_ADDRESS, value);
+            if derives {
+                put_ip(writer, ecs::SOURCE_IP, ecs::SOURCE_ADDRESS, value);
+            }
             ids.src
         }
         key::DST => {
-            put_ip(writer, ecs::DESTINATION_IP, ecs::DESTINATION_ADDRESS, value);
+            if derives {
+                put_ip(writer, ecs::DESTINATION_IP, ecs::DESTINATION_ADDRESS, value);
+            }
             ids.dst
         }
         key::SPT => {
-            writer.put_port(ecs::SOURCE_PORT, value);
+            if derives {
+                writer.put_port(ecs::SOURCE_PORT, value);
+            }
             ids.spt
         }
         key::DPT => {
-            writer.put_port(ecs::DESTINATION_PORT, value);
+            if derives {
+                writer.put_port(ecs::DESTINATION_PORT, value);
+            }
             ids.dpt
         }
         key::PROTO => {
-            put_protocol(writer, value);
+            if derives {
+                put_protocol(writer, value);
+            }
             ids.proto
         }
         key::MAC => {
-            put_mac(writer, value);
+            if derives {
+                put_mac(writer, value);
+            }
             ids.mac
         }
         key::LEN => ids.len,

@@ -78,11 +78,15 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, _context: &Context<'_>, h
     } else {
         writer.put(ecs::SOURCE_DOMAIN, client);
     }
-    writer.put(ecs::SOURCE_ADDRESS, client);
+    if writer.derives() {
+        writer.put(ecs::SOURCE_ADDRESS, client);
+    }
     put_result(writer, &result[..slash], &result[slash + 1..]);
     if parse_u64(bytes).is_some() {
         writer.put_as(ecs::DESTINATION_BYTES, bytes, Kind::Number, false);
-        writer.put_as(ecs::HTTP_RESPONSE_BYTES, bytes, Kind::Number, false);
+        if writer.derives() {
+            writer.put_as(ecs::HTTP_RESPONSE_BYTES, bytes, Kind::Number, false);
+        }
     } else {
         writer.defect(Defect::NumberInvalid);
     }
@@ -107,7 +111,7 @@ fn put_result<'a>(writer: &mut EventWriter<'a>, code: &'a [u8], status: &'a [u8]
         return;
     };
     // 000 is written where no reply was sent.
-    if number != 0 {
+    if number != 0 && writer.derives() {
         writer.put_as(ecs::HTTP_RESPONSE_STATUS_CODE, status, Kind::Number, false);
     }
     let outcome = if (400..600).contains(&number) { "failure" } else { "success" };
@@ -140,6 +144,9 @@ fn put_rest<'a>(writer: &mut EventWriter<'a>, rest: &'a [u8]) {
         }
     } else {
         writer.put_vendor(ids().peer_host, peer);
+        if !writer.derives() {
+            return put_type(writer, content_type);
+        }
         writer.put(ecs::DESTINATION_ADDRESS, peer);
         if let Some(ip) = crate::ip::parse(peer) {
             writer.put_addr(ecs::DESTINATION_IP, ip, peer);
@@ -147,9 +154,15 @@ fn put_rest<'a>(writer: &mut EventWriter<'a>, rest: &'a [u8]) {
             relate_span(writer, span, ecs::RELATED_IP);
         }
     }
+    put_type(writer, content_type);
+}
+
+fn put_type(writer: &mut EventWriter<'_>, content_type: &[u8]) {
     if !matches!(content_type, b"-" | b"") {
         writer.put_vendor(ids().content_type, content_type);
-        writer.put(ecs::HTTP_RESPONSE_MIME_TYPE, content_type);
+        if writer.derives() {
+            writer.put(ecs::HTTP_RESPONSE_MIME_TYPE, content_type);
+        }
     }
 }
 

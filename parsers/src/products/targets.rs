@@ -64,6 +64,9 @@ pub(crate) fn by_id(table: &[Target]) -> Vec<Option<(FieldId, To)>> {
 /// Writes a value, which stands under `id` already, under its schema name.
 #[inline]
 pub(crate) fn put(writer: &mut EventWriter<'_>, id: FieldId, to: FieldId, how: To, value: Span) {
+    if !writer.derives() {
+        return;
+    }
     if how != To::Set && writer.first(to).is_some() {
         return;
     }

@@ -17,6 +17,9 @@ pub(crate) fn put_any(writer: &mut EventWriter<'_>, url: Span) {
 
 fn put_parts(writer: &mut EventWriter<'_>, url: Span, bare: bool) {
     writer.put_span(ecs::URL_ORIGINAL, url, Kind::Text, false);
+    if !writer.derives() {
+        return;
+    }
     let text = writer.bytes(url);
     let len = text.len();
     let mut path_from = 0;
@@ -92,6 +95,9 @@ fn put_part(writer: &mut EventWriter<'_>, id: FieldId, url: Span, part: std::ops
 
 /// Writes host and port of the authority that a CONNECT names (RFC 9110 §9.3.6).
 pub(crate) fn put_authority(writer: &mut EventWriter<'_>, authority: Span) {
+    if !writer.derives() {
+        return;
+    }
     let text = writer.bytes(authority);
     let Some(colon) = memchr::memrchr(b':', text).filter(|&colon| colon > 0) else { return };
     if crate::number::parse_u64(&text[colon + 1..]).is_none() || writer.first(ecs::URL_DOMAIN).is_some() {

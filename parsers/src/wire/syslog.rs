@@ -13,6 +13,7 @@ use crate::event::{EventWriter, Kind, TimePrecision};
 use crate::scan::until;
 use crate::time::{self, Civil, Stamp};
 use crate::wire::json::scan::find_either;
+use crate::zone::ZoneIdentity;
 
 /// The header of a record, as spans of it. A part that is absent is empty.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,6 +128,9 @@ fn put_severity(writer: &mut EventWriter<'_>, facility: usize, severity: usize) 
     let core = writer.core();
     core.syslog_facility = facility as u8;
     core.syslog_severity = severity as u8;
+    if !writer.derives() {
+        return;
+    }
     writer.put_str(ecs::LOG_SYSLOG_FACILITY_CODE, DIGITS[facility]);
     writer.put_str(ecs::LOG_SYSLOG_FACILITY_NAME, FACILITIES[facility]);
     writer.put_str(ecs::LOG_SYSLOG_SEVERITY_CODE, DIGITS[severity]);
@@ -147,6 +151,9 @@ fn put_names(writer: &mut EventWriter<'_>, header: &Header<'_>) {
     if !header.hostname.is_empty() {
         let name = writer.span_of(header.hostname);
         writer.put_span(ecs::LOG_SYSLOG_HOSTNAME, name, Kind::Text, false);
+    }
+    if !header.hostname.is_empty() && writer.derives() {
+        let name = writer.span_of(header.hostname);
         writer.put_span(ecs::HOST_NAME, name, Kind::Text, false);
         writer.put_span(ecs::HOST_HOSTNAME, name, Kind::Text, false);
         let first = header.hostname[0];
@@ -159,12 +166,14 @@ fn put_names(writer: &mut EventWriter<'_>, header: &Header<'_>) {
     if !header.appname.is_empty() {
         let name = writer.span_of(header.appname);
         writer.put_span(ecs::LOG_SYSLOG_APPNAME, name, Kind::Text, false);
-        writer.put_span(ecs::PROCESS_NAME, name, Kind::Text, false);
+        if writer.derives() {
+            writer.put_span(ecs::PROCESS_NAME, name, Kind::Text, false);
+        }
     }
     if !header.procid.is_empty() {
         let id = writer.span_of(header.procid);
         writer.put_span(ecs::LOG_SYSLOG_PROCID, id, Kind::Text, false);
-        if header.procid.iter().all(u8::is_ascii_digit) {
+        if writer.derives() && header.procid.iter().all(u8::is_ascii_digit) {
             writer.put_span(ecs::PROCESS_PID, id, Kind::Number, false);
         }
     }
@@ -198,21 +207,23 @@ fn read_5424<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
     }
     let version = &text[..version_len];
     let rest = &text[version_len + 1..];
-    let (stamp, rest) = match rest {
-        [b'-', b' ', rest @ ..] => (None, rest),
+    let mut rest = match rest {
+        [b'-', b' ', rest @ ..] => {
+            writer.put(ecs::LOG_SYSLOG_VERSION, version);
+            rest
+        }
         // Seconds since the epoch with a fraction, as Meraki sends: then host and message, no more.
-        [b'0'..=b'9', ..] => match time::take_iso(rest) {
-            Some((stamp, [b' ', rest @ ..])) => (Some(stamp), rest),
+        [b'0'..=b'9', ..] => match &time::take_iso(rest) {
+            Some((stamp, [b' ', rest @ ..])) => {
+                writer.put(ecs::LOG_SYSLOG_VERSION, version);
+                context.set_stamp(writer, stamp);
+                rest
+            }
             _ => return read_epoch(writer, version, rest, header),
         },
         _ => return false,
     };
     header.present = true;
-    writer.put(ecs::LOG_SYSLOG_VERSION, version);
-    if let Some(stamp) = &stamp {
-        context.set_stamp(writer, stamp);
-    }
-    let mut rest = rest;
     let parts = [&mut header.hostname, &mut header.appname, &mut header.procid, &mut header.msgid];
     for (at, part) in parts.into_iter().enumerate() {
         if at > 0 && begins_document(rest) {
@@ -280,15 +291,19 @@ fn structured_data<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text
     let mut at = 0;
     while text.get(at) == Some(&b'[') {
         let id_from = at + 1;
-        let id_len = text[id_from..].iter().position(|&byte| matches!(byte, b' ' | b']'))?;
-        let id = &text[id_from..id_from + id_len];
-        if PRODUCTS_OWN.iter().any(|element| id.starts_with(element)) || id.windows(2).any(|pair| pair == b":\"") {
+        let id_end = find_either(text, id_from, b' ', b']')?;
+        let id = &text[id_from..id_end];
+        if PRODUCTS_OWN.iter().any(|element| id.starts_with(element)) {
             return Some(&all[at..]);
         }
-        at = id_from + id_len;
-        if id.is_empty() || id.contains(&b'"') || id.contains(&b'=') {
+        if find_either(id, 0, b'"', b'=').is_some() {
+            return id.windows(2).any(|pair| pair == b":\"").then_some(&all[at..]);
+        }
+        at = id_end;
+        if id.is_empty() {
             return None;
         }
+        let known = context.dictionary.may_hold_below(id);
         if text[at] == b']' {
             let name = writer.span_of(id);
             let value = writer.span_of(&text[at..at]);
@@ -304,7 +319,7 @@ fn structured_data<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text
             let name_len = until(&text[at..], b'=');
             let name = &text[at..at + name_len];
             at += name_len;
-            let named = !name.is_empty() && !name.iter().any(|byte| matches!(byte, b' ' | b']' | b'"'));
+            let named = !name.is_empty() && find_either(name, 0, b' ', b']').is_none() && until(name, b'"') == name_len;
             if !named || text.get(at + 1) != Some(&b'"') {
                 return None;
             }
@@ -319,7 +334,7 @@ fn structured_data<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text
                 escaped = true;
                 at += 2;
             }
-            put_param(writer, context, id, name, &text[from..at], escaped);
+            put_param(writer, context, (id, known), name, &text[from..at], escaped);
             at += 1;
             if at >= text.len() {
                 return None;
@@ -340,17 +355,13 @@ static PRODUCTS_OWN: [&[u8]; 2] = [b"junos@", b"Fields@1.3.6.1.4.1.2620"];
 fn put_param<'a>(
     writer: &mut EventWriter<'a>,
     context: &Context<'_>,
-    id: &[u8],
+    (id, id_known): (&[u8], bool),
     name: &[u8],
     value: &'a [u8],
     escaped: bool,
 ) {
-    let from = writer.arena_start();
-    writer.arena_push(id);
-    writer.arena_push(b".");
-    writer.arena_push(name);
-    let name = writer.arena_end(from);
-    let known = context.dictionary.find(writer.bytes(name));
+    let name = writer.arena_joined(id, b'.', name);
+    let known = if id_known { context.dictionary.find(writer.bytes(name)) } else { None };
     let value = if escaped {
         let from = writer.arena_start();
         let mut rest = value;
@@ -714,8 +725,12 @@ fn take_bsd<'a>(
     year: Option<i64>,
 ) -> Option<&'a [u8]> {
     if year.is_none() {
+        if context.last_stamp.get().again(writer, context, text) {
+            return Some(&text[PLAIN_BSD_BYTES..]);
+        }
         if let Some(civil) = plain_bsd(text) {
             set_yearless(writer, context, civil, None, TimePrecision::Second);
+            context.last_stamp.set(LastStamp::of(writer, context, text));
             return Some(&text[PLAIN_BSD_BYTES..]);
         }
     }
@@ -786,6 +801,46 @@ fn plain_bsd(text: &[u8]) -> Option<Civil> {
         nano: 0,
     };
     civil.is_valid().then_some(civil)
+}
+
+/// The last plain stamp and what it was: records of one second follow one another.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct LastStamp {
+    text: [u8; PLAIN_BSD_BYTES + 1],
+    zone: ZoneIdentity,
+    time_ns: i64,
+}
+
+/// How long before the time by which years are judged a stamp's year is beyond doubt: it would have to lie more than a
+/// day ahead to be of this year, or most of a year back to be of the next.
+const YEAR_CERTAIN_NS: std::ops::Range<i64> = 0..300 * time::DAY_NS;
+
+impl LastStamp {
+    fn of(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) -> LastStamp {
+        let text = text.first_chunk().copied().filter(|_| writer.core().time_from_record);
+        LastStamp {
+            text: text.unwrap_or_default(),
+            zone: context.options.zone.identity(),
+            time_ns: writer.core().time_ns,
+        }
+    }
+
+    /// Sets the time again where `text` begins as it did then.
+    #[inline]
+    fn again(&self, writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) -> bool {
+        let age_ns = context.reference_ns().wrapping_sub(self.time_ns);
+        // What a plain stamp is depends on two bytes behind it.
+        let same = text.first_chunk() == Some(&self.text)
+            && text.get(PLAIN_BSD_BYTES + 1).is_some_and(u8::is_ascii_lowercase)
+            && context.options.zone.identity() == self.zone;
+        if !same || !YEAR_CERTAIN_NS.contains(&age_ns) {
+            return false;
+        }
+        writer.defect(Defect::YearInferred);
+        writer.defect(Defect::ZoneAssumed);
+        writer.set_time(self.time_ns, TimePrecision::Second);
+        true
+    }
 }
 
 pub(crate) fn set_yearless(

@@ -376,6 +376,9 @@ pub(super) fn put(writer: &mut EventWriter<'_>, context: &Context<'_>, own_time:
                 }
             }
         }
+        if !writer.derives() {
+            continue;
+        }
         let found = BY_NAME.get(squashed.whole()).or_else(|| squashed.leaf().and_then(|leaf| BY_NAME.get(leaf)));
         match found {
             Some(&(id, how)) => put_value(writer, id, how, value, field.kind),

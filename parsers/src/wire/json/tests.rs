@@ -21,6 +21,7 @@ fn members(text: &[u8]) -> (Vec<String>, Vec<&'static str>) {
         options: &options,
         receive_time_ns: 0,
         successors: &successors,
+        last_stamp: &std::cell::Cell::default(),
         scratch: &scratch,
     };
     let mut event = Event::new();
@@ -124,6 +125,7 @@ fn no_object_is_refused() {
         options: &options,
         receive_time_ns: 0,
         successors: &successors,
+        last_stamp: &std::cell::Cell::default(),
         scratch: &scratch,
     };
     for text in ["", "{", "{x", "[1]", "{1:2}", "\"a\""] {
@@ -209,6 +211,7 @@ proptest! {
         options: &options,
         receive_time_ns: 0,
         successors: &successors,
+        last_stamp: &std::cell::Cell::default(),
         scratch: &scratch,
     };
         let mut event = Event::new();
