@@ -26,6 +26,85 @@ pub(crate) fn until(text: &[u8], byte: u8) -> usize {
     at + text[at..].iter().take_while(|&&other| other != byte).count()
 }
 
+/// Bytes of a block: a bit each.
+pub(crate) const BLOCK_BYTES: usize = 64;
+
+/// Which bytes of a block equal `byte`: the lowest bit is of the first.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub(crate) fn equal_bits(block: &[u8; BLOCK_BYTES], byte: u8) -> u64 {
+    use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+    // SAFETY: SSE2 is part of x86_64, and four loads of 16 bytes, which need no alignment, lie within the block.
+    unsafe {
+        let wanted = _mm_set1_epi8(byte as i8);
+        let part = |at: usize| {
+            let bytes = _mm_loadu_si128(block.as_ptr().add(at).cast::<__m128i>());
+            u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) as u16) << at
+        };
+        part(0) | part(16) | part(32) | part(48)
+    }
+}
+
+/// Which bytes of a block equal `byte`: the lowest bit is of the first.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn equal_bits(block: &[u8; BLOCK_BYTES], byte: u8) -> u64 {
+    block.iter().enumerate().fold(0, |bits, (at, &other)| bits | u64::from(other == byte) << at)
+}
+
+/// Finds the next of one byte from any place on, by the bits of the block that place is in: where many short strings
+/// follow one another, a loop over each ends in a branch that is foreseen by nobody, and the bits need none.
+pub(crate) struct NextPlace<'t> {
+    text: &'t [u8],
+    byte: u8,
+    base: usize,
+    bits: u64,
+}
+
+impl<'t> NextPlace<'t> {
+    #[inline]
+    pub(crate) fn of(text: &'t [u8], byte: u8) -> NextPlace<'t> {
+        let mut next = NextPlace { text, byte, base: 0, bits: 0 };
+        next.load(0);
+        next
+    }
+
+    #[inline]
+    fn load(&mut self, base: usize) {
+        self.base = base;
+        let rest = self.text.get(base..).unwrap_or_default();
+        self.bits = match rest.first_chunk() {
+            Some(block) => equal_bits(block, self.byte),
+            None => {
+                let mut block = [0; BLOCK_BYTES];
+                block[..rest.len()].copy_from_slice(rest);
+                // What the block was filled up with may equal the byte.
+                equal_bits(&block, self.byte) & ((1 << rest.len()) - 1)
+            }
+        };
+    }
+
+    /// The first place at or after `at`.
+    #[inline]
+    pub(crate) fn from(&mut self, at: usize) -> Option<usize> {
+        let base = at & !(BLOCK_BYTES - 1);
+        if base != self.base {
+            self.load(base);
+        }
+        let ahead = self.bits >> (at - base);
+        if ahead != 0 {
+            return Some(at + ahead.trailing_zeros() as usize);
+        }
+        while self.base + BLOCK_BYTES < self.text.len() {
+            self.load(self.base + BLOCK_BYTES);
+            if self.bits != 0 {
+                return Some(self.base + self.bits.trailing_zeros() as usize);
+            }
+        }
+        None
+    }
+}
+
 /// The first place of `literal`, which is not empty.
 #[inline]
 pub(crate) fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
@@ -86,6 +165,19 @@ mod tests {
         fn agrees_with_the_byte_loop(text in prop::collection::vec(any::<u8>(), 0..40), byte: u8) {
             let expected = text.iter().position(|&other| other == byte).unwrap_or(text.len());
             prop_assert_eq!(until(&text, byte), expected);
+        }
+
+        #[test]
+        fn next_places_are_those_of_the_byte_loop(
+            text in prop::collection::vec(prop::sample::select(&b"aaaaaaaaaaaaaa\0\x20\xa0\xff"[..]), 0..300),
+            byte in prop::sample::select(&b"\0 \xff"[..]),
+            from in prop::collection::vec(0..320usize, 1..20),
+        ) {
+            let mut next = NextPlace::of(&text, byte);
+            for at in from {
+                let expected = (at..text.len()).find(|&at| text[at] == byte);
+                prop_assert_eq!(next.from(at), expected);
+            }
         }
 
         #[test]

@@ -175,8 +175,11 @@ impl Inputs {
         }
         let (mut inputs, mut modes) = (Vec::new(), Vec::new());
         for path in files {
+            // A configuration's patterns are whole paths.
+            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             let found = declared.iter().find(|Declared { pattern, .. }| {
                 pattern.matches_path(path)
+                    || pattern.matches_path(&whole)
                     || path.file_name().is_some_and(|name| pattern.matches(&name.to_string_lossy()))
             });
             let (format, zone, charset) = found

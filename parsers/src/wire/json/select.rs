@@ -7,9 +7,24 @@ use super::scan;
 use super::walk::{DEPTH_MAX, PATH_BYTES_MAX};
 use crate::dictionary::same;
 use crate::event::Kind;
+use crate::scan::NextPlace;
 
 /// Most paths of one selector: they are tracked in one word.
 pub const PATHS_MAX: usize = 16;
+
+/// The bytes of a number, `true`, `false` and `null`.
+static OF_SCALAR: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'+' | b'.');
+        byte += 1;
+    }
+    table
+};
+
+/// Lengths of keys that are told apart.
+const LENGTHS: usize = 32;
 
 /// The paths to look for.
 #[derive(Clone, Debug)]
@@ -17,6 +32,8 @@ pub struct Selector {
     paths: Vec<Box<[u8]>>,
     /// By first byte of a key at the root: which paths it may begin.
     by_first: Box<[u16; 256]>,
+    /// By the length of a key at the root, those that long or longer together.
+    by_len: [u16; LENGTHS],
     all: u16,
 }
 
@@ -42,6 +59,41 @@ impl Member<'_> {
     }
 }
 
+/// How the ends of strings are found.
+trait Strings {
+    /// The place of the quote that closes the string whose content starts at `at`; `None` = the text ends first.
+    fn end(&mut self, at: usize) -> Option<usize>;
+    /// Whether the content of a string means what it says.
+    fn plain(&self, content: &[u8]) -> bool;
+}
+
+impl Strings for NextPlace<'_> {
+    #[inline]
+    fn end(&mut self, at: usize) -> Option<usize> {
+        self.from(at)
+    }
+
+    #[inline]
+    fn plain(&self, _: &[u8]) -> bool {
+        true
+    }
+}
+
+/// Any text.
+struct Escaped<'t>(&'t [u8]);
+
+impl Strings for Escaped<'_> {
+    #[inline]
+    fn end(&mut self, at: usize) -> Option<usize> {
+        scan::string_end(self.0, at).map(|(end, _)| end)
+    }
+
+    #[inline]
+    fn plain(&self, content: &[u8]) -> bool {
+        memchr::memchr(b'\\', content).is_none()
+    }
+}
+
 /// What was found, by the order of the selector's paths.
 pub type Picked<'a> = [Option<Member<'a>>; PATHS_MAX];
 
@@ -62,12 +114,15 @@ impl Selector {
         if paths.len() > PATHS_MAX || !paths.iter().all(fits) {
             return None;
         }
-        let mut by_first = Box::new([0u16; 256]);
+        let (mut by_first, mut by_len) = (Box::new([0u16; 256]), [0; LENGTHS]);
         for (at, path) in paths.iter().enumerate() {
+            // A key may itself hold dots.
+            let ends = path.match_indices('.').map(|(dot, _)| dot).chain([path.len()]);
+            ends.for_each(|len| by_len[len.min(LENGTHS - 1)] |= 1 << at);
             by_first[usize::from(path.as_bytes()[0])] |= 1 << at;
         }
         let all = ((1u32 << paths.len()) - 1) as u16;
-        Some(Selector { paths: paths.iter().map(|path| path.as_bytes().into()).collect(), by_first, all })
+        Some(Selector { paths: paths.iter().map(|path| path.as_bytes().into()).collect(), by_first, by_len, all })
     }
 
     /// Looks the paths up in the object that `text` begins with. Stops when all are found, or where
@@ -75,12 +130,16 @@ impl Selector {
     pub fn pick<'a>(&self, text: &'a [u8]) -> Picked<'a> {
         let mut picked = [None; PATHS_MAX];
         if text.first() == Some(&b'{') {
-            let _ = self.walk(text, &mut picked);
+            // Where nothing is escaped, every quote begins or ends a string.
+            let _ = match memchr::memchr(b'\\', text) {
+                None => self.walk(text, &mut NextPlace::of(text, b'"'), &mut picked),
+                Some(_) => self.walk(text, &mut Escaped(text), &mut picked),
+            };
         }
         picked
     }
 
-    fn walk<'a>(&self, text: &'a [u8], picked: &mut Picked<'a>) -> Option<()> {
+    fn walk<'a>(&self, text: &'a [u8], strings: &mut impl Strings, picked: &mut Picked<'a>) -> Option<()> {
         let mut missing = self.all;
         let mut frames = [Frame { paths: 0, matched: 0, array: false }; DEPTH_MAX];
         frames[0].paths = self.all;
@@ -99,7 +158,7 @@ impl Selector {
                 if *text.get(at)? != b'"' {
                     return None;
                 }
-                let (end, plain) = scan::string_end(text, at + 1)?;
+                let end = strings.end(at + 1)?;
                 let key = &text[at + 1..end];
                 at = end + 1;
                 if *text.get(at)? != b':' {
@@ -113,15 +172,19 @@ impl Selector {
                     at = scan::skip_space(text, at);
                 }
                 let candidates = if depth == 1 {
-                    // An escaped first byte may stand for any.
-                    let first = usize::from(key.first().copied().unwrap_or_default());
-                    (if plain { self.by_first[first] } else { self.all }) & missing
+                    match key.first() {
+                        Some(b'\\') | None => missing,
+                        Some(&first) if strings.plain(key) => {
+                            self.by_first[usize::from(first)] & self.by_len[key.len().min(LENGTHS - 1)] & missing
+                        }
+                        Some(&first) => self.by_first[usize::from(first)] & missing,
+                    }
                 } else {
                     frame.paths & missing
                 };
                 if candidates == 0 {
                     (0, 0, 0)
-                } else if plain {
+                } else if strings.plain(key) {
                     self.at_key(candidates, usize::from(frame.matched), key)
                 } else {
                     let mut unescaped = Vec::with_capacity(key.len());
@@ -131,9 +194,10 @@ impl Selector {
             };
             match *text.get(at)? {
                 b'"' => {
-                    let (end, plain) = scan::string_end(text, at + 1)?;
+                    let end = strings.end(at + 1)?;
                     if ends != 0 {
-                        let member = Member { kind: Kind::Text, raw: &text[at + 1..end], escaped: !plain };
+                        let raw = &text[at + 1..end];
+                        let member = Member { kind: Kind::Text, raw, escaped: !strings.plain(raw) };
                         missing = take(picked, missing, ends, member)?;
                     }
                     at = end + 1;
@@ -160,11 +224,10 @@ impl Selector {
                     at = end;
                 }
                 first => {
-                    let rest = &text[at..];
-                    let end = at
-                        + rest
-                            .iter()
-                            .position(|&byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'+' | b'.'))?;
+                    let mut end = at;
+                    while OF_SCALAR[usize::from(*text.get(end)?)] {
+                        end += 1;
+                    }
                     if end == at {
                         return None;
                     }
