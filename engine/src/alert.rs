@@ -256,7 +256,8 @@ impl<'a> Builder<'a> {
         let mut sources = std::collections::BTreeSet::new();
         let mut told = Vec::new();
         let repeated = |evidence: &Arc<Evidence>| first.iter().any(|other| Arc::ptr_eq(other, evidence));
-        for evidence in first.iter().chain(last.iter().filter(|evidence| !repeated(evidence))) {
+        let all: Vec<&Arc<Evidence>> = first.iter().chain(last.iter().filter(|evidence| !repeated(evidence))).collect();
+        for &evidence in &all {
             for (id, value) in &evidence.entities {
                 let place = crate::evidence::ENTITY_FIELDS.iter().position(|field| field == id).unwrap_or(usize::MAX);
                 let (_, values) = entities.entry(place).or_insert_with(|| (dictionary.name(*id), Vec::new()));
@@ -274,6 +275,7 @@ impl<'a> Builder<'a> {
             let one = values.len() == 1 && !dictionary.is_array(id);
             set(&mut self.body, name, if one { values.remove(0) } else { values.into() });
         }
+        self.body.insert("entities".into(), related(&all, dictionary));
         self.body.insert("sources".into(), sources.into_iter().collect::<Vec<_>>().into());
         self.body.insert("evidence".into(), told.into());
         self
@@ -364,6 +366,25 @@ impl<'a> Builder<'a> {
             supersedes: self.supersedes,
         }
     }
+}
+
+/// Who and what the members name, by kind, in one spelling each: what an analyst pivots on, whatever field it stood in.
+fn related(evidence: &[&Arc<Evidence>], dictionary: &Dictionary) -> Value {
+    let mut found: BTreeMap<&str, std::collections::BTreeSet<String>> = BTreeMap::new();
+    for (id, value) in evidence.iter().flat_map(|evidence| &evidence.entities) {
+        let (kind, value) = match dictionary.name(*id) {
+            name if name.ends_with(".ip") => ("ip", value.to_string()),
+            name if name.ends_with(".mac") => ("mac", value.to_ascii_lowercase().replace('-', ":")),
+            "user.id" | "user.domain" => continue,
+            name if name.starts_with("user.") || name.ends_with(".user.name") => ("user", value.to_string()),
+            "host.name" => ("host", value.to_ascii_lowercase()),
+            name if name.ends_with(".domain") || name == "dns.question.name" => ("domain", value.to_ascii_lowercase()),
+            name if name.contains(".hash.") => ("hash", value.to_ascii_lowercase()),
+            _ => continue,
+        };
+        found.entry(kind).or_default().insert(value);
+    }
+    json!(found)
 }
 
 /// A value as ECS types its field.

@@ -42,6 +42,9 @@ pub struct Config {
     /// What hosts and networks are worth.
     #[serde(default, rename = "asset")]
     pub assets: Vec<AssetConfig>,
+    /// Which inventories.
+    #[serde(default)]
+    pub tables: TablesConfig,
     /// Lateness and budgets.
     #[serde(default)]
     pub correlation: CorrelationConfig,
@@ -111,6 +114,26 @@ impl Default for RulesConfig {
             lists: Vec::new(),
             placeholders: Placeholders::new(),
         }
+    }
+}
+
+/// `[tables]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TablesConfig {
+    /// Directory of CSV files, each a table.
+    pub path: Option<PathBuf>,
+    /// Zone in which the tables tell times of day; the configuration's where it is not given.
+    pub timezone: Option<String>,
+}
+
+impl TablesConfig {
+    /// The zone, for people: the host's where none is named.
+    ///
+    /// # Errors
+    /// The name is no zone.
+    pub fn zone(&self, config: &Config) -> anyhow::Result<noroshi_parsers::zone::Zone> {
+        crate::cli::zone_of(self.timezone.as_deref().or(config.timezone.as_deref()))
     }
 }
 
@@ -318,6 +341,9 @@ impl Config {
                 blame("[[output]]", format!("output `{}`: {}: {}", output.name(), cause.key, cause.what), &cause.help);
             }
         }
+        if let Some(Err(cause)) = self.tables.timezone.as_deref().map(noroshi_parsers::zone::Zone::parse) {
+            blame(self.tables.timezone.as_deref().unwrap_or_default(), format!("tables: {cause}"), "");
+        }
         if let Some(Err(cause)) = self.timezone.as_deref().map(noroshi_parsers::zone::Zone::parse) {
             blame(self.timezone.as_deref().unwrap_or_default(), cause, "");
         }
@@ -359,7 +385,7 @@ impl Config {
             .flat_map(|output| [&mut output.path, &mut output.authorization_file, &mut output.ca_file])
             .flatten()
             .for_each(absolute);
-        self.rules.paths.iter_mut().chain(&mut self.spool.dir).for_each(absolute);
+        self.rules.paths.iter_mut().chain(&mut self.spool.dir).chain(&mut self.tables.path).for_each(absolute);
         self.indicators.paths.iter_mut().chain(&mut self.indicators.known_good).for_each(absolute);
         for feed in &mut self.feeds {
             feed.paths.iter_mut().chain(&mut feed.authorization_file).chain(&mut feed.ca_file).for_each(absolute);

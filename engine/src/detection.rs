@@ -1,4 +1,4 @@
-//! What is looked for: rules, correlations and indicators under one dictionary, immutable.
+//! What is looked for: rules, correlations, indicators and tables under one dictionary, immutable.
 //!
 //! Loaded whole and swapped whole. A file that cannot be read is a diagnostic like a
 //! rule that cannot be understood, so that a broken set is refused before it runs.
@@ -10,6 +10,7 @@ use noroshi_correlate::{Condition, FeedSet, Key, Kind, NUMBER_UNIT, Op, RuleSpec
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::LOG_SOURCES;
+use noroshi_parsers::zone::Zone;
 use noroshi_rules::correlated::{CorrelatedRule, CorrelationRule};
 use noroshi_rules::correlation::CorrelationKind;
 use noroshi_rules::diagnostic::{Diagnostic, Place};
@@ -24,6 +25,8 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Config;
 use crate::evidence::{first_16, hex};
 use crate::intel::{self, Grading, IntelOptions};
+use crate::tables::Tables;
+use crate::tables::join::Joins;
 
 /// Largest rule file read; the rules' own bound is far below.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -37,6 +40,10 @@ pub struct LoadOptions {
     pub state_bytes_max: usize,
     /// SHA-256 of the configuration; zero where there is none.
     pub config_digest: [u8; 32],
+    /// Directory of inventory tables.
+    pub tables: Option<PathBuf>,
+    /// Zone in which tables tell times.
+    pub zone: Zone,
     /// Nothing is new for so long, unless the rule or its horizon says less.
     pub warmup_ns_max: i64,
     /// Values of placeholders that the configuration names itself.
@@ -60,6 +67,8 @@ impl Default for LoadOptions {
             ignore_logsource: false,
             state_bytes_max: 256 << 20,
             config_digest: [0; 32],
+            tables: None,
+            zone: Zone::default(),
             warmup_ns_max: WARMUP_NS,
             placeholders: Placeholders::new(),
             lists: Vec::new(),
@@ -76,6 +85,9 @@ impl LoadOptions {
             ignore_logsource: config.rules.ignore_logsource,
             state_bytes_max: config.correlation.state_bytes_max,
             config_digest: config.digest,
+            tables: config.tables.path.clone(),
+            // A zone that is none is told by the configuration's own check.
+            zone: config.tables.zone(config).unwrap_or_default(),
             warmup_ns_max: WARMUP_NS,
             placeholders: config.rules.placeholders.clone(),
             lists: config.rules.lists.clone(),
@@ -128,6 +140,8 @@ pub struct Detection {
     pub indicators: Indicators,
     /// What a hit of one is worth.
     pub grading: Grading,
+    /// What tables say of events.
+    pub joins: Joins,
     /// Correlations, by the number that hits carry.
     pub correlations: Vec<Correlation>,
     /// The same for the shards.
@@ -154,6 +168,9 @@ impl Detection {
     pub fn load(rule_paths: &[PathBuf], indicator_paths: &[PathBuf], options: &LoadOptions) -> Loaded {
         let mut diagnostics = Vec::new();
         let rule_files = read_files(rule_paths, &mut diagnostics, |path| matches!(extension(path), "yml" | "yaml"));
+        let table_files =
+            read_files(options.tables.as_slice(), &mut diagnostics, |path| extension(path).eq_ignore_ascii_case("csv"));
+        let tables = Tables::new(table_files, options.zone.clone(), &mut diagnostics);
         let mut dictionary = Dictionary::new();
         let mut placeholders = options.placeholders.clone();
         crate::lists::read(&options.lists, &mut placeholders, &mut diagnostics);
@@ -167,22 +184,30 @@ impl Detection {
             diagnostics.push(Diagnostic::error(&rule.file, place, message).help(help).rule(&rule.id));
         }
         for rule in loaded.rules.correlations() {
-            if matches!(rule.kind, CorrelationKind::Travel { .. }) {
+            if matches!(rule.kind, CorrelationKind::Travel { .. }) && !tables.has_geo() {
                 let place = Place { line: rule.line, column: 1 };
-                let message = "a travel correlation needs to know where addresses are, and no table does";
+                let message =
+                    "a travel correlation needs to know where addresses are, and no table does; it never fires";
                 let help = "load a directory of tables with a geo.csv (cidr,country) in it";
-                diagnostics.push(Diagnostic::error(&rule.file, place, message).help(help).rule(&rule.id));
+                diagnostics.push(Diagnostic::warning(&rule.file, place, message).help(help).rule(&rule.id));
             }
         }
-        let found = intel::load(indicator_paths, &options.intel);
+        let indicator_paths: Vec<PathBuf> = indicator_paths.iter().chain(&tables.indicators).cloned().collect();
+        let found = intel::load(&indicator_paths, &options.intel);
         diagnostics.extend(found.diagnostics);
         let mut indicators = found.indicators;
         indicators.bind(&mut dictionary);
-        let detection = Self::new(dictionary, loaded.rules, indicators, options);
+        let detection = Self::new(dictionary, loaded.rules, indicators, tables, options);
         Loaded { detection, diagnostics, feeds: found.feeds }
     }
 
-    fn new(dictionary: Dictionary, rules: RuleSet, indicators: Indicators, options: &LoadOptions) -> Self {
+    fn new(
+        mut dictionary: Dictionary,
+        rules: RuleSet,
+        indicators: Indicators,
+        tables: Tables,
+        options: &LoadOptions,
+    ) -> Self {
         let mut referring = vec![Vec::new(); rules.len()];
         let mut correlations = Vec::new();
         for (at, rule) in rules.correlations().iter().enumerate() {
@@ -201,12 +226,17 @@ impl Detection {
         if options.config_digest != [0; 32] {
             digests["config"] = hex(&options.config_digest).into();
         }
+        if tables.digest != [0; 32] {
+            digests["tables"] = hex(&tables.digest).into();
+        }
+        let joins = Joins::new(Arc::new(tables), &mut dictionary);
         let grading = options.intel.grading.clone();
         Detection {
             dictionary: Arc::new(dictionary),
             rules,
             indicators,
             grading,
+            joins,
             correlations,
             specs,
             digests,
@@ -235,7 +265,11 @@ impl Detection {
         } else {
             let outcome = key::extract_values(referenced, event, values);
             left_out += outcome.excess as u64 + u64::from(outcome.missing.is_some());
-            if rule.kind.measures() {
+            if let CorrelationKind::Travel { .. } = rule.kind {
+                let places = values.iter().filter_map(|value| self.joins.tables().place(value));
+                digests.extend(places.map(Some));
+                left_out += (values.len() - digests.len()) as u64;
+            } else if rule.kind.measures() {
                 // What is no number is left out as if it were missing.
                 let numbers = values.iter().map(|value| number::decimal(value));
                 digests.extend(numbers.flatten().map(|number| Some(number_value(number))));
@@ -449,7 +483,7 @@ impl Watch {
     pub fn new(config: &Config) -> Self {
         let intel = IntelOptions::of(&config.indicators, &config.feeds, &config.assets, &config.state_dir);
         let named = config.rules.paths.iter().chain(&config.rules.lists).chain(&config.indicators.paths);
-        let paths = named.chain(intel.watched()).cloned().collect();
+        let paths = named.chain(&config.tables.path).chain(intel.watched()).cloned().collect();
         let mut watch = Watch { paths, seen: Vec::new(), moving: false };
         watch.seen = watch.look();
         watch

@@ -24,5 +24,6 @@ pub mod severity;
 pub mod sink;
 pub mod sources;
 pub mod spool;
+pub mod tables;
 pub mod terminal;
 pub mod worker;

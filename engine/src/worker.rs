@@ -157,6 +157,7 @@ impl Examiner {
     fn look(&mut self, record: &[u8]) {
         self.hits.clear();
         self.indicator_hits.clear();
+        self.detection.joins.enrich(&mut self.event, record);
         let view = self.event.view(record);
         self.detection.rules.evaluate(&view, &mut self.scratch, &mut self.hits);
         self.detection.indicators.lookup(&view, &mut self.indicator_hits);

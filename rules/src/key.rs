@@ -135,6 +135,8 @@ pub(crate) fn normal_of(name: &str, candidates: &Candidates, dictionary: &Dictio
         |name| name.ends_with("hostname") || name.ends_with(".domain") || name == "computer" || name == "computername",
         |name| name.starts_with("dns.question.") || name.ends_with("workstationname") || name == "winlog.computer_name",
         |name| name == "observer.name" || name == "related.hosts",
+        // A column of an inventory.
+        |name| name.ends_with(".host"),
     ]) {
         return Normal::Lower;
     }

@@ -187,6 +187,9 @@ pub(crate) struct RuleArgs {
     /// Known-good lists (MISP warning lists or plain), or directories of them: what they know raises nothing.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub known_good: Vec<PathBuf>,
+    /// Directory of inventory tables: each CSV file is a table, named by its stem.
+    #[arg(long, value_name = "DIR")]
+    pub tables: Option<PathBuf>,
     /// Let every rule see every event, whatever its logsource says.
     #[arg(long)]
     pub ignore_logsource: bool,
@@ -218,9 +221,6 @@ pub(crate) struct ReplayArgs {
     pub rules: RuleArgs,
     #[command(flatten)]
     pub read: ReadArgs,
-    /// Directory of inventory tables (CSV, JSON). None of the rule kinds here reads one yet; files in it are told as such.
-    #[arg(long, value_name = "DIR")]
-    pub tables: Option<PathBuf>,
     /// How alerts are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,
@@ -315,6 +315,9 @@ pub(crate) struct CheckArgs {
     /// Lists for the placeholders of rules: NAME.txt is %NAME%, TABLE.csv has %TABLE.COLUMN%; or directories of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub lists: Vec<PathBuf>,
+    /// Directory of inventory tables: each CSV file is a table, named by its stem.
+    #[arg(long, value_name = "DIR")]
+    pub tables: Option<PathBuf>,
     /// How diagnostics are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,

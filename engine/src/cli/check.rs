@@ -34,6 +34,7 @@ pub(crate) fn check(args: &CheckArgs, color: ColorChoice) -> anyhow::Result<Outc
     }
     options.lint = true;
     options.lists.extend(args.lists.iter().cloned());
+    options.tables = args.tables.clone().or(options.tables);
     let loaded = Detection::load(&rules, &indicators, &options);
     let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
     if mode == OutputMode::Table {

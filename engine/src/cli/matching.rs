@@ -21,7 +21,7 @@ use crate::terminal::{ColorChoice, OutputMode};
 use crate::worker::Examiner;
 
 pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
-    let Some((detection, refused)) = load(&args.rules)? else { return Ok(Outcome::RuleRefused) };
+    let Some((detection, refused)) = load(&args.rules, &args.read)? else { return Ok(Outcome::RuleRefused) };
     let detection = Arc::new(detection);
     let inputs = Inputs::new(&args.read, &args.files, &Defaults::EVENTS, &Arc::new(Dictionary::new()))?;
     let mut printer = Printer::new(args.output.unwrap_or_else(OutputMode::for_stdout), color);

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Arguments, Command, RulesCommand};
-pub(crate) use files::format_of;
+pub(crate) use files::{format_of, zone_of};
 
 /// How a command ended, as the exit code says it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

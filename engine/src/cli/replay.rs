@@ -25,11 +25,7 @@ use crate::terminal::{ColorChoice, OutputMode};
 const QUEUE_BATCHES: usize = 16;
 
 pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
-    let Some((detection, refused)) = load(&args.rules)? else { return Ok(Outcome::RuleRefused) };
-    if let Some(dir) = &args.tables {
-        anyhow::ensure!(dir.is_dir(), "--tables {}: no such directory", dir.display());
-        eprintln!("note: no rule kind of this version reads tables; {} is not used", dir.display());
-    }
+    let Some((detection, refused)) = load(&args.rules, &args.read)? else { return Ok(Outcome::RuleRefused) };
     let inputs = Inputs::new(&args.read, &args.files, &Defaults::EVENTS, &Arc::new(Dictionary::new()))?;
     let progress = inputs.progress();
     let errors = Mutex::new(Vec::new());

@@ -2,19 +2,29 @@
 
 use noroshi_rules::diagnostic::Severity;
 
-use super::args::RuleArgs;
-use crate::detection::{Detection, LoadOptions};
+use super::args::{ReadArgs, RuleArgs};
+use super::files::zone_of;
+use crate::detection::{Detection, LoadOptions, WARMUP_REPLAY_NS};
 use crate::terminal::escape_controls;
 
 /// Loads what the arguments name. `None` when a rule was refused and `--keep-going` was not given; the
 /// answer's second part says whether something was refused all the same. Diagnostics go to standard error.
-pub(crate) fn load(args: &RuleArgs) -> anyhow::Result<Option<(Detection, bool)>> {
+pub(crate) fn load(args: &RuleArgs, read: &ReadArgs) -> anyhow::Result<Option<(Detection, bool)>> {
     anyhow::ensure!(
         !args.rules.is_empty() || !args.indicators.is_empty(),
         "nothing to look for: name rules with --rules or indicators with --indicators"
     );
-    let mut options =
-        LoadOptions { ignore_logsource: args.ignore_logsource, lists: args.lists.clone(), ..LoadOptions::default() };
+    if let Some(dir) = &args.tables {
+        anyhow::ensure!(dir.is_dir(), "--tables {}: no such directory", dir.display());
+    }
+    let mut options = LoadOptions {
+        ignore_logsource: args.ignore_logsource,
+        lists: args.lists.clone(),
+        tables: args.tables.clone(),
+        zone: zone_of(read.timezone.as_deref())?,
+        warmup_ns_max: WARMUP_REPLAY_NS,
+        ..LoadOptions::default()
+    };
     options.intel.known_good.clone_from(&args.known_good);
     let loaded = Detection::load(&args.rules, &args.indicators, &options);
     for diagnostic in &loaded.diagnostics {

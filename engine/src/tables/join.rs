@@ -1,0 +1,324 @@
+//! What tables say of an event, as fields that rules can name.
+//!
+//! A field is `<entity>.<table>.<column>`: `source.assets.role`, `user.vendors.account`. Beside the columns
+//! there are `.matches_source` (a row's network holds `source.ip`), `.on_time` (a row holds at the event's
+//! local time) and `.approved` (both, of one row), as `true` or `false`. Only what a rule names is ever looked up: a
+//! join that no rule reads costs nothing.
+
+use std::sync::Arc;
+
+use noroshi_parsers::dictionary::{Dictionary, FieldId};
+use noroshi_parsers::event::{Event, EventView};
+
+use super::Tables;
+use super::column::{Index, Typed};
+use super::shift::weekday_name;
+
+/// Most rows of one table that are told of one entity. An account of a dozen vendors is real; more is a table of something else.
+pub const ROWS_MAX: usize = 16;
+
+/// The type of a column, and the fields that hold such values.
+type Lookup = (Typed, &'static [&'static str]);
+
+/// What an event can be looked up by: the entity's name, and the fields that hold values of a type, in the order they are tried.
+const ENTITIES: &[(&str, &[Lookup])] = &[
+    (
+        "source",
+        &[
+            (Typed::Network, &["source.ip", "client.ip"]),
+            (Typed::Mac, &["source.mac", "client.mac"]),
+            (Typed::Host, &["source.domain", "client.domain"]),
+        ],
+    ),
+    (
+        "destination",
+        &[
+            (Typed::Network, &["destination.ip", "server.ip"]),
+            (Typed::Mac, &["destination.mac"]),
+            (Typed::Host, &["destination.domain", "server.domain"]),
+        ],
+    ),
+    ("host", &[(Typed::Host, &["host.name"]), (Typed::Network, &["host.ip"]), (Typed::Mac, &["host.mac"])]),
+    // By its own MAC alone: who else had the address before says nothing of this device.
+    ("device", &[(Typed::Mac, &["source.mac", "client.mac", "host.mac"])]),
+    ("user", &[(Typed::User, &["user.name", "source.user.name"])]),
+    ("target_user", &[(Typed::User, &["user.target.name", "destination.user.name"])]),
+    ("url", &[(Typed::Host, &["url.domain"])]),
+    ("dns", &[(Typed::Host, &["dns.question.name"])]),
+    ("file", &[(Typed::Hash, &["file.hash.sha256", "file.hash.sha1", "file.hash.md5"]), (Typed::Text, &["file.path"])]),
+    (
+        "process",
+        &[
+            (Typed::Hash, &["process.hash.sha256", "process.hash.sha1", "process.hash.md5"]),
+            (Typed::Text, &["process.name"]),
+        ],
+    ),
+    ("package", &[(Typed::Text, &["package.name", "Product", "winlog.event_data.Product"])]),
+];
+
+/// The tables that are loaded, so that a rule can tell "not in the inventory" from "no inventory".
+const LOADED: &str = "noroshi.tables";
+/// Hour of the day and day of the week in the tables' zone.
+const HOUR: &str = "noroshi.local.hour";
+const WEEKDAY: &str = "noroshi.local.weekday";
+
+/// The joins that the rules ask for.
+#[derive(Debug, Default)]
+pub struct Joins {
+    tables: Arc<Tables>,
+    joins: Vec<Join>,
+    source_ip: Option<FieldId>,
+    loaded: Option<FieldId>,
+    hour: Option<FieldId>,
+    weekday: Option<FieldId>,
+}
+
+/// One entity in one table.
+#[derive(Debug)]
+struct Join {
+    table: usize,
+    /// Column, and the fields whose value is looked up in it.
+    keys: Vec<(usize, Vec<FieldId>)>,
+    /// Column, and the field it becomes.
+    columns: Vec<(usize, FieldId)>,
+    /// Columns of networks, for the checks.
+    networks: Vec<usize>,
+    matches_source: Option<FieldId>,
+    on_time: Option<FieldId>,
+    approved: Option<FieldId>,
+}
+
+impl Joins {
+    /// The joins whose fields are in the dictionary, because a rule named them.
+    pub fn new(tables: Arc<Tables>, dictionary: &mut Dictionary) -> Joins {
+        let mut joins = Vec::new();
+        for (number, table) in tables.tables.iter().enumerate() {
+            for (entity, fields) in ENTITIES {
+                let named = |part: &str| dictionary.find(format!("{entity}.{}.{part}", table.name).as_bytes());
+                let columns: Vec<_> = (table.columns.iter().enumerate())
+                    .filter_map(|(at, column)| Some((at, named(&column.name)?)))
+                    .collect();
+                let [matches_source, on_time, approved] = ["matches_source", "on_time", "approved"].map(named);
+                if columns.is_empty() && matches_source.is_none() && on_time.is_none() && approved.is_none() {
+                    continue;
+                }
+                let mut keys = Vec::new();
+                for (at, column) in table.columns.iter().enumerate().filter(|(_, column)| column.index.is_some()) {
+                    let Some((_, names)) = fields.iter().find(|(typed, _)| *typed == column.typed) else { continue };
+                    // Decoders number only fields that somebody asks for.
+                    keys.push((at, names.iter().filter_map(|name| dictionary.intern(name)).collect()));
+                }
+                let of_networks = table.columns.iter().enumerate().filter(|(_, column)| column.typed == Typed::Network);
+                joins.push(Join {
+                    table: number,
+                    keys,
+                    columns,
+                    networks: of_networks.map(|(at, _)| at).collect(),
+                    matches_source,
+                    on_time,
+                    approved,
+                });
+            }
+        }
+        let find = |name: &str| dictionary.find(name.as_bytes());
+        Joins {
+            joins,
+            source_ip: find("source.ip"),
+            loaded: find(LOADED).filter(|_| !tables.tables.is_empty()),
+            hour: find(HOUR),
+            weekday: find(WEEKDAY),
+            tables,
+        }
+    }
+
+    /// The tables behind them.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// Adds to an event what the tables say of it.
+    #[inline]
+    pub fn enrich(&self, event: &mut Event, record: &[u8]) {
+        if self.joins.is_empty() && self.loaded.is_none() && self.hour.is_none() && self.weekday.is_none() {
+            return;
+        }
+        self.add(event, record);
+    }
+
+    #[inline(never)]
+    fn add(&self, event: &mut Event, record: &[u8]) {
+        let time_ns = event.view(record).core().time_ns;
+        let local_s = time_ns.div_euclid(1_000_000_000) + i64::from(self.tables.zone.offset_at_ns(time_ns));
+        for join in &self.joins {
+            let mut rows = [0; ROWS_MAX];
+            let found = join.rows(&self.tables, event.view(record), &mut rows);
+            let rows = &rows[..found];
+            if rows.is_empty() {
+                continue;
+            }
+            let table = &self.tables.tables[join.table];
+            let view = event.view(record);
+            let address = self.source_ip.and_then(|id| noroshi_parsers::ip::parse(view.first(id)?));
+            let holds_source = |row: u32| {
+                let held = |&column: &usize| match &table.columns[column].index {
+                    // The same row, found by the network that holds the address best or by another.
+                    Some(Index::Networks(networks)) => {
+                        table.cell(row as usize, column).is_empty()
+                            || address.is_some_and(|address| networks.holds(row, address))
+                    }
+                    _ => false,
+                };
+                join.networks.iter().all(held)
+            };
+            let on_time = |row: u32| table.shift(row as usize).is_none_or(|shift| shift.holds(local_s));
+            let told = |id: Option<FieldId>, test: &dyn Fn(u32) -> bool| {
+                id.map(|id| (id, if rows.iter().any(|&row| test(row)) { "true" } else { "false" }))
+            };
+            let checks = [
+                told(join.matches_source, &holds_source),
+                told(join.on_time, &on_time),
+                told(join.approved, &|row| holds_source(row) && on_time(row)),
+            ];
+            let mut writer = event.writer(b"");
+            for &(column, id) in &join.columns {
+                for (at, &row) in rows.iter().enumerate() {
+                    let cell = table.cell(row as usize, column);
+                    let repeated = rows[..at].iter().any(|&other| table.cell(other as usize, column) == cell);
+                    if !cell.is_empty() && !repeated {
+                        writer.put(id, cell.as_bytes());
+                    }
+                }
+            }
+            checks.into_iter().flatten().for_each(|(id, told)| writer.put_str(id, told));
+        }
+        let mut writer = event.writer(b"");
+        if let Some(id) = self.loaded {
+            self.tables.tables.iter().for_each(|table| writer.put(id, table.name.as_bytes()));
+        }
+        if let Some(id) = self.hour {
+            writer.put_i64(id, local_s.rem_euclid(86_400) / 3600);
+        }
+        if let Some(id) = self.weekday {
+            writer.put_str(id, weekday_name(local_s.div_euclid(86_400)));
+        }
+    }
+}
+
+impl Join {
+    /// The rows of the entity, each once.
+    fn rows(&self, tables: &Tables, view: EventView<'_>, rows: &mut [u32; ROWS_MAX]) -> usize {
+        let mut found = 0;
+        for (column, fields) in &self.keys {
+            let Some(index) = &tables.tables[self.table].columns[*column].index else { continue };
+            let Some(&field) = fields.iter().find(|&&field| view.has(field)) else { continue };
+            for value in view.values(field) {
+                for &row in index.rows(value) {
+                    if found < ROWS_MAX && !rows[..found].contains(&row) {
+                        rows[found] = row;
+                        found += 1;
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use noroshi_parsers::zone::Zone;
+
+    use super::*;
+
+    const VENDORS: &str =
+        "account,src,dow,from,to\nvnd-a,192.0.2.0/28,Tue;Thu,10:00,16:00\nvnd-a,192.0.2.64/28,Wed,22:00,04:00\n";
+    const ASSETS: &str =
+        "host,ip,mac,role\nweb01,192.0.2.10,00:50:56:00:00:01,web\ndb01,192.0.2.11,00:50:56:00:00:02,db\n";
+
+    /// The fields `wanted` that the tables add to an event of these fields at a time.
+    fn joined(fields: &[(&str, &str)], time: &str, wanted: &[&str]) -> Vec<String> {
+        let mut dictionary = Dictionary::new();
+        let ids: Vec<_> = wanted.iter().map(|name| dictionary.intern(name).unwrap()).collect();
+        let files = [("vendors", VENDORS), ("assets", ASSETS)];
+        let files = files.iter().map(|(name, text)| (PathBuf::from(format!("{name}.csv")), (*text).to_owned()));
+        let mut diagnostics = Vec::new();
+        let tables = Tables::new(files.collect(), Zone::parse("Asia/Tokyo").unwrap(), &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        let joins = Joins::new(Arc::new(tables), &mut dictionary);
+        let mut event = Event::new();
+        event.clear();
+        let mut writer = event.writer(b"");
+        let time: jiff::Timestamp = time.parse().unwrap();
+        writer.core().time_ns = time.as_nanosecond() as i64;
+        for (name, value) in fields {
+            writer.put(dictionary.find(name.as_bytes()).unwrap(), value.as_bytes());
+        }
+        joins.enrich(&mut event, b"");
+        let view = event.view(b"");
+        let text = |id: FieldId| {
+            view.values(id).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(",")
+        };
+        ids.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn an_address_a_name_and_a_mac_lead_to_the_same_row() {
+        let wanted = ["source.assets.role", "destination.assets.host", "host.assets.role", "noroshi.tables"];
+        let told =
+            joined(&[("source.ip", "192.0.2.10"), ("host.name", "DB01.corp.example")], "2026-03-02T00:00:00Z", &wanted);
+        assert_eq!(told, ["web", "", "db", "vendors,assets"]);
+        let told = joined(&[("source.mac", "00-50-56-00-00-02")], "2026-03-02T00:00:00Z", &wanted);
+        assert_eq!(told, ["db", "", "", "vendors,assets"]);
+    }
+
+    #[test]
+    fn an_account_is_approved_from_one_row_as_a_whole() {
+        let wanted =
+            ["user.vendors.matches_source", "user.vendors.on_time", "user.vendors.approved", "noroshi.local.weekday"];
+        let told = |address: &str, time: &str| {
+            joined(&[("user.name", "vnd-a"), ("source.ip", address)], time, &wanted).join(" ")
+        };
+        // 2026-03-03 is a Tuesday; Tokyo is nine hours ahead.
+        assert_eq!(told("192.0.2.3", "2026-03-03T03:00:00Z"), "true true true tue");
+        assert_eq!(told("192.0.2.99", "2026-03-03T03:00:00Z"), "false true false tue");
+        assert_eq!(told("192.0.2.3", "2026-03-03T09:00:00Z"), "true false false tue");
+        assert_eq!(told("192.0.2.70", "2026-03-04T18:00:00Z"), "true true true thu");
+        // The one row's network at the other row's time.
+        assert_eq!(told("192.0.2.3", "2026-03-04T18:00:00Z"), "true true false thu");
+        assert_eq!(joined(&[("user.name", "kato")], "2026-03-03T03:00:00Z", &wanted), ["", "", "", "tue"]);
+    }
+
+    #[test]
+    fn a_broken_table_is_told_with_its_place() {
+        let told = |name: &str, text: &str| {
+            let mut diagnostics = Vec::new();
+            let files = vec![(PathBuf::from(format!("{name}.csv")), text.to_owned())];
+            let tables = Tables::new(files, Zone::utc(), &mut diagnostics);
+            assert!(tables.tables.is_empty());
+            diagnostics.iter().map(|told| told.to_string().replace('\n', " ")).collect::<Vec<_>>().join("")
+        };
+        assert!(told("assets", "ip,role\n192.0.2.1,web\n192.0.2.2\n").contains("assets.csv:3"));
+        assert!(
+            told("assets", "ip,role\n192.0.2.1,web\nx,db\n").contains("`x` in column `ip` is no address or network")
+        );
+        assert!(told("vendors", "account,dow\na,Moonday\n").contains("is no day of the week"));
+        assert!(
+            told("geo", "cidr,name\n192.0.2.0/24,x\n").contains("needs a column of networks and a column `country`")
+        );
+        assert!(told("geo", "cidr,country\n192.0.2.0/24,Japan\n").contains("`Japan` is no country code"));
+    }
+
+    #[test]
+    fn places_are_those_of_the_longest_network() {
+        let files = vec![(
+            PathBuf::from("geo.csv"),
+            "cidr,country,lat,lon\n192.0.2.0/24,JP,35.7,139.8\n192.0.2.128/25,DE,,\n".to_owned(),
+        )];
+        let tables = Tables::new(files, Zone::utc(), &mut Vec::new());
+        assert_eq!(tables.place(b"192.0.2.1"), Some(noroshi_correlate::place_value(*b"JP", Some((35.7, 139.8)))));
+        assert_eq!(tables.place(b"192.0.2.200"), Some(noroshi_correlate::place_value(*b"DE", None)));
+        assert_eq!((tables.place(b"203.0.113.1"), tables.place(b"x")), (None, None));
+    }
+}
