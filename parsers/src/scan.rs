@@ -52,6 +52,35 @@ pub(crate) fn equal_bits(block: &[u8; BLOCK_BYTES], byte: u8) -> u64 {
     block.iter().enumerate().fold(0, |bits, (at, &other)| bits | u64::from(other == byte) << at)
 }
 
+/// Quotes, opening and closing brackets and braces of a block, as [`equal_bits`] has them.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub(crate) fn json_bits(block: &[u8; BLOCK_BYTES]) -> (u64, u64, u64) {
+    use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
+    let (mut quotes, mut opens, mut closes) = (0, 0, 0);
+    for at in [0, 16, 32, 48] {
+        // SAFETY: as in `equal_bits`.
+        unsafe {
+            let bytes = _mm_loadu_si128(block.as_ptr().add(at).cast::<__m128i>());
+            // A bracket and the brace of its side differ in one bit alone.
+            let sides = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+            let bits = |equal: __m128i| u64::from(_mm_movemask_epi8(equal) as u16) << at;
+            quotes |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8)));
+            opens |= bits(_mm_cmpeq_epi8(sides, _mm_set1_epi8(b'{' as i8)));
+            closes |= bits(_mm_cmpeq_epi8(sides, _mm_set1_epi8(b'}' as i8)));
+        }
+    }
+    (quotes, opens, closes)
+}
+
+/// Quotes, opening and closing brackets and braces of a block, as [`equal_bits`] has them.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn json_bits(block: &[u8; BLOCK_BYTES]) -> (u64, u64, u64) {
+    let of = |byte| equal_bits(block, byte);
+    (of(b'"'), of(b'{') | of(b'['), of(b'}') | of(b']'))
+}
+
 /// Finds the next of one byte from any place on, by the bits of the block that place is in: where many short strings
 /// follow one another, a loop over each ends in a branch that is foreseen by nobody, and the bits need none.
 pub(crate) struct NextPlace<'t> {
@@ -67,6 +96,11 @@ impl<'t> NextPlace<'t> {
         let mut next = NextPlace { text, byte, base: 0, bits: 0 };
         next.load(0);
         next
+    }
+
+    /// The text that is looked through.
+    pub(crate) fn text(&self) -> &'t [u8] {
+        self.text
     }
 
     #[inline]

@@ -12,7 +12,7 @@ use crate::event::{EventWriter, Kind};
 use crate::logsource;
 use crate::products;
 use crate::products::Product;
-use crate::scan::until;
+use crate::scan::{NextPlace, until};
 use crate::wire::syslog::Header;
 
 /// `netfilter`.
@@ -259,15 +259,16 @@ mod key {
 
 fn put_pairs(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8]) {
     let ids = ids();
+    let mut blanks = NextPlace::of(text, b' ');
     let mut at = 0;
     while at < text.len() {
         let from = at;
         let rest = &text[from..];
         if let Some((key, len)) = short_key(rest) {
-            let value = &rest[len + 1..];
-            let value = &value[..until(value, b' ')];
-            if put_known(writer, ids, key, value) {
-                at = from + len + 1 + value.len() + 1;
+            let value_from = from + len + 1;
+            let end = blanks.from(value_from).unwrap_or(text.len());
+            if put_known(writer, ids, key, &text[value_from..end]) {
+                at = end + 1;
                 continue;
             }
         }

@@ -63,6 +63,8 @@ impl Member<'_> {
 trait Strings {
     /// The place of the quote that closes the string whose content starts at `at`; `None` = the text ends first.
     fn end(&mut self, at: usize) -> Option<usize>;
+    /// The end of the object or array that opens at `at`; `None` = the text ends first.
+    fn container_end(&self, at: usize) -> Option<usize>;
     /// Whether the content of a string means what it says.
     fn plain(&self, content: &[u8]) -> bool;
 }
@@ -71,6 +73,11 @@ impl Strings for NextPlace<'_> {
     #[inline]
     fn end(&mut self, at: usize) -> Option<usize> {
         self.from(at)
+    }
+
+    #[inline]
+    fn container_end(&self, at: usize) -> Option<usize> {
+        scan::plain_container_end(self.text(), at)
     }
 
     #[inline]
@@ -86,6 +93,11 @@ impl Strings for Escaped<'_> {
     #[inline]
     fn end(&mut self, at: usize) -> Option<usize> {
         scan::string_end(self.0, at).map(|(end, _)| end)
+    }
+
+    #[inline]
+    fn container_end(&self, at: usize) -> Option<usize> {
+        scan::container_end(self.0, at)
     }
 
     #[inline]
@@ -216,7 +228,7 @@ impl Selector {
                         at = inside;
                         continue;
                     }
-                    let end = scan::container_end(text, at)?;
+                    let end = strings.container_end(at)?;
                     if whole && ends != 0 {
                         let member = Member { kind: Kind::Json, raw: &text[at..end], escaped: false };
                         missing = take(picked, missing, ends, member)?;
