@@ -21,7 +21,7 @@ use crate::logsource::ProductId;
 use crate::products::names::id_of;
 use crate::products::{
     self, Detect, PRODUCTS, ReadMembers, ReadText, access_log, auditd, cisco_asa, delimited, fortigate,
-    generic as generic_names, linux_auth, netfilter, squid, suricata, windows,
+    generic as generic_names, linux_auth, netfilter, panos, squid, suricata, windows,
 };
 use crate::wire::json::dialect::Dialect;
 use crate::wire::json::{Member, Selector};
@@ -272,6 +272,8 @@ fn by_mark<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
             text.strip_prefix(b"@cee:").is_some_and(|object| json_record(writer, context, object.trim_ascii_start()))
         }
         Some(b'C') => text.starts_with(b"CEF:") && cef::decode(writer, context, header),
+        // PAN-OS begins with a reserved column of one digit.
+        Some(b'0'..=b'9') => text.get(1) == Some(&b',') && panos::decode(writer, context, header),
         Some(b'p' | b'P') => {
             (text.starts_with(b"pam_") || text.starts_with(b"PAM ")) && linux_auth::decode(writer, context, header)
         }

@@ -83,6 +83,7 @@ pub(crate) fn json_bits(block: &[u8; BLOCK_BYTES]) -> (u64, u64, u64) {
 
 /// Finds the next of one byte from any place on, by the bits of the block that place is in: where many short strings
 /// follow one another, a loop over each ends in a branch that is foreseen by nobody, and the bits need none.
+#[derive(Clone, Debug)]
 pub(crate) struct NextPlace<'t> {
     text: &'t [u8],
     byte: u8,
@@ -119,7 +120,7 @@ impl<'t> NextPlace<'t> {
     }
 
     /// The first place at or after `at`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn from(&mut self, at: usize) -> Option<usize> {
         let base = at & !(BLOCK_BYTES - 1);
         if base != self.base {

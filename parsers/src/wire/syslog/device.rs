@@ -34,6 +34,9 @@ struct Head<'a> {
     message: &'a [u8],
 }
 
+/// How far from the start the first pair of a key=value record is looked for: most begin with `date=`, `id=`, `time=`.
+const PAIR_WITHIN_BYTES: usize = 8;
+
 /// Reads the header and writes its time; `false` = it is none, nothing was written.
 pub(super) fn read<'a>(
     writer: &mut EventWriter<'a>,
@@ -41,6 +44,11 @@ pub(super) fn read<'a>(
     text: &'a [u8],
     header: &mut Header<'a>,
 ) -> bool {
+    // No part of a header is a pair: those of firewalls are told at a glance.
+    let start = &text[..text.len().min(PAIR_WITHIN_BYTES)];
+    if until(start, b'=') < start.len() {
+        return false;
+    }
     let Some(mut head) = scan(text) else { return false };
     // Behind a relay's header stands no count of the relay's.
     if !header.hostname.is_empty() && head.sequence.is_empty() {
