@@ -38,7 +38,7 @@ impl Depth {
 const WRITTEN: [(&str, Format, &[ProductId], usize); 8] = [
     ("rfc3164", Format::Rfc3164, &[products::LINUX_AUTH, products::LINUX_DAEMON, products::SYSLOG], 4),
     ("rfc5424", Format::Rfc5424, &[products::SYSLOG], 11),
-    ("fortigate", Format::Fortigate, &[products::FORTIGATE], 36),
+    ("fortigate", Format::Fortigate, &[products::FORTIGATE], 20),
     ("asa", Format::Asa, &[products::CISCO_ASA], 5),
     ("iptables", Format::Iptables, &[products::NETFILTER], 12),
     ("nginx", Format::Nginx, &[products::NGINX, products::ACCESS_LOG], 6),
