@@ -3,8 +3,9 @@
 use super::names::id_of;
 use super::targets::{self, To};
 use crate::dictionary::FieldId;
-use crate::event::{EventWriter, Kind};
-use crate::wire::csv::Cells;
+use crate::event::{EventWriter, Kind, Span};
+use crate::number::parse_i64;
+use crate::wire::csv::{Cells, Plain};
 
 /// One column: the vendor's name, and the schema name its value takes besides.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,12 @@ pub(crate) fn read(
     cells: &mut Cells<'_>,
     columns: &[(FieldId, Option<(FieldId, To)>)],
 ) -> usize {
+    if let (Some(mut plain), Some(place)) = (cells.plain(), writer.place_of(cells.rest())) {
+        let place = place - cells.at() as u32;
+        let count = read_plain(writer, &mut plain, place, columns);
+        cells.resume(&plain);
+        return count;
+    }
     for (at, &(id, target)) in columns.iter().enumerate() {
         let Some(cell) = cells.next() else { return at };
         if matches!(cell.text, b"" | b" ") || id == FieldId::UNNAMED {
@@ -94,6 +101,42 @@ pub(crate) fn read(
         writer.put_span(id, value, Kind::Text, true);
         if let Some((to, how)) = target {
             targets::put(writer, id, to, how, value);
+        }
+    }
+    columns.len()
+}
+
+/// As [`read`] for cells without quotes, of a text that begins at `place` of the record.
+fn read_plain(
+    writer: &mut EventWriter<'_>,
+    cells: &mut Plain<'_>,
+    place: u32,
+    columns: &[(FieldId, Option<(FieldId, To)>)],
+) -> usize {
+    let derives = writer.derives();
+    let mut run = writer.run();
+    for (at, &(id, target)) in columns.iter().enumerate() {
+        let Some((from, cell)) = cells.next() else { return at };
+        if matches!(cell, b"" | b" ") || id == FieldId::UNNAMED {
+            continue;
+        }
+        let value = Span::at(place + from as u32, cell.len());
+        if !run.put(id, value, Kind::Text, true) {
+            drop(run);
+            writer.put_span(id, value, Kind::Text, true);
+            run = writer.run();
+        }
+        match target {
+            Some((to, To::Text)) if derives && (run.has(to) || run.put(to, value, Kind::Text, false)) => {}
+            Some((to, To::Number))
+                if derives && (run.has(to) || parse_i64(cell).is_some() && run.put(to, value, Kind::Number, false)) => {
+            }
+            Some((to, how)) if derives => {
+                drop(run);
+                targets::put(writer, id, to, how, value);
+                run = writer.run();
+            }
+            _ => {}
         }
     }
     columns.len()

@@ -184,27 +184,31 @@ pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) 
     let (year, month, day) = crate::time::civil_from_days(seconds.div_euclid(86_400));
     let of_day = seconds.rem_euclid(86_400) as u32;
     let mut text = *b"0000-00-00T00:00:00.000000000Z";
-    let mut digits = |from: usize, to: usize, mut value: u32| {
-        for at in (from..to).rev() {
-            text[at] = b'0' + (value % 10) as u8;
-            value /= 10;
-        }
+    let mut pair = |at: usize, value: u32| {
+        text[at..at + 2].copy_from_slice(&[b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
     };
     // An i64 of nanoseconds spans the years 1677 to 2262.
-    digits(0, 4, year as u32);
-    digits(5, 7, month);
-    digits(8, 10, day);
-    digits(11, 13, of_day / 3600);
-    digits(14, 16, of_day / 60 % 60);
-    digits(17, 19, of_day % 60);
+    pair(0, year as u32 / 100);
+    pair(2, year as u32 % 100);
+    pair(5, month);
+    pair(8, day);
+    pair(11, of_day / 3600);
+    pair(14, of_day / 60 % 60);
+    pair(17, of_day % 60);
     let nano = time_ns.rem_euclid(crate::time::SECOND_NS) as u32;
-    digits(20, 29, nano);
     let len = match nano {
         0 => 19,
         _ if nano.is_multiple_of(1_000_000) => 23,
         _ if nano.is_multiple_of(1000) => 26,
         _ => 29,
     };
+    if nano != 0 {
+        let mut rest = nano;
+        for at in (20..29).rev() {
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
     text[len] = b'Z';
     writer.put_as(id, &text[..=len], Kind::Text, false);
 }

@@ -566,11 +566,13 @@ fn put_related(writer: &mut EventWriter<'_>) {
         (ecs::DESTINATION_IP, ecs::RELATED_IP),
         (ecs::SOURCE_NAT_IP, ecs::RELATED_IP),
         (ecs::DESTINATION_NAT_IP, ecs::RELATED_IP),
-        (ecs::SOURCE_USER_NAME, ecs::RELATED_USER),
         (ecs::DESTINATION_USER_NAME, ecs::RELATED_USER),
-        (ecs::USER_NAME, ecs::RELATED_USER),
     ] {
         relate(writer, from, to);
+    }
+    // The source's user was related when it was written.
+    if !writer.view().has(ecs::SOURCE_USER_NAME) {
+        relate(writer, ecs::USER_NAME, ecs::RELATED_USER);
     }
 }
 

@@ -4,7 +4,7 @@
 //! A quote that never closes, or that something other than a comma follows, is a byte like any other.
 
 use crate::event::{EventWriter, Span};
-use crate::scan::NextPlace;
+use crate::scan::{BLOCK_BYTES, NextPlace, equal_bits};
 
 /// One cell, as a slice of the record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +46,8 @@ pub(crate) struct Cells<'a> {
     separators: NextPlace<'a>,
     /// A quote was opened and never closed.
     pub(crate) unbalanced: bool,
+    /// No quote stands further on.
+    unquoted: bool,
 }
 
 impl<'a> Cells<'a> {
@@ -58,13 +60,32 @@ impl<'a> Cells<'a> {
     /// The cells of `text` between `separator`s.
     #[inline]
     pub(crate) fn separated(text: &'a [u8], separator: u8) -> Self {
-        Cells { text, at: 0, separator, separators: NextPlace::of(text, separator), unbalanced: false }
+        Cells { text, at: 0, separator, separators: NextPlace::of(text, separator), unbalanced: false, unquoted: false }
     }
 
     /// What no cell was taken of yet.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Where the next cell begins.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The cells from here on, where none of them is quoted.
+    #[inline]
+    pub(crate) fn plain(&mut self) -> Option<Plain<'a>> {
+        self.unquoted = self.unquoted || self.unbalanced || memchr::memchr(b'"', self.rest()).is_none();
+        self.unquoted.then(|| Plain::from(self.text, self.at, self.separator))
+    }
+
+    /// Goes on behind what was taken of [`Cells::plain`].
+    #[inline]
+    pub(crate) fn resume(&mut self, plain: &Plain<'a>) {
+        self.at = plain.at;
     }
 
     /// The end of a quoted cell that begins behind its quote at `from`, and whether quotes stand doubled in it.
@@ -88,6 +109,60 @@ impl<'a> Cells<'a> {
                 }
                 Some(_) => at = end + quote.len(),
             }
+        }
+    }
+}
+
+/// Cells without quotes, in order: the separators of a block are taken one by one from its bits.
+pub(crate) struct Plain<'a> {
+    text: &'a [u8],
+    /// Where the next cell begins; past the end when there is none.
+    at: usize,
+    separator: u8,
+    base: usize,
+    /// The separators of the block at `base` that no cell has ended at yet.
+    bits: u64,
+}
+
+impl<'a> Plain<'a> {
+    #[inline]
+    fn from(text: &'a [u8], at: usize, separator: u8) -> Plain<'a> {
+        let base = at & !(BLOCK_BYTES - 1);
+        let bits = block_bits(text, base, separator) & (u64::MAX << (at - base));
+        Plain { text, at, separator, base, bits }
+    }
+
+    /// The next cell and where it begins.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<(usize, &'a [u8])> {
+        let from = self.at;
+        while self.bits == 0 {
+            if self.base + BLOCK_BYTES >= self.text.len() {
+                let cell = self.text.get(from..)?;
+                self.at = self.text.len() + 1;
+                return Some((from, cell));
+            }
+            self.base += BLOCK_BYTES;
+            self.bits = block_bits(self.text, self.base, self.separator);
+        }
+        let end = self.base + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        self.at = end + 1;
+        Some((from, self.text.get(from..end)?))
+    }
+}
+
+/// Which bytes of the block at `base` are separators.
+#[inline]
+fn block_bits(text: &[u8], base: usize, separator: u8) -> u64 {
+    let rest = text.get(base..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(block) => equal_bits(block, separator),
+        None => {
+            let mut block = [0; BLOCK_BYTES];
+            block[..rest.len()].copy_from_slice(rest);
+            // What the block was filled up with may equal the separator.
+            equal_bits(&block, separator) & ((1 << rest.len()) - 1)
         }
     }
 }
@@ -150,6 +225,22 @@ mod tests {
         check(r#""a"b,c","d""#, &[r#"a"b,c"#, "d"], false);
         check(r#"x"y,z"#, &[r#"x"y"#, "z"], false);
         check(r#"a,"b,c"#, &["a", "\"b", "c"], true);
+    }
+
+    proptest! {
+        #[test]
+        fn plain_cells_are_those_of_the_reader(text in "[a-c ,\u{0}]{0,200}", skip in 0usize..9) {
+            let mut cells = Cells::new(text.as_bytes());
+            cells.by_ref().take(skip).for_each(drop);
+            let mut plain = cells.plain().expect("no quote");
+            loop {
+                let (cell, same) = (cells.next().map(|cell| cell.text), plain.next());
+                prop_assert_eq!(cell, same.map(|(_, cell)| cell));
+                let Some((from, cell)) = same else { break };
+                prop_assert_eq!(&text.as_bytes()[from..from + cell.len()], cell);
+                prop_assert_eq!(cells.at, plain.at);
+            }
+        }
     }
 
     proptest! {

@@ -44,9 +44,9 @@ pub(super) fn read<'a>(
     text: &'a [u8],
     header: &mut Header<'a>,
 ) -> bool {
-    // No part of a header is a pair: those of firewalls are told at a glance.
+    // No part of a header is a pair or a column: the records of firewalls are told at a glance.
     let start = &text[..text.len().min(PAIR_WITHIN_BYTES)];
-    if until(start, b'=') < start.len() {
+    if matches!(start, [b'0'..=b'9', b',', ..]) || until(start, b'=') < start.len() {
         return false;
     }
     let Some(mut head) = scan(text) else { return false };
