@@ -64,6 +64,11 @@ impl Alert {
         serde_json::to_string(&self.body).expect("JSON values write")
     }
 
+    /// Id of the rule or correlation.
+    pub fn rule_id(&self) -> &str {
+        self.body.get("rule").and_then(|rule| rule["id"].as_str()).unwrap_or_default()
+    }
+
     /// The order alerts are told in by `replay`: time, then rule, then id.
     pub fn order(&self) -> (i64, i64, [u8; 16]) {
         (self.first_ns, self.last_ns, self.id)

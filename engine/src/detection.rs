@@ -167,9 +167,20 @@ impl Detection {
     /// Loads every rule file (`.yml`, `.yaml`) and indicator list below the paths.
     pub fn load(rule_paths: &[PathBuf], indicator_paths: &[PathBuf], options: &LoadOptions) -> Loaded {
         let mut diagnostics = Vec::new();
-        let rule_files = read_files(rule_paths, &mut diagnostics, |path| matches!(extension(path), "yml" | "yaml"));
+        let rule_files = rule_files(rule_paths, &mut diagnostics);
         let table_files =
             read_files(options.tables.as_slice(), &mut diagnostics, |path| extension(path).eq_ignore_ascii_case("csv"));
+        Self::of_texts(rule_files, table_files, indicator_paths, options, diagnostics)
+    }
+
+    /// The same of rule files and tables that were read already (path and text); `diagnostics` is what that told.
+    pub(crate) fn of_texts(
+        rule_files: Vec<(PathBuf, String)>,
+        table_files: Vec<(PathBuf, String)>,
+        indicator_paths: &[PathBuf],
+        options: &LoadOptions,
+        mut diagnostics: Vec<Diagnostic>,
+    ) -> Loaded {
         let tables = Tables::new(table_files, options.zone.clone(), &mut diagnostics);
         let mut dictionary = Dictionary::new();
         let mut placeholders = options.placeholders.clone();
@@ -380,6 +391,11 @@ pub fn decimal_text(number: i128) -> String {
 
 fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
+
+/// The rule files below the paths, with their texts.
+pub(crate) fn rule_files(paths: &[PathBuf], diagnostics: &mut Vec<Diagnostic>) -> Vec<(PathBuf, String)> {
+    read_files(paths, diagnostics, |path| matches!(extension(path), "yml" | "yaml"))
 }
 
 /// The files below the paths, sorted; a path that is a file itself is taken whatever its name.

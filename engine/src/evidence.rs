@@ -59,6 +59,7 @@ pub const ENTITY_FIELDS: &[FieldId] = &[
     ecs::URL_DOMAIN,
     ecs::URL_PATH,
     ecs::DNS_QUESTION_NAME,
+    ecs::RELATED_IP,
     ecs::SERVICE_NAME,
     ecs::CLOUD_ACCOUNT_ID,
     ecs::EVENT_CODE,

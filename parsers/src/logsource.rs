@@ -62,25 +62,26 @@ macro_rules! log_sources {
 }
 
 // Sigma's taxonomy appendix (2.1) names the products, services and categories; Sysmon event
-// ids map to categories as that appendix says.
+// ids map to categories as that appendix says. `messages` is ours: what daemons and applications say in words, and
+// every record of no known product.
 log_sources! {
-    UNKNOWN = "unknown" [] [] [];
+    UNKNOWN = "unknown" [] [] ["messages"];
 
-    POSTGRESQL = "postgresql" ["postgresql"] [] ["database"];
-    MYSQL = "mysql" ["mysql"] [] ["database"];
-    MSSQL = "mssql" ["mssql"] [] ["database"];
+    POSTGRESQL = "postgresql" ["postgresql"] [] ["database" "messages"];
+    MYSQL = "mysql" ["mysql"] [] ["database" "messages"];
+    MSSQL = "mssql" ["mssql"] [] ["database" "messages"];
     ORACLE = "oracle" ["oracle"] [] ["database"];
     DNS_SERVER = "dns_server" [] [] ["dns"];
     DHCP = "dhcp" ["dhcp"] [] [];
     FLOW = "flow" ["netflow"] [] ["flow"];
     BADGE = "badge" ["badge"] [] [];
-    REDIS = "redis" ["redis"] [] ["database"];
+    REDIS = "redis" ["redis"] [] ["database" "messages"];
 
-    LINUX_SYSLOG = "linux_syslog" ["linux"] ["syslog"] [];
-    LINUX_AUTH = "linux_auth" ["linux"] ["auth" "syslog"] ["authentication"];
-    LINUX_SSHD = "linux_sshd" ["linux"] ["sshd" "auth" "syslog"] ["authentication"];
-    LINUX_SUDO = "linux_sudo" ["linux"] ["sudo" "auth" "syslog"] ["authentication"];
-    LINUX_CRON = "linux_cron" ["linux"] ["cron" "syslog"] [];
+    LINUX_SYSLOG = "linux_syslog" ["linux"] ["syslog"] ["messages"];
+    LINUX_AUTH = "linux_auth" ["linux"] ["auth" "syslog"] ["authentication" "messages"];
+    LINUX_SSHD = "linux_sshd" ["linux"] ["sshd" "auth" "syslog"] ["authentication" "messages"];
+    LINUX_SUDO = "linux_sudo" ["linux"] ["sudo" "auth" "syslog"] ["authentication" "messages"];
+    LINUX_CRON = "linux_cron" ["linux"] ["cron" "syslog"] ["messages"];
     LINUX_KERNEL = "linux_kernel" ["linux"] ["kernel" "syslog"] [];
     LINUX_NETFILTER = "linux_netfilter" ["linux"] ["iptables" "kernel" "syslog"] ["firewall"];
     LINUX_AUDITD = "linux_auditd" ["linux"] ["auditd"] [];
@@ -135,7 +136,7 @@ log_sources! {
     PFSENSE_FILTER = "pfsense_filter" ["pfsense" "opnsense"] ["filterlog"] ["firewall"];
     PFSENSE_DNS = "pfsense_dns" ["pfsense" "opnsense"] ["unbound"] ["dns"];
     PFSENSE_DHCP = "pfsense_dhcp" ["pfsense" "opnsense"] ["dhcp"] [];
-    PFSENSE = "pfsense" ["pfsense" "opnsense"] [] [];
+    PFSENSE = "pfsense" ["pfsense" "opnsense"] [] ["messages"];
     ZSCALER_WEB = "zscaler_web" ["zscaler"] ["web"] ["proxy"];
     ZSCALER_FIREWALL = "zscaler_firewall" ["zscaler"] ["firewall"] ["firewall"];
     ZSCALER_DNS = "zscaler_dns" ["zscaler"] ["dns"] ["dns"];
@@ -146,12 +147,12 @@ log_sources! {
     SURICATA = "suricata" ["suricata"] [] [];
     APACHE = "apache" ["apache"] ["access"] ["webserver"];
     NGINX = "nginx" ["nginx"] ["access"] ["webserver"];
-    APACHE_ERROR = "apache_error" ["apache"] ["error"] [];
-    NGINX_ERROR = "nginx_error" ["nginx"] ["error"] [];
+    APACHE_ERROR = "apache_error" ["apache"] ["error"] ["messages"];
+    NGINX_ERROR = "nginx_error" ["nginx"] ["error"] ["messages"];
     ACCESS_LOG = "access_log" ["apache" "nginx"] ["access"] ["webserver"];
     SQUID = "squid" ["squid"] ["access"] ["proxy"];
     IIS = "iis" ["iis"] ["access"] ["webserver"];
-    IIS_ERROR = "iis_error" ["iis"] ["error"] [];
+    IIS_ERROR = "iis_error" ["iis"] ["error"] ["messages"];
     HAPROXY = "haproxy" ["haproxy"] ["access"] ["webserver"];
     ZEEK = "zeek" ["zeek"] [] [];
     ZEEK_CONN = "zeek_conn" ["zeek"] ["conn"] ["firewall"];
@@ -184,7 +185,7 @@ log_sources! {
     HASHICORP_VAULT = "hashicorp_vault" ["hashicorp"] ["vault"] [];
     KUBERNETES_AUDIT = "kubernetes_audit" ["kubernetes"] ["audit"] ["application"];
     OSQUERY = "osquery" ["osquery"] [] [];
-    MONGODB = "mongodb" ["mongodb"] [] ["database"];
+    MONGODB = "mongodb" ["mongodb"] [] ["database" "messages"];
     MONGODB_AUDIT = "mongodb_audit" ["mongodb"] ["audit"] ["database"];
     SENTINEL_ONE = "sentinel_one" ["sentinelone"] [] [];
     SENTINEL_ONE_PROCESS = "sentinel_one_process" ["sentinelone"] [] ["process_creation"];

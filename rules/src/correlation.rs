@@ -468,11 +468,11 @@ impl Reader<'_> {
         for entry in entries {
             match entry.key.as_str() {
                 "lateness" => lateness_ns = self.span(&entry.value, "lateness"),
-                // Read with the head.
-                "verified" => {}
+                // Read with the head, and by [`crate::case`].
+                "verified" | "ja" | "tests" => {}
                 "max_episode" => max_episode_ns = self.span(&entry.value, "max_episode"),
                 other => {
-                    let help = nearest(other, ["lateness", "max_episode", "verified"])
+                    let help = nearest(other, ["lateness", "max_episode", "verified", "ja", "tests"])
                         .map(|near| format!("did you mean `{near}`?"));
                     self.error(entry.place, format!("unknown key `{other}` under `noroshi`"), help);
                 }

@@ -9,6 +9,7 @@
 //! could match, and those are evaluated. [`full_scan`] is the slow twin that tests hold it to.
 //! No clock, no I/O, no mutable state: a thread brings its own scratch.
 
+pub mod case;
 mod compile;
 pub mod condition;
 pub mod correlated;

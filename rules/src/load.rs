@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use noroshi_parsers::dictionary::Dictionary;
 use sha2::{Digest as _, Sha256};
 
+use crate::case;
 use crate::compile::{self, CompiledRule};
 use crate::condition::Condition;
 use crate::correlated::{CorrelatedRule, CorrelationRule, KeyPart};
@@ -80,6 +81,9 @@ fn read(file: &Path, text: &str, options: &Options, documents: &mut Documents, d
     let written = legacy::join_actions(parsed.documents, |severity, place, message, help| {
         diagnostics.push(Diagnostic { severity, ..Diagnostic::error(file, place, message).help(help) });
     });
+    if options.lint {
+        written.iter().for_each(|document| drop(case::of_document(file, document, diagnostics)));
+    }
     let mut reader = Reader::new(file, &options.placeholders, diagnostics);
     for document in &written {
         if !matches!(document.kind, Kind::Map(_)) {

@@ -83,8 +83,23 @@ pub struct Head {
     pub verified: Option<String>,
     /// Where the document starts.
     pub place: Place,
-    /// SHA-256 of the document's content; layout and comments do not count.
+    /// SHA-256 of the document's content; layout, comments, tests and Japanese texts do not count.
     pub digest: [u8; 32],
+}
+
+/// The document without what tells people about it and what tests it: neither changes which events it hits.
+fn definition(document: &Node) -> Node {
+    let mut bare = document.clone();
+    if let Kind::Map(entries) = &mut bare.kind
+        && let Some(at) = entries.iter().position(|entry| entry.key == "noroshi")
+        && let Kind::Map(notes) = &mut entries[at].value.kind
+    {
+        notes.retain(|note| !matches!(note.key.as_str(), "ja" | "tests" | "verified"));
+        if notes.is_empty() {
+            entries.remove(at);
+        }
+    }
+    bare
 }
 
 impl Head {
@@ -298,7 +313,7 @@ impl<'a> Reader<'a> {
 
     fn head(&mut self, document: &Node) -> Head {
         let mut hash = Sha256::new();
-        document.digest_into(&mut |part| hash.update(part));
+        definition(document).digest_into(&mut |part| hash.update(part));
         let digest: [u8; 32] = hash.finalize().into();
         let title = self.string(document, "title").unwrap_or_default();
         if title.is_empty() && document.get("title").is_none_or(|node| node.what() == "null") {

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Match(MatchArgs),
     /// Run files through rules and correlations in event time: one JSON object an alert.
     Replay(ReplayArgs),
+    /// Run the tests inside rule files: records in, alerts out.
+    Test(TestArgs),
     /// Check config, rules and indicators; tell every error at once.
     Check(CheckArgs),
     /// Tell part by part why a rule matches an event or does not, with the actual values.
@@ -319,6 +321,22 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "DIR")]
     pub tables: Option<PathBuf>,
     /// How diagnostics are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TestArgs {
+    /// Rule files, or directories of them.
+    #[arg(required = true)]
+    pub rules: Vec<PathBuf>,
+    /// Only tests of rules whose id, title or file holds this.
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Refuse rules that could raise alerts and have no test.
+    #[arg(long)]
+    pub all_tested: bool,
+    /// How results are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,
 }

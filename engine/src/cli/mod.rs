@@ -14,6 +14,7 @@ mod replay;
 mod rules;
 mod run;
 mod sources;
+mod testing;
 mod verdict;
 
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ pub(crate) use files::{format_of, zone_of};
 pub(crate) enum Outcome {
     /// 0: done.
     Done,
-    /// 1: hits or alerts with `--fail-on-hit`, warnings of `check`, or refused rules under `--keep-going`.
+    /// 1: hits or alerts with `--fail-on-hit`, warnings of `check`, failed tests, or refused rules under `--keep-going`.
     Findings,
     /// 2: a rule was refused.
     RuleRefused,
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Parse(args) => parse::parse(&args, arguments.color),
         Command::Match(args) => matching::matching(&args, arguments.color),
         Command::Replay(args) => replay::replay(&args, arguments.color),
+        Command::Test(args) => testing::testing(&args, arguments.color),
         Command::Check(args) => check::check(&args, arguments.color),
         Command::Explain(args) => verdict::verdict(&args, arguments.color),
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),

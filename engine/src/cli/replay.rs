@@ -9,6 +9,8 @@ use std::sync::Mutex;
 use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
 use noroshi_correlate::WatermarkPolicy;
+use noroshi_input::Batch;
+use noroshi_parsers::decode::SourceOptions;
 use noroshi_parsers::dictionary::Dictionary;
 
 use super::Outcome;
@@ -53,33 +55,40 @@ fn alerts_of(
     progress: &indicatif::ProgressBar,
     errors: &Mutex<Vec<String>>,
 ) -> anyhow::Result<Vec<Alert>> {
+    let files = inputs.files.iter().map(|file| (Arc::clone(&file.options), file.split)).collect();
+    let detection = Arc::new(ArcSwap::from_pointee(detection));
+    let read = || {
+        let mut read = inputs.reader(progress, errors);
+        move || read().map(|next| next.batch)
+    };
+    finals(files, inputs.workers, &detection, read)
+}
+
+/// The final alerts over the batches that the reader made by `open` gives, in no order. `inputs` says how the records
+/// of each input are read, and whether those that hold several events are split.
+pub(super) fn finals<R: FnMut() -> Option<Batch>>(
+    inputs: Vec<(Arc<SourceOptions>, bool)>,
+    workers: usize,
+    detection: &Arc<ArcSwap<crate::detection::Detection>>,
+    open: impl FnOnce() -> R + Send,
+) -> anyhow::Result<Vec<Alert>> {
     // Replay knows no receive time: lateness, skew and idleness are of no effect.
     let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
     let settings = Settings {
-        workers: inputs.workers,
-        shards: (inputs.workers / 2).max(1),
+        workers,
+        shards: (workers / 2).max(1),
         inputs: inputs
-            .files
-            .iter()
-            .map(|file| InputSettings {
-                name: Arc::from(""),
-                options: Arc::clone(&file.options),
-                split: file.split,
-                declared,
-            })
+            .into_iter()
+            .map(|(options, split)| InputSettings { name: Arc::from(""), options, split, declared })
             .collect(),
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         resume: Vec::new(),
     };
-    let detection = Arc::new(ArcSwap::from_pointee(detection));
     let (queue, batches) = bounded(QUEUE_BATCHES);
-    let (pipeline, outcomes) = Pipeline::start(&settings, &detection, batches);
+    let (pipeline, outcomes) = Pipeline::start(&settings, detection, batches);
     let alerts = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut read = inputs.reader(progress, errors);
-            pipeline::feed(|| read().map(|next| next.batch), &queue);
-        });
+        scope.spawn(move || pipeline::feed(open(), &queue));
         let mut alerts = Vec::new();
         for outcome in outcomes {
             match outcome {
