@@ -11,6 +11,7 @@ use noroshi_correlate::{Ended, Finding, State};
 use noroshi_input::Origin;
 use noroshi_parsers::dictionary::{Dictionary, FieldId, FieldType};
 use noroshi_parsers::time::format_rfc3339;
+use noroshi_rules::correlation::CorrelationKind;
 use noroshi_rules::{IndicatorIndex, RuleIndex};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -158,8 +159,10 @@ impl Alert {
             "window_ns": correlation.spec.window_ns,
             "trigger": format_rfc3339(finding.trigger_ns),
             "members": finding.count,
-            "rules": correlation.rule_ids,
         });
+        if !matches!(rule.kind, CorrelationKind::Risk { .. }) {
+            window["rules"] = correlation.parts.iter().map(|part| part.id.as_str()).collect();
+        }
         match finding.value_count {
             Some(values) if rule.field.is_some() => {
                 window["field"] = rule.field.clone().into();
@@ -169,14 +172,20 @@ impl Alert {
             Some(rules) => window["distinct_rules"] = rules.number.into(),
             None => {}
         }
-        if let Some(measured) = finding.measured {
+        let mut techniques = rule.techniques.clone();
+        if !finding.steps.is_empty() {
+            timeline(correlation, finding, &mut window, &mut techniques);
+        }
+        if let CorrelationKind::Risk { .. } = rule.kind {
+            window["score"] = finding.measured.map(crate::detection::decimal_text).into();
+        } else if let Some(measured) = finding.measured {
             window["field"] = rule.field.clone().into();
             window["measured"] = crate::detection::decimal_text(measured).into();
         }
         let first: Vec<_> = finding.evidence_first.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
         let last: Vec<_> = finding.evidence_last.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
         let mut builder = Builder::new(detection, finding.id, severity, finding.trigger_ns)
-            .rule(&rule.id, &rule.title, &rule.tags, &rule.techniques)
+            .rule(&rule.id, &rule.title, &rule.tags, &techniques)
             .explain(vec![window])
             .evidence(&first, &last, &detection.dictionary);
         builder.group(&rule.group_by, &key);
@@ -195,6 +204,39 @@ impl Alert {
             builder.noroshi.insert("incomplete".into(), json!({"completeness_percent": percent}));
         }
         builder.finish(if finding.state == State::Final { "final" } else { "open" }, finding.count)
+    }
+}
+
+/// What the members were, step by step: rule, time, score, and the alert where it is an episode of its own.
+fn timeline(correlation: &Correlation, finding: &Finding<Shared>, window: &mut Value, techniques: &mut Vec<String>) {
+    let is_risk = matches!(correlation.rule.kind, CorrelationKind::Risk { .. });
+    let mut sources = std::collections::BTreeSet::new();
+    let steps: Vec<Value> = finding
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let part = correlation.parts.get(usize::from(step.part))?;
+            let new = part.techniques.iter().filter(|technique| !techniques.contains(technique)).cloned();
+            techniques.extend(new.collect::<Vec<_>>());
+            sources.extend(part.sources.iter().map(String::as_str));
+            let mut told = json!({ "time": format_rfc3339(step.first_ns), "rule": part.id, "name": part.title });
+            if is_risk {
+                told["score"] = part.score.into();
+            }
+            if step.count > 1 {
+                told["until"] = format_rfc3339(step.last_ns).into();
+                told["hits"] = step.count.into();
+            }
+            if part.is_correlation {
+                told["alert"] = hex(&step.digest).into();
+            }
+            Some(told)
+        })
+        .collect();
+    window["timeline"] = steps.into();
+    window["log_sources"] = sources.into_iter().collect::<Vec<_>>().into();
+    if finding.steps_more {
+        window["timeline_more"] = true.into();
     }
 }
 

@@ -141,7 +141,8 @@ impl Collector {
             outputs,
             next: 0,
             waiting: BTreeMap::new(),
-            rule_counters: vec![Vec::new(); shards.max(1)],
+            // The tower's come after the shards'.
+            rule_counters: vec![Vec::new(); shards.max(1) + 1],
             standings: (0..shards.max(1)).map(|_| None).collect(),
             files: known.into_iter().map(file).collect(),
             alerts_sequence: 0,
@@ -200,8 +201,10 @@ impl Collector {
                 self.refused(&refused);
                 let Some(counters) = counters else { return };
                 if let Some(rules) = checkpoint {
-                    let fed = rules.iter().zip(&counters).filter(|(_, counters)| counters.watermark_ns != i64::MIN);
-                    let complete_after_ns = fed.map(|(rule, _)| rule.complete_after_ns).min().unwrap_or(i64::MAX);
+                    // What the tower needs comes after the rules themselves.
+                    let fed = |at: usize| counters.get(at).is_none_or(|rule| rule.watermark_ns != i64::MIN);
+                    let fed = rules.iter().enumerate().filter(|(at, _)| fed(*at));
+                    let complete_after_ns = fed.map(|(_, rule)| rule.complete_after_ns).min().unwrap_or(i64::MAX);
                     self.standings[shard] = Some(Standing { worked_off, rules, complete_after_ns });
                 }
                 self.rule_counters[shard] = counters;

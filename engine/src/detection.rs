@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use noroshi_correlate::{Condition, FeedSet, Key, Kind, NUMBER_UNIT, Op, RuleSpec, number_value};
+use noroshi_correlate::{
+    Condition, FeedSet, Key, Kind, Link, NUMBER_UNIT, Op, PartWorth, RuleSpec, Worth, number_value,
+};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::LOG_SOURCES;
@@ -114,8 +116,25 @@ pub struct Correlation {
     pub rule: CorrelationRule,
     /// As the shards run it.
     pub spec: Arc<RuleSpec>,
-    /// Ids of the rules it counts.
-    pub rule_ids: Vec<String>,
+    /// Its rules and correlations, by part.
+    pub parts: Vec<Part>,
+}
+
+/// A rule or correlation that a correlation counts.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// What a hit is worth to a risk.
+    pub score: u32,
+    /// Techniques, without their sub-techniques' numbers.
+    pub techniques: Vec<String>,
+    /// Log sources: product, or else service or category.
+    pub sources: Vec<String>,
+    /// Whether it is a correlation.
+    pub is_correlation: bool,
 }
 
 impl Correlation {
@@ -126,7 +145,9 @@ impl Correlation {
             let bound = if measures { decimal_text(bound) } else { bound.to_string() };
             format!("{} {bound}", comparison.as_str())
         });
-        self.rule.kind.terms_text().into_iter().chain(bounds).collect::<Vec<_>>().join(" and ")
+        let terms = self.rule.kind.terms_text().into_iter().chain(bounds).collect::<Vec<_>>();
+        // Of a risk each is enough.
+        terms.join(if matches!(self.rule.kind, CorrelationKind::Risk { .. }) { " or " } else { " and " })
     }
 }
 
@@ -225,12 +246,9 @@ impl Detection {
             for (position, referenced) in rule.rules.iter().enumerate() {
                 referring[referenced.rule.index()].push((at as u32, position));
             }
-            let rule_ids = rule.rules.iter().map(|referenced| rules.rule(referenced.rule).id.clone()).collect();
-            correlations.push(Correlation {
-                spec: Arc::new(spec_of(rule, &rules, options)),
-                rule: rule.clone(),
-                rule_ids,
-            });
+            let parts = parts_of(rule, &rules);
+            let spec = Arc::new(spec_of(rule, &rules, &parts, options));
+            correlations.push(Correlation { spec, rule: rule.clone(), parts });
         }
         let specs = Arc::new(correlations.iter().map(|correlation| (*correlation.spec).clone()).collect());
         let mut digests = json!({ "rules": hex(&rules.digest()), "indicators": hex(&indicators.digest()) });
@@ -329,7 +347,82 @@ impl Detection {
     }
 }
 
-fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> RuleSpec {
+/// What a correlation is made of, by part.
+fn parts_of(rule: &CorrelationRule, rules: &RuleSet) -> Vec<Part> {
+    let none = Part {
+        id: String::new(),
+        title: String::new(),
+        score: 0,
+        techniques: vec![],
+        sources: vec![],
+        is_correlation: false,
+    };
+    let mut parts = vec![none; rule.rules.len() + rule.chains.len()];
+    for referenced in &rule.rules {
+        let meta = rules.rule(referenced.rule);
+        let source = [&meta.source.product, &meta.source.service, &meta.source.category].into_iter().flatten().next();
+        parts[usize::from(referenced.part)] = Part {
+            id: meta.id.clone(),
+            title: meta.title.clone(),
+            score: referenced.score,
+            techniques: main_techniques(&meta.techniques),
+            sources: source.cloned().into_iter().collect(),
+            is_correlation: false,
+        };
+    }
+    for chain in &rule.chains {
+        // Circles are refused, so this ends; chains are a few levels high.
+        let below = &rules.correlations()[chain.correlation];
+        let members = parts_of(below, rules);
+        let own = main_techniques(&below.techniques);
+        let theirs = || members.iter().flat_map(|part| part.techniques.iter().cloned()).collect();
+        parts[usize::from(chain.part)] = Part {
+            id: below.id.clone(),
+            title: below.title.clone(),
+            score: chain.score,
+            techniques: if own.is_empty() { distinct(theirs()) } else { own },
+            sources: distinct(members.iter().flat_map(|part| part.sources.iter().cloned()).collect()),
+            is_correlation: true,
+        };
+    }
+    parts
+}
+
+/// Techniques without the numbers of sub-techniques: guessing and spraying are one step of an attack.
+fn main_techniques(techniques: &[String]) -> Vec<String> {
+    let main = |technique: &String| technique.split('.').next().unwrap_or_default().to_owned();
+    distinct(techniques.iter().map(main).collect())
+}
+
+fn distinct(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The worth of the parts of a risk: names become numbers.
+fn worth_of(parts: &[Part], techniques_min: u32, sources_min: u32, half_life_ns: i64) -> Worth {
+    let all = |of: fn(&Part) -> &[String]| distinct(parts.iter().flat_map(|part| of(part).iter().cloned()).collect());
+    let (techniques, sources) = (all(|part| &part.techniques), all(|part| &part.sources));
+    let numbers = |names: &[String], known: &[String]| {
+        names.iter().filter_map(|name| known.binary_search(name).ok()).map(|at| at as u16).collect()
+    };
+    Worth {
+        parts: parts
+            .iter()
+            .map(|part| PartWorth {
+                score: part.score,
+                techniques: numbers(&part.techniques, &techniques),
+                sources: numbers(&part.sources, &sources),
+            })
+            .collect(),
+        half_life_ns: (half_life_ns > 0).then_some(half_life_ns),
+        techniques_min,
+        sources_min,
+    }
+}
+
+fn spec_of(rule: &CorrelationRule, rules: &RuleSet, parts: &[Part], options: &LoadOptions) -> RuleSpec {
     let mut feeds = FeedSet::default();
     for (at, source) in LOG_SOURCES.iter().enumerate() {
         let class = crate::sources::class_of(noroshi_parsers::logsource::LogSourceId(at as u16));
@@ -360,7 +453,7 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> Ru
             CorrelationKind::EventCount => Kind::EventCount,
             CorrelationKind::ValueCount => Kind::ValueCount,
             CorrelationKind::Temporal => Kind::Temporal,
-            CorrelationKind::TemporalOrdered => Kind::TemporalOrdered { parts: rule.rules.len() as u16 },
+            CorrelationKind::TemporalOrdered => Kind::TemporalOrdered { parts: parts.len() as u16 },
             CorrelationKind::ValueSum => Kind::Sum,
             CorrelationKind::ValueAvg => Kind::Average,
             CorrelationKind::ValuePercentile(percent) => Kind::Percentile { percent },
@@ -371,6 +464,7 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> Ru
             }
             CorrelationKind::Beacon { intervals, variation_permille } => Kind::Beacon { intervals, variation_permille },
             CorrelationKind::Travel { speed_kmh } => Kind::Travel { speed_kmh },
+            CorrelationKind::Risk { .. } => Kind::Risk,
         },
         condition: Condition::new(terms.collect()),
         window_ns: rule.window_ns,
@@ -378,6 +472,22 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, options: &LoadOptions) -> Ru
         feeds,
         state_bytes_max: options.state_bytes_max / noroshi_correlate::PARTITIONS,
         evidence_max: noroshi_correlate::EVIDENCE_MAX,
+        links: rule
+            .chains
+            .iter()
+            .map(|chain| Link {
+                child: chain.correlation as u32,
+                part: chain.part,
+                key: chain.key.clone(),
+                value: chain.value,
+            })
+            .collect(),
+        risk: match rule.kind {
+            CorrelationKind::Risk { techniques, sources, half_life_ns } => {
+                Some(Arc::new(worth_of(parts, techniques, sources, half_life_ns)))
+            }
+            _ => None,
+        },
     }
 }
 

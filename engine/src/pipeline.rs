@@ -6,11 +6,12 @@
 //! number of workers. Nothing flows back:
 //!
 //! ```text
-//! queue ‖ workers ‖ shards ‖ outcomes
-//!           └───────────────┘
+//! queue ‖ workers ‖ shards ‖ tower ‖ outcomes
+//!           └───────────┴────────┘
 //! ```
 //!
-//! `‖` is a bounded channel.
+//! `‖` is a bounded channel. The tower runs correlations over correlations; what a shard may commit goes through it,
+//! behind the episodes it sent up.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -19,7 +20,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use noroshi_correlate::{Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, WatermarkPolicy};
+use noroshi_correlate::{
+    Finding, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower, TowerMessage,
+    WatermarkPolicy,
+};
 use noroshi_input::Batch;
 use noroshi_parsers::decode::SourceOptions;
 
@@ -78,7 +82,7 @@ pub enum Outcome {
     Batch(BatchDone),
     /// A shard has worked off all messages up to `sequence`, or looked at the clock.
     Shard {
-        /// Which.
+        /// Which; the tower comes after the last.
         shard: usize,
         /// Messages worked off: the sequence numbers below this.
         worked_off: u64,
@@ -137,6 +141,22 @@ pub(crate) struct ShardTask {
     pub(crate) detection: Option<Arc<Detection>>,
 }
 
+/// What a shard tells the tower.
+struct TowerTask {
+    messages: Vec<TowerMessage<Shared>>,
+    /// The detection that the shard runs, where it is another than before.
+    detection: Option<Arc<Detection>>,
+    standing: Option<ShardStanding>,
+}
+
+/// How far a shard is, behind all it has sent up.
+struct ShardStanding {
+    shard: usize,
+    worked_off: u64,
+    counters: Vec<RuleCounters>,
+    checkpoint: Vec<RuleCheckpoint>,
+}
+
 /// Running threads.
 pub struct Pipeline {
     threads: Vec<JoinHandle<()>>,
@@ -167,14 +187,22 @@ impl Pipeline {
         let spawn = |name: String, body: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name).spawn(body).expect("the system starts threads")
         };
+        let (tower_out, tower_in) = bounded(OUTCOME_QUEUE);
+        {
+            let (settings, outcome_out, detection) = (settings.clone(), outcome_out.clone(), detection.load_full());
+            threads.push(spawn(
+                "tower".to_owned(),
+                Box::new(move || run_tower(&settings, detection, &tower_in, &outcome_out)),
+            ));
+        }
         for at in 0..settings.shards.max(1) {
             let (task_out, task_in) = bounded(SHARD_QUEUE);
             shards.push(task_out);
-            let (settings, outcome_out) = (settings.clone(), outcome_out.clone());
+            let (settings, outcome_out, tower_out) = (settings.clone(), outcome_out.clone(), tower_out.clone());
             let detection = detection.load_full();
             threads.push(spawn(
                 format!("shard-{at}"),
-                Box::new(move || run_shard(at, &settings, detection, &task_in, &outcome_out)),
+                Box::new(move || run_shard(at, &settings, detection, &task_in, &outcome_out, &tower_out)),
             ));
         }
         for at in 0..settings.workers.max(1) {
@@ -222,6 +250,7 @@ fn run_shard(
     mut detection: Arc<Detection>,
     tasks: &Receiver<ShardTask>,
     outcomes: &Sender<Outcome>,
+    tower: &Sender<TowerTask>,
 ) {
     let live = settings.watermarks == WatermarkPolicy::Live;
     let config = ShardConfig {
@@ -237,6 +266,7 @@ fn run_shard(
     let mut findings = Vec::new();
     let mut counted = Instant::now();
     let mut told = 0;
+    let mut shown = Arc::clone(&detection);
     let mut ended = false;
     while !ended {
         match tasks.recv_timeout(TICK) {
@@ -266,28 +296,111 @@ fn run_shard(
         if let Some(clock) = settings.clock {
             shard.tick(clock(), &mut findings);
         }
-        let alerts: Vec<_> = findings
-            .drain(..)
-            .filter_map(|finding| {
-                // A finding of a rule that a reload took away belongs to the detection before.
-                let of = |detection: &Arc<Detection>| {
-                    detection.correlation_of(&finding.spec).map(|found| Alert::of_finding(detection, found, &finding))
-                };
-                of(&detection).or_else(|| of(&before))
-            })
-            .collect();
+        let alerts = alerts_of(&mut findings, &detection, &before);
         let mut refused = Vec::new();
         shard.drain_refused(&mut refused);
         let due = ended || counted.elapsed() >= COUNTERS_EVERY;
         if due {
             counted = Instant::now();
-        } else if alerts.is_empty() && refused.is_empty() && worked_off == told {
+        }
+        let is_told = alerts.is_empty() && refused.is_empty() && worked_off == told;
+        told = worked_off;
+        // The alerts go first: what may be committed is told behind them.
+        let outcome = Outcome::Shard { shard: at, worked_off, alerts, refused, counters: None, checkpoint: None };
+        if !is_told && outcomes.send(outcome).is_err() {
+            return;
+        }
+        let mut messages = Vec::new();
+        shard.rise(ended && !live, &mut messages);
+        let standing = due.then(|| ShardStanding {
+            shard: at,
+            worked_off,
+            counters: shard.rule_counters(),
+            checkpoint: if live { shard.checkpoint() } else { Vec::new() },
+        });
+        if standing.is_none() && messages.is_empty() {
             continue;
         }
-        told = worked_off;
-        let counters = due.then(|| shard.rule_counters());
-        let checkpoint = (due && live).then(|| shard.checkpoint());
-        if outcomes.send(Outcome::Shard { shard: at, worked_off, alerts, refused, counters, checkpoint }).is_err() {
+        let fresh = (!Arc::ptr_eq(&detection, &shown)).then(|| Arc::clone(&detection));
+        shown = Arc::clone(&detection);
+        if tower.send(TowerTask { messages, detection: fresh, standing }).is_err() {
+            return;
+        }
+    }
+}
+
+/// The alerts of findings, those of correlations that only feed others left out. A finding of a rule that a reload took away
+/// belongs to the detection before.
+fn alerts_of(findings: &mut Vec<Finding<Shared>>, detection: &Arc<Detection>, before: &Arc<Detection>) -> Vec<Alert> {
+    let of = |detection: &Arc<Detection>, finding: &Finding<Shared>| {
+        let found = detection.correlation_of(&finding.spec)?;
+        Some(found.rule.alerts.then(|| Alert::of_finding(detection, found, finding)))
+    };
+    findings
+        .drain(..)
+        .filter_map(|finding| of(detection, &finding).or_else(|| of(before, &finding)).flatten())
+        .collect()
+}
+
+fn run_tower(
+    settings: &Settings,
+    mut detection: Arc<Detection>,
+    tasks: &Receiver<TowerTask>,
+    outcomes: &Sender<Outcome>,
+) {
+    let live = settings.watermarks == WatermarkPolicy::Live;
+    let shards = settings.shards.max(1);
+    let specs = Arc::clone(&detection.specs);
+    let mut tower = Tower::new(shards, settings.watermarks, live, settings.resume.clone(), specs);
+    let mut before = Arc::clone(&detection);
+    let (mut findings, mut refused) = (Vec::new(), Vec::new());
+    loop {
+        let mut standing = None;
+        let mut ended = false;
+        match tasks.recv_timeout(TICK) {
+            Ok(task) => {
+                // Of the shards the first that comes to a new detection tells it.
+                if let Some(fresh) = task.detection.filter(|fresh| !Arc::ptr_eq(fresh, &detection)) {
+                    if !Arc::ptr_eq(&fresh, &before) {
+                        before = std::mem::replace(&mut detection, fresh);
+                    }
+                }
+                task.messages.into_iter().for_each(|message| tower.accept(message, &mut findings));
+                standing = task.standing;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => ended = true,
+        }
+        if let Some(clock) = settings.clock {
+            tower.tick(clock(), &mut findings);
+        }
+        let alerts = alerts_of(&mut findings, &detection, &before);
+        tower.drain_refused(&mut refused);
+        let counters = (ended || standing.is_some()).then(|| tower.rule_counters());
+        if !alerts.is_empty() || !refused.is_empty() || counters.is_some() {
+            let refused = std::mem::take(&mut refused);
+            let told = Outcome::Shard { shard: shards, worked_off: 0, alerts, refused, counters, checkpoint: None };
+            if outcomes.send(told).is_err() {
+                return;
+            }
+        }
+        if let Some(ShardStanding { shard, worked_off, counters, mut checkpoint }) = standing {
+            if live {
+                checkpoint.extend(tower.checkpoint());
+            }
+            let told = Outcome::Shard {
+                shard,
+                worked_off,
+                alerts: Vec::new(),
+                refused: Vec::new(),
+                counters: Some(counters),
+                checkpoint: live.then_some(checkpoint),
+            };
+            if outcomes.send(told).is_err() {
+                return;
+            }
+        }
+        if ended {
             return;
         }
     }

@@ -373,6 +373,7 @@ impl Worker {
                     done.alerts.push(Alert::of_rule(detection, rule, detection.explain(rule, &view), &evidence));
                 }
                 for &(correlation, position) in detection.referring(rule) {
+                    let part = detection.correlations[correlation as usize].rule.rules[position].part;
                     done.keyless += detection.keys(correlation, position, &view, &mut self.keys);
                     for key in &self.keys.keys {
                         let shard = shard_of(key.partition(), self.shards);
@@ -382,7 +383,7 @@ impl Worker {
                             time_ns: evidence.time_ns,
                             future,
                             key: key.clone(),
-                            part: position as u16,
+                            part,
                             value,
                             digest: evidence.digest,
                             evidence: Shared(Arc::clone(&evidence)),

@@ -71,6 +71,44 @@ fn failures_before_a_success_are_told_and_those_after_it_are_not() {
 }
 
 #[test]
+fn a_correlation_of_correlations_and_a_risk_tell_their_timelines() {
+    let minutes = [1, 2, 3, 31, 32, 33];
+    let mut lines: Vec<String> = minutes.iter().map(|&minute| sshd(minute, "no", "kato", "192.0.2.7")).collect();
+    lines.push(sshd(40, "ok", "kato", "192.0.2.7"));
+    lines.push(sshd(41, "ok", "abe", "192.0.2.9"));
+    let bursts = "  type: event_count\n  rules: [failed]\n  group-by: [user.name, source.ip]\n  timespan: 5m\n  condition: {gte: 3}\n";
+    let rest = |above: &str| {
+        let head = "---\ntitle: Above\nid: 00000000-0000-4000-8000-0000000000fe\nlevel: high\ncorrelation:\n";
+        let named = bursts.replace("  type", "  generate: true\n  type");
+        replay(&format!("{named}{head}{above}"), &lines)
+    };
+    let of_above = |alerts: Vec<Value>| -> Vec<Value> {
+        alerts.into_iter().filter(|alert| alert["rule"]["name"] == "Above").collect()
+    };
+    let id = "00000000-0000-4000-8000-0000000000ff";
+    let order =
+        format!("  type: temporal_ordered\n  rules: [{id}, accepted]\n  group-by: [user.name]\n  timespan: 1h\n");
+    let told = of_above(rest(&order));
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let steps = told[0]["noroshi"]["explain"][0]["timeline"].as_array().expect("a timeline");
+    let times: Vec<&str> = steps.iter().filter_map(|step| step["time"].as_str()).collect();
+    assert_eq!(times, ["2026-03-02T10:03:00Z", "2026-03-02T10:33:00Z", "2026-03-02T10:40:00Z"]);
+    assert!(steps[0]["alert"].is_string() && steps[2]["alert"].is_null());
+
+    // Two episodes of 30 and the rule itself; the first episode is halved by then.
+    let risk = format!(
+        "  type: risk\n  rules: [{id}, accepted]\n  group-by: [user.name]\n  timespan: 1h\n  scores: {{{id}: 30, accepted: 7}}\n  condition: {{gte: 52, half_life: 30m}}\n"
+    );
+    let told = of_above(rest(&risk));
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let window = &told[0]["noroshi"]["explain"][0];
+    assert_eq!((&window["score"], &window["trigger"]), (&json!("52"), &json!("2026-03-02T10:40:00Z")));
+    let scores: Vec<u64> =
+        window["timeline"].as_array().unwrap().iter().filter_map(|step| step["score"].as_u64()).collect();
+    assert_eq!(scores, [30, 30, 7]);
+}
+
+#[test]
 fn temporal_asks_for_all_rules_in_any_order() {
     let rule = "  type: temporal\n  rules: [failed, accepted]\n  group-by: [user.name]\n  timespan: 10m\n";
     let lines = [

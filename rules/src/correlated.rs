@@ -38,6 +38,25 @@ pub struct CorrelatedRule {
     pub key: Vec<KeyPart>,
     /// The counted or measured field in its events.
     pub value: Option<KeyPart>,
+    /// Its place among the correlation's rules and correlations, in the file's order.
+    pub part: u16,
+    /// What a hit is worth to a risk.
+    pub score: u32,
+}
+
+/// A correlation whose episodes a correlation counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CorrelatedChain {
+    /// Its place among the correlations of the set.
+    pub correlation: usize,
+    /// The group key: places in its `group-by`.
+    pub key: Box<[u16]>,
+    /// Place in its `group-by` of the counted field.
+    pub value: Option<u16>,
+    /// Its place among the correlation's rules and correlations, in the file's order.
+    pub part: u16,
+    /// What an episode is worth to a risk.
+    pub score: u32,
 }
 
 /// A correlation, ready to run.
@@ -69,6 +88,10 @@ pub struct CorrelationRule {
     pub condition: CountCondition,
     /// The rules, once each, in the file's order.
     pub rules: Vec<CorrelatedRule>,
+    /// The correlations among them.
+    pub chains: Vec<CorrelatedChain>,
+    /// Whether an episode is an alert of its own. False for correlations that only feed others.
+    pub alerts: bool,
     /// The names of the key's parts.
     pub group_by: Vec<String>,
     /// The name of the counted or measured field.

@@ -48,6 +48,15 @@ pub enum CorrelationKind {
         /// Greatest coefficient of variation, in thousandths.
         variation_permille: u32,
     },
+    /// Scores of the distinct rules and episodes that hit an entity, added up. Ours.
+    Risk {
+        /// So many techniques are enough; 0 = never.
+        techniques: u32,
+        /// So many log sources are enough; 0 = never.
+        sources: u32,
+        /// A score is halved for every such span that has gone by; 0 keeps it.
+        half_life_ns: i64,
+    },
     /// Addresses in places too far apart for the time between them. Ours.
     Travel {
         /// Greatest speed believed.
@@ -65,7 +74,7 @@ pub const BEACON_VARIATION_PERMILLE: u32 = 200;
 pub const TRAVEL_KMH: u32 = 1000;
 
 /// The names in rule files; the percentile of `value_percentile` is in its condition.
-const KINDS: [(&str, CorrelationKind); 13] = [
+const KINDS: [(&str, CorrelationKind); 14] = [
     ("event_count", CorrelationKind::EventCount),
     ("value_count", CorrelationKind::ValueCount),
     ("temporal", CorrelationKind::Temporal),
@@ -78,8 +87,23 @@ const KINDS: [(&str, CorrelationKind); 13] = [
     ("silence", CorrelationKind::Silence),
     ("new_value", CorrelationKind::NewValue { horizon_ns: HORIZON_NS, warmup_ns: None }),
     ("beacon", CorrelationKind::Beacon { intervals: BEACON_INTERVALS, variation_permille: BEACON_VARIATION_PERMILLE }),
+    ("risk", CorrelationKind::Risk { techniques: 0, sources: 0, half_life_ns: 0 }),
     ("travel", CorrelationKind::Travel { speed_kmh: TRAVEL_KMH }),
 ];
+
+/// What the hits of a rule are worth, with this id, name, level and tags: as it is named, else by the tag that says most, else
+/// by its level. Nothing where none is told.
+pub fn score_of(scores: &[(String, u32, Place)], id: &str, name: Option<&str>, level: &str, tags: &[String]) -> u32 {
+    let said = |key: &str| scores.iter().find(|(known, ..)| known == key).map(|(_, score, _)| *score);
+    let named = said(id).or_else(|| name.and_then(said));
+    let tagged = || tags.iter().filter_map(|tag| said(tag)).max();
+    named.or_else(tagged).or_else(|| said(level)).unwrap_or(0)
+}
+
+/// Whether a name under `scores` is a level or looks like a tag; else it is a rule.
+pub(crate) fn is_level_or_tag(name: &str) -> bool {
+    LEVELS.contains(&name) || name.contains('.')
+}
 
 impl CorrelationKind {
     /// The name in rule files.
@@ -101,6 +125,7 @@ impl CorrelationKind {
             | CorrelationKind::TemporalOrdered
             | CorrelationKind::Absence
             | CorrelationKind::Silence
+            | CorrelationKind::Risk { .. }
             | CorrelationKind::Beacon { .. } => None,
         }
     }
@@ -116,13 +141,24 @@ impl CorrelationKind {
             CorrelationKind::TemporalOrdered | CorrelationKind::Absence | CorrelationKind::Silence => &[],
             CorrelationKind::NewValue { .. } => &["field", "horizon", "warmup"],
             CorrelationKind::Beacon { .. } => &["intervals", "variation"],
+            CorrelationKind::Risk { .. } => &["gt", "gte", "techniques", "sources", "half_life"],
             CorrelationKind::Travel { .. } => &["field", "speed_kmh"],
         }
     }
 
-    /// Whether the condition is a bound on a number.
+    /// Whether it asks for more of a hit than who and when: an episode of another correlation is not enough.
+    pub(crate) fn needs_event(self) -> bool {
+        self.measures() || matches!(self, CorrelationKind::Travel { .. })
+    }
+
+    /// Whether the condition must bound a number.
     fn is_bounded(self) -> bool {
-        self.condition_keys().contains(&"gte")
+        match self {
+            // Techniques or sources may be enough.
+            CorrelationKind::Risk { techniques: 0, sources: 0, .. } => true,
+            CorrelationKind::Risk { .. } => false,
+            _ => self.condition_keys().contains(&"gte"),
+        }
     }
 
     /// What the condition says beside bounds, for people: `variation 0.2`.
@@ -132,6 +168,11 @@ impl CorrelationKind {
             CorrelationKind::NewValue { horizon_ns, .. } => vec![format!("horizon {} s", horizon_ns / 1_000_000_000)],
             CorrelationKind::Beacon { intervals, variation_permille } => {
                 vec![format!("intervals {intervals}"), format!("variation {}", f64::from(variation_permille) / 1000.0)]
+            }
+            CorrelationKind::Risk { techniques, sources, .. } => {
+                let terms = [("techniques", i64::from(techniques)), ("sources", sources.into())];
+                let told = terms.into_iter().filter(|(_, number)| *number > 0);
+                told.map(|(name, number)| format!("{name} {number}")).collect()
             }
             CorrelationKind::Travel { speed_kmh } => vec![format!("speed_kmh {speed_kmh}")],
             _ => Vec::new(),
@@ -191,6 +232,8 @@ pub struct Correlation {
     pub window_ns: i64,
     /// The bound.
     pub condition: CountCondition,
+    /// What hits of rules are worth to a risk: by level, tag, rule id or name.
+    pub scores: Vec<(String, u32, Place)>,
     /// Whether the rules raise alerts of their own too.
     pub generate: bool,
     /// `noroshi.lateness`.
@@ -199,7 +242,19 @@ pub struct Correlation {
     pub max_episode_ns: Option<i64>,
 }
 
-const KEYS: [&str; 8] = ["type", "rules", "aliases", "group-by", "timespan", "condition", "generate", "field"];
+/// In an alias: the field for every rule that the alias does not name.
+pub(crate) const ANY_RULE: &str = "any";
+
+const KEYS: [&str; 9] =
+    ["type", "rules", "aliases", "group-by", "timespan", "condition", "generate", "field", "scores"];
+
+/// What hits are worth to a risk that doesn't say: what an analyst would look at is 40, three such open an incident
+/// of 100. Levels that nobody looks at alone are worth nothing.
+const SCORES: [(&str, u32); 4] = [("low", 5), ("medium", 15), ("high", 40), ("critical", 80)];
+/// Greatest score of a hit.
+const SCORE_MAX: u32 = 1_000_000;
+/// `level` in rule files, from the least.
+pub(crate) const LEVELS: [&str; 5] = ["informational", "low", "medium", "high", "critical"];
 
 impl Reader<'_> {
     /// Reads a correlation document. `None`: refused, see the diagnostics.
@@ -220,14 +275,24 @@ impl Reader<'_> {
             let help = "name first the rule whose hits wait, then those that answer them";
             self.error(node.place, "an absence needs two rules", Some(help.into()));
         }
-        if rules.is_empty() {
+        let is_risk = matches!(kind, Some(CorrelationKind::Risk { .. }));
+        if rules.is_empty() && !is_risk {
             self.error(node.place, "the correlation names no rules", Some("list ids or names under `rules`".into()));
         }
         let aliases = self.aliases(node);
         let group_by = self.strings(node, "group-by");
         let window_ns = self.window(node);
         let (kind, condition, field) = self.condition_of(node, kind, rules.len());
-        let generate = self.generate(document, node);
+        if is_risk && group_by.is_empty() {
+            let help = "name whose risk it is: group-by: [user.name], or host.name, or source.ip";
+            self.error(node.place, "a risk has no `group-by`", Some(help.into()));
+        }
+        let scores = self.scores(node, is_risk);
+        // A risk is told beside what it is made of, unless it says otherwise.
+        let generate = match node.get("generate").or_else(|| document.get("generate")) {
+            None if is_risk => true,
+            _ => self.generate(document, node),
+        };
         let (lateness_ns, max_episode_ns) = self.extensions(document);
         if !self.is_sound() {
             return None;
@@ -241,6 +306,7 @@ impl Reader<'_> {
             field,
             window_ns: window_ns?,
             condition: condition?,
+            scores,
             generate,
             lateness_ns,
             max_episode_ns,
@@ -266,6 +332,29 @@ impl Reader<'_> {
         found
     }
 
+    /// `scores` of a risk: names with whole numbers.
+    fn scores(&mut self, node: &Node, is_risk: bool) -> Vec<(String, u32, Place)> {
+        let Some(scores) = node.get("scores") else {
+            let own = SCORES.iter().filter(|_| is_risk);
+            return own.map(|(level, score)| ((*level).to_owned(), *score, node.place)).collect();
+        };
+        if !is_risk {
+            self.error(scores.place, "only a risk takes `scores`", Some("set `type: risk`, or leave them out".into()));
+            return Vec::new();
+        }
+        let Kind::Map(entries) = &scores.kind else {
+            let help = "write for example `scores: {medium: 15, high: 40, critical: 80}`";
+            self.error(scores.place, format!("`scores` is {}, not a mapping", scores.what()), Some(help.into()));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let score = self.whole(&format!("scores.{}", entry.key), &entry.value, 0, SCORE_MAX);
+            found.extend(score.map(|score| (entry.key.clone(), score, entry.place)));
+        }
+        found
+    }
+
     fn aliases(&mut self, node: &Node) -> Vec<(String, Vec<AliasField>)> {
         let Some(aliases) = node.get("aliases") else { return Vec::new() };
         let Kind::Map(entries) = &aliases.kind else {
@@ -284,8 +373,14 @@ impl Reader<'_> {
             };
             let mut alias = Vec::new();
             for field in fields {
-                match field.value.text() {
-                    Some(text) => alias.push(AliasField { rule: field.key.clone(), field: text }),
+                let texts = match &field.value.kind {
+                    Kind::List(items) => items.iter().map(Node::text).collect::<Option<Vec<_>>>(),
+                    _ => field.value.text().map(|text| vec![text]),
+                };
+                match texts.filter(|texts| !texts.is_empty()) {
+                    Some(texts) => {
+                        alias.extend(texts.into_iter().map(|text| AliasField { rule: field.key.clone(), field: text }));
+                    }
                     None => self.error(
                         field.value.place,
                         format!("the alias `{}` gives no field for `{}`", entry.key, field.key),
@@ -428,6 +523,13 @@ impl Reader<'_> {
                     None => self.error(node.place, "`variation` takes a number from 0 to 10, such as 0.2", None),
                 }
             }
+            CorrelationKind::Risk { techniques, .. } if key == "techniques" => {
+                *techniques = self.whole(key, node, 1, 1000).unwrap_or(1);
+            }
+            CorrelationKind::Risk { sources, .. } if key == "sources" => {
+                *sources = self.whole(key, node, 1, 1000).unwrap_or(1);
+            }
+            CorrelationKind::Risk { half_life_ns, .. } => *half_life_ns = self.span(node, "half_life").unwrap_or(0),
             CorrelationKind::Travel { speed_kmh } => {
                 *speed_kmh = self.whole(key, node, 1, 100_000).unwrap_or(TRAVEL_KMH);
             }

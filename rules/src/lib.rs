@@ -33,6 +33,7 @@ mod need;
 pub mod number;
 pub mod part;
 pub mod pattern;
+mod resolve;
 mod route;
 mod router;
 pub mod rule;

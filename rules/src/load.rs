@@ -9,19 +9,14 @@ use sha2::{Digest as _, Sha256};
 use crate::case;
 use crate::compile::{self, CompiledRule};
 use crate::condition::Condition;
-use crate::correlated::{CorrelatedRule, CorrelationRule, KeyPart};
-use crate::correlation::{Correlation, CorrelationKind};
-use crate::diagnostic::{Diagnostic, Place};
-use crate::key;
+use crate::correlation::Correlation;
+use crate::diagnostic::Diagnostic;
 use crate::legacy;
 use crate::lint;
+use crate::resolve;
 use crate::rule::{Filter, Head, Reader, Rule};
-use crate::set::{Loaded, Options, RuleIndex, RuleMeta, RuleSet};
-use crate::suggest::nearest;
+use crate::set::{Loaded, Options, RuleMeta, RuleSet};
 use crate::yaml::{self, Kind, Node};
-
-/// Most rules of one correlation: a kill chain has a dozen steps, and each costs every key a little.
-const PARTS_MAX: usize = 64;
 
 /// What was read, with the files it came from.
 #[derive(Default)]
@@ -60,7 +55,7 @@ pub(crate) fn load(mut files: Vec<(PathBuf, String)>, dictionary: &mut Dictionar
         }
     }
     let correlations = unique(correlations, |correlation| &correlation.head, &mut diagnostics);
-    let correlations = resolve_all(correlations, &definitions, &mut meta, dictionary, &mut diagnostics);
+    let correlations = resolve::resolve_all(&correlations, &definitions, &mut meta, dictionary, &mut diagnostics);
 
     digests.sort_unstable();
     let mut hash = Sha256::new();
@@ -202,10 +197,6 @@ fn narrow(rule: &mut Rule, filter: &Filter) {
     rule.head.digest = hash.finalize().into();
 }
 
-fn is_named(head: &Head, name: &str) -> bool {
-    head.id == name || head.name.as_deref() == Some(name)
-}
-
 fn negates(condition: &Condition) -> bool {
     match condition {
         Condition::Not(_) => true,
@@ -248,195 +239,8 @@ fn meta_of(rule: &Rule, file: PathBuf) -> RuleMeta {
     }
 }
 
-fn dictionary_full(file: &Path, head: &Head) -> Diagnostic {
+pub(crate) fn dictionary_full(file: &Path, head: &Head) -> Diagnostic {
     Diagnostic::error(file, head.place, "the rule set names more fields than can be told apart")
         .rule(&head.id)
         .help("load fewer rules")
-}
-
-fn resolve_all(
-    correlations: Vec<(PathBuf, Correlation)>,
-    rules: &[Rule],
-    meta: &mut [RuleMeta],
-    dictionary: &mut Dictionary,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<CorrelationRule> {
-    let mut by_name: HashMap<&str, usize> = HashMap::new();
-    for (at, rule) in rules.iter().enumerate() {
-        for name in std::iter::once(&rule.head.id).chain(&rule.head.name) {
-            by_name.insert(name, at);
-        }
-    }
-    let chained: Vec<String> = correlations
-        .iter()
-        .flat_map(|(_, made)| std::iter::once(&made.head.id).chain(&made.head.name).cloned())
-        .collect();
-    let mut made = Vec::new();
-    // Only correlations that are kept decide whether their rules alert on their own.
-    let mut referred: HashMap<usize, bool> = HashMap::new();
-    for (file, correlation) in correlations {
-        let mut resolver = Resolver {
-            file: &file,
-            correlation: &correlation,
-            by_name: &by_name,
-            rules,
-            chained: &chained,
-            dictionary,
-            diagnostics,
-        };
-        let Some(resolved) = resolver.resolve() else { continue };
-        for rule in &resolved.rules {
-            *referred.entry(rule.rule.index()).or_default() |= resolved.generate;
-        }
-        made.push(resolved);
-    }
-    for (rule, generate) in referred {
-        meta[rule].alerts = generate;
-    }
-    made
-}
-
-struct Resolver<'a> {
-    file: &'a Path,
-    correlation: &'a Correlation,
-    by_name: &'a HashMap<&'a str, usize>,
-    rules: &'a [Rule],
-    chained: &'a [String],
-    dictionary: &'a mut Dictionary,
-    diagnostics: &'a mut Vec<Diagnostic>,
-}
-
-impl Resolver<'_> {
-    fn refuse(&mut self, place: Place, message: String, help: Option<String>) {
-        let mut told = Diagnostic::error(self.file, place, message).rule(&self.correlation.head.id);
-        told.help = help;
-        self.diagnostics.push(told);
-    }
-
-    fn resolve(&mut self) -> Option<CorrelationRule> {
-        let correlation = self.correlation;
-        let before = self.diagnostics.len();
-        let mut rules: Vec<usize> = Vec::new();
-        for (name, place) in &correlation.rules {
-            match self.by_name.get(name.as_str()) {
-                Some(rule) if rules.contains(rule) => {
-                    if matches!(correlation.kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered) {
-                        let message = format!("the rule `{name}` is named twice");
-                        let help = "a hit stands in one place of the order; write a second rule for a second place";
-                        self.refuse(*place, message, Some(help.into()));
-                    }
-                }
-                Some(rule) => rules.push(*rule),
-                None if self.chained.contains(name) => self.refuse(
-                    *place,
-                    format!("`{name}` is a correlation: a correlation over correlations is not supported"),
-                    Some("name the detection rules themselves".into()),
-                ),
-                None => {
-                    let help = nearest(name, self.by_name.keys().copied()).map_or_else(
-                        || "load the file it is in; if that rule was refused, this one is too".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    self.refuse(
-                        *place,
-                        format!("the correlation names the rule `{name}`, which is not loaded"),
-                        Some(help),
-                    );
-                }
-            }
-        }
-        if rules.len() > PARTS_MAX {
-            let message = format!("the correlation names {} rules, {PARTS_MAX} are the most", rules.len());
-            self.refuse(correlation.head.place, message, Some("name fewer, or join some by a condition".into()));
-        }
-        if self.diagnostics.len() == before {
-            self.check_aliases();
-        }
-        if self.diagnostics.len() > before {
-            return None;
-        }
-        let mut resolved = Vec::with_capacity(rules.len());
-        let mut hash = Sha256::new();
-        hash.update(correlation.head.digest);
-        for at in rules {
-            hash.update(self.rules[at].head.digest);
-            let key = correlation.group_by.iter().map(|name| self.part(name, at)).collect::<Option<Vec<_>>>();
-            let value = match &correlation.field {
-                Some(name) => Some(self.part(name, at)?),
-                None => None,
-            };
-            resolved.push(CorrelatedRule { rule: RuleIndex(at as u32), key: key?, value });
-        }
-        let head = &correlation.head;
-        Some(CorrelationRule {
-            id: head.id.clone(),
-            title: head.title.clone(),
-            description: head.description.clone(),
-            level: head.level,
-            tags: head.tags.clone(),
-            techniques: head.techniques(),
-            falsepositives: head.falsepositives.clone(),
-            references: head.references.clone(),
-            file: self.file.to_path_buf(),
-            line: head.place.line,
-            kind: correlation.kind,
-            condition: correlation.condition.clone(),
-            rules: resolved,
-            group_by: correlation.group_by.clone(),
-            field: correlation.field.clone(),
-            window_ns: correlation.window_ns,
-            generate: correlation.generate,
-            lateness_ns: correlation.lateness_ns,
-            max_episode_ns: correlation.max_episode_ns,
-            definition_digest: hash.finalize().into(),
-        })
-    }
-
-    /// Every alias gives a field for every rule, and names no rule beside.
-    fn check_aliases(&mut self) {
-        let correlation = self.correlation;
-        for (alias, fields) in &correlation.aliases {
-            for field in fields {
-                let known = correlation.rules.iter().any(|(name, _)| self.same_rule(name, &field.rule));
-                if !known {
-                    let help = nearest(&field.rule, correlation.rules.iter().map(|(name, _)| name.as_str()));
-                    let help = help.map(|near| format!("did you mean `{near}`?"));
-                    self.refuse(
-                        correlation.head.place,
-                        format!("the alias `{alias}` names `{}`, which the correlation doesn't", field.rule),
-                        help,
-                    );
-                }
-            }
-            for (name, place) in &correlation.rules {
-                if !fields.iter().any(|field| self.same_rule(name, &field.rule)) {
-                    let help = Some(format!("add `{name}: <field>` to the alias"));
-                    self.refuse(*place, format!("the alias `{alias}` gives no field for the rule `{name}`"), help);
-                }
-            }
-        }
-    }
-
-    fn same_rule(&self, a: &str, b: &str) -> bool {
-        a == b || self.by_name.get(a).is_some_and(|at| self.by_name.get(b) == Some(at))
-    }
-
-    /// A group-by name or counted field in the events of one rule.
-    fn part(&mut self, name: &str, rule: usize) -> Option<KeyPart> {
-        let head = &self.rules[rule].head;
-        let alias = self.correlation.aliases.iter().find(|(alias, _)| alias == name);
-        let field = alias
-            .and_then(|(_, fields)| fields.iter().find(|field| is_named(head, &field.rule)))
-            .map_or(name, |field| field.field.as_str());
-        match compile::resolve(field, &self.rules[rule].source, self.dictionary) {
-            Ok(candidates) => {
-                let normal = key::normal_of(field, &candidates, self.dictionary);
-                Some(KeyPart { name: name.to_owned(), candidates, normal })
-            }
-            Err(compile::DictionaryFull) => {
-                self.diagnostics.push(dictionary_full(self.file, &self.correlation.head));
-                None
-            }
-        }
-    }
 }

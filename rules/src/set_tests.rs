@@ -240,8 +240,62 @@ fn correlations_that_name_what_is_not_there_are_refused() {
         loaded.diagnostics.iter().find(|told| told.severity == Severity::Error).unwrap().to_string()
     };
     assert!(told("rules: [fails, other]", "rules: [fails, othr]").contains("did you mean `other`?"));
-    assert!(told("rules: [fails, other]", "rules: [cid]").contains("over correlations is not supported"));
+    let circle = told("rules: [fails, other]", "rules: [cid]");
+    assert!(circle.contains("round in a circle: cid → cid") && circle.contains("r.yml:17:"), "{circle}");
     assert!(told(", other: user.name", "").contains("gives no field for the rule `other`"));
+}
+
+const CHAIN: &str = "---\ntitle: d\nid: did\ncorrelation:\n  type: temporal\n  rules: [cid, bid]\n  group-by: [ip]\n  aliases: {ip: {cid: source.ip, any: [destination.ip, source.ip]}}\n  timespan: 1h\n";
+
+#[test]
+fn a_correlation_of_correlations_joins_their_keys() {
+    let (loaded, dictionary) = load(&format!("{CORRELATION}{CHAIN}"));
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let [below, above] = loaded.rules.correlations() else { panic!() };
+    let chain = &above.chains[0];
+    assert_eq!((chain.correlation, &*chain.key, chain.part, above.rules[0].part), (0, &[1u16][..], 0, 1));
+    let names: Vec<&str> = above.rules[0].key[0].candidates.iter().map(|id| dictionary.name(*id)).collect();
+    assert_eq!(names, ["destination.ip", "source.ip"]);
+    assert!(!below.alerts && above.alerts);
+    let changed = load(&format!("{CORRELATION}{CHAIN}").replace("A: x", "A: z")).0;
+    assert_ne!(changed.rules.correlations()[1].definition_digest, above.definition_digest);
+
+    let told = |chain: String| {
+        let (loaded, _) = load(&format!("{CORRELATION}{chain}"));
+        loaded.diagnostics.iter().map(ToString::to_string).collect::<String>()
+    };
+    let without = CHAIN.replace("cid: source.ip", "cid: host.mac");
+    assert!(told(without).contains("`cid` is not grouped by `ip`, so its episodes have none"));
+    let summed = CHAIN.replace("temporal", "value_sum").replace("1h", "1h\n  condition: {gte: 1, field: source.ip}");
+    assert!(told(summed).contains("bring no numbers"));
+    let round = format!("{}{}", CHAIN.replace("bid]", "eid]"), CHAIN.replace("did", "eid").replace("[cid", "[did"));
+    assert!(told(round).contains("round in a circle: did → eid → did"));
+    let high = (0..9).map(|n| CHAIN.replace("did", &format!("n{n}")).replace("[cid", &format!("[n{}", n + 1)));
+    assert!(told(high.collect()).contains("more than 8 correlations stand above one another"));
+}
+
+#[test]
+fn a_risk_takes_what_is_worth_something() {
+    let risk = "---\ntitle: r\nid: rid\ncorrelation:\n  type: risk\n  group-by: [source.ip]\n  timespan: 1d\n  condition: {gte: 50}\n  scores: {medium: 15, fails: 0, attack.t1110: 30}\n";
+    let text = format!("{CORRELATION}{risk}").replace("id: bid", "id: bid\ntags: [attack.t1110]\nlevel: medium");
+    let (loaded, _) = load(&text.replace("id: cid", "id: cid\nlevel: medium"));
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let made = &loaded.rules.correlations()[1];
+    let rules: Vec<_> = made.rules.iter().map(|rule| (loaded.rules.rule(rule.rule).id.as_str(), rule.score)).collect();
+    assert_eq!((rules, made.chains.len(), made.chains[0].score), (vec![("bid", 30)], 1, 15));
+    // It does not silence what it counts.
+    assert!(loaded.rules.correlations()[0].alerts);
+    let told = |from: &str, to: &str| {
+        let (loaded, _) = load(&format!("{CORRELATION}{}", risk.replace(from, to)));
+        loaded.diagnostics.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert!(told("medium", "mediun").contains("did you mean `medium`?"));
+    assert!(told("{gte: 50}", "{techniqes: 3}").contains("did you mean `techniques`?"));
+    assert!(told("{gte: 50}", "{lte: 3}").contains("unknown key `lte`"));
+    assert!(told("{gte: 50}", "{half_life: 1h}").contains("gives no bound"));
+    assert_eq!(told("{gte: 50}", "{techniques: 3}"), "");
+    assert!(told("  group-by: [source.ip]\n", "").contains("has no `group-by`"));
+    assert!(told("type: risk", "type: temporal").contains("only a risk takes `scores`"));
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn spec() -> RuleSpec {
         feeds: FeedSet::new(&[1]),
         state_bytes_max: 16 << 20,
         evidence_max: 3,
+        links: Vec::new(),
+        risk: None,
     }
 }
 

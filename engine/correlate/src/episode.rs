@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::distinct::Distinct;
 use crate::rule_state::Compiled;
 use crate::window::Record;
-use crate::{Evidence, Kind, Member, SOURCES_MAX, SourceId, ValueCount};
+use crate::{Evidence, Kind, Member, RuleSpec, SOURCES_MAX, STEPS_MAX, SourceId, Step, ValueCount};
 
 /// An episode that is not final yet.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Episode<E> {
     pub(crate) folded: Option<Box<Summary<E>>>,
     /// What the kind measures, at the trigger.
     pub(crate) measured: Option<i128>,
+    /// The watermark has passed the trigger: it stands, was told to the correlations above, and its measure is kept.
+    pub(crate) fixed: bool,
     /// Members told by the last open finding, 0 before the first.
     pub(crate) sent_count: u64,
     /// Open findings sent.
@@ -61,6 +63,7 @@ pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, measured: Opt
         cut: false,
         folded: None,
         measured,
+        fixed: false,
         sent_count: 0,
         updates: 0,
     });
@@ -75,12 +78,19 @@ pub(crate) struct Summary<E> {
     pub(crate) last: VecDeque<Member<E>>,
     pub(crate) sources: Vec<SourceId>,
     pub(crate) sources_more: bool,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) steps_more: bool,
     values: Option<Distinct>,
+    /// What tells the steps apart, in their order; `None` where the kind has no steps.
+    step_names: Option<Vec<(u16, [u8; 16])>>,
+    /// Steps are values, not single hits.
+    by_value: bool,
     evidence_bytes: usize,
 }
 
 impl<E: Evidence> Summary<E> {
-    pub(crate) fn new(kind: Kind) -> Summary<E> {
+    pub(crate) fn new(spec: &RuleSpec) -> Summary<E> {
+        let by_value = spec.kind == Kind::Risk;
         Summary {
             count: 0,
             first_ns: i64::MAX,
@@ -88,7 +98,11 @@ impl<E: Evidence> Summary<E> {
             last: VecDeque::new(),
             sources: Vec::new(),
             sources_more: false,
-            values: kind.counts_distinct().then(Distinct::new),
+            steps: Vec::new(),
+            steps_more: false,
+            values: spec.kind.counts_distinct().then(Distinct::new),
+            step_names: (by_value || spec.is_upper()).then(Vec::new),
+            by_value,
             evidence_bytes: 0,
         }
     }
@@ -101,11 +115,18 @@ impl<E: Evidence> Summary<E> {
         if let Some(values) = &mut self.values {
             values.insert(hit.value);
         }
+        self.step(hit);
         let Some(evidence) = &hit.evidence else { return };
         if evidence_max == 0 {
             return;
         }
-        let member = Member { time_ns: hit.time, digest: hit.digest, source: hit.source, evidence: evidence.clone() };
+        let member = Member {
+            time_ns: hit.time,
+            digest: hit.digest,
+            source: hit.source,
+            part: hit.part,
+            evidence: evidence.clone(),
+        };
         self.evidence_bytes += evidence.bytes();
         if self.first.len() < evidence_max {
             self.first.push(member);
@@ -116,6 +137,21 @@ impl<E: Evidence> Summary<E> {
             self.evidence_bytes -= gone.map_or(0, |member| member.evidence.bytes());
         }
         self.last.push_back(member);
+    }
+
+    fn step(&mut self, hit: &Record<E>) {
+        let Some(names) = &mut self.step_names else { return };
+        let name = (hit.part, if self.by_value { hit.value } else { hit.digest });
+        if let Some(at) = names.iter().position(|known| *known == name) {
+            let step = &mut self.steps[at];
+            (step.last_ns, step.count) = (hit.time, step.count + 1);
+        } else if self.steps.len() < STEPS_MAX {
+            names.push(name);
+            let (digest, first_ns, last_ns) = (hit.digest, hit.time, hit.time);
+            self.steps.push(Step { part: hit.part, digest, first_ns, last_ns, count: 1 });
+        } else {
+            self.steps_more = true;
+        }
     }
 
     fn name_source(&mut self, source: SourceId) {
@@ -137,6 +173,7 @@ impl<E: Evidence> Summary<E> {
         size_of::<Self>()
             + (self.first.capacity() + self.last.capacity()) * size_of::<Member<E>>()
             + self.sources.capacity() * size_of::<SourceId>()
+            + self.steps.capacity() * (size_of::<Step>() + size_of::<(u16, [u8; 16])>())
             + self.values.as_ref().map_or(0, Distinct::bytes)
             + self.evidence_bytes
     }

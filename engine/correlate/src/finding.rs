@@ -42,8 +42,28 @@ pub struct Member<E> {
     pub digest: [u8; 16],
     /// Where the event came from.
     pub source: SourceId,
+    /// Which of the correlation's rules was hit.
+    pub part: u16,
     /// The hit's payload.
     pub evidence: E,
+}
+
+/// Steps a finding tells: a page of a timeline. The earliest are kept, so the choice does not depend on arrival.
+pub const STEPS_MAX: usize = 64;
+
+/// What one rule, or one episode of a correlation, brought to a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which of the correlation's rules.
+    pub part: u16,
+    /// The id of the episode, where it is one ([`finding_id`]); else the digest of the first hit.
+    pub digest: [u8; 16],
+    /// Time of its first hit.
+    pub first_ns: i64,
+    /// Time of its last hit.
+    pub last_ns: i64,
+    /// How many hits.
+    pub count: u64,
 }
 
 /// Number of distinct values over the members.
@@ -82,6 +102,10 @@ pub struct Finding<E> {
     pub value_count: Option<ValueCount>,
     /// What the kind measures over the window of the trigger, in units of [`crate::NUMBER_UNIT`].
     pub measured: Option<i128>,
+    /// What the members were, rule by rule and episode by episode, at most [`STEPS_MAX`]; for risk and for correlations of correlations.
+    pub steps: Vec<Step>,
+    /// There were more steps than are told.
+    pub steps_more: bool,
     /// First members, at most `evidence_max`.
     pub evidence_first: Vec<Member<E>>,
     /// Last members that are not already among the first, at most `evidence_max`.
@@ -124,8 +148,18 @@ impl<E> Finding<E> {
                 out.extend_from_slice(&member.time_ns.to_be_bytes());
                 out.extend_from_slice(&member.digest);
                 out.extend_from_slice(&member.source.0.to_be_bytes());
+                out.extend_from_slice(&member.part.to_be_bytes());
             }
         }
+        out.extend_from_slice(&(self.steps.len() as u64).to_be_bytes());
+        for step in &self.steps {
+            out.extend_from_slice(&step.part.to_be_bytes());
+            out.extend_from_slice(&step.digest);
+            for number in [step.first_ns as u64, step.last_ns as u64, step.count] {
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+        }
+        out.push(u8::from(self.steps_more));
         out.extend_from_slice(&(self.sources.len() as u64).to_be_bytes());
         for source in &self.sources {
             out.extend_from_slice(&source.0.to_be_bytes());

@@ -8,7 +8,7 @@ use crate::measure::Slide;
 use crate::partition::Held;
 use crate::rule_state::Compiled;
 use crate::window::{Record, Window};
-use crate::{Ended, Evidence, Finding, Key, Kind, State, finding_id};
+use crate::{Ended, Evidence, Finding, Key, Kind, NUMBER_UNIT, Raised, SourceId, State, finding_id};
 
 /// State of one key. Most keys of most rules see a single hit, so that case carries nothing else.
 #[derive(Debug)]
@@ -155,6 +155,9 @@ impl<E: Evidence> Many<E> {
         } else if let Some(last) = self.window.last_time() {
             deadline = last.saturating_add(window);
         }
+        if let Some(episode) = self.episodes.iter().find(|episode| !episode.fixed && rule.fixes()) {
+            deadline = deadline.min(episode.trigger.saturating_add(1));
+        }
         if !rule.monotone {
             let next = self.window.after(self.judged_to.saturating_sub(1));
             if next < self.window.len() {
@@ -170,10 +173,16 @@ impl<E: Evidence> Many<E> {
         if rule.monotone {
             self.trim(rule, watermark);
         }
+        let mut unchanged_from = i64::MAX;
         let placed = match rule.spec.kind {
             Kind::ValueCount | Kind::Temporal => self.window.insert_counting(hit, rule.spec.window()),
             Kind::TemporalOrdered { parts } => {
                 self.window.chains.get_or_insert_with(|| Box::new(Chains::new(parts))).insert(hit.part, time);
+                self.window.insert(hit)
+            }
+            Kind::Risk => {
+                let risks = self.window.risks.get_or_insert_default();
+                unchanged_from = risks.insert(hit.value, hit.part, time).unwrap_or(i64::MAX);
                 self.window.insert(hit)
             }
             _ => self.window.insert(hit),
@@ -182,7 +191,7 @@ impl<E: Evidence> Many<E> {
             return false;
         }
         let before = self.episodes.last().map(|episode| episode.last);
-        let structure_changed = match self.mark_matches(placed.last, rule) {
+        let structure_changed = match self.mark_matches(placed.last, unchanged_from, rule) {
             Some((from, to)) => self.rebuild(from, to, rule),
             None => false,
         };
@@ -194,10 +203,11 @@ impl<E: Evidence> Many<E> {
         structure_changed || joined
     }
 
-    /// Judges the windows that the hit at `at` is in; returns the first and last time that came to match.
-    fn mark_matches(&mut self, at: usize, rule: &Compiled) -> Option<(i64, i64)> {
+    /// Judges the windows that the hit at `at` is in, up to those that it changes nothing of; returns the first and last
+    /// time that came to match.
+    fn mark_matches(&mut self, at: usize, unchanged_from: i64, rule: &Compiled) -> Option<(i64, i64)> {
         let span = rule.spec.window();
-        let until = self.window.get(at).time.saturating_add(span);
+        let until = self.window.get(at).time.saturating_add(span).min(unchanged_from.max(self.window.get(at).time + 1));
         let mut changed: Option<(i64, i64)> = None;
         let mut at = at;
         while at < self.window.len() {
@@ -212,6 +222,7 @@ impl<E: Evidence> Many<E> {
                     Kind::TemporalOrdered { .. } => {
                         !hit.matched && self.window.chains.as_ref().is_some_and(|chains| chains.end_at(time, span))
                     }
+                    Kind::Risk => !hit.matched && self.worth(time, rule).is_some(),
                     // The n-th hit from here backwards lies in the window.
                     _ => usize::try_from(at as i128 + 1 - rule.need)
                         .is_ok_and(|nth| self.window.get(nth).time > time.saturating_sub(span)),
@@ -224,6 +235,12 @@ impl<E: Evidence> Many<E> {
             at += 1;
         }
         changed
+    }
+
+    /// The sum of the scores in the window that ends here, if that is enough.
+    fn worth(&self, time: i64, rule: &Compiled) -> Option<i128> {
+        let (risks, worth) = (self.window.risks.as_ref()?, rule.spec.risk.as_ref()?);
+        risks.judge(time, rule.spec.window(), worth, &rule.spec.condition)
     }
 
     /// Draws the episodes anew from the first time that came to match; false if they already covered it.
@@ -255,6 +272,8 @@ impl<E: Evidence> Many<E> {
                 episode.sent_count = old.sent_count;
                 episode.updates = old.updates;
                 episode.folded = old.folded;
+                episode.fixed = old.fixed;
+                episode.measured = old.measured;
             }
         }
         true
@@ -310,7 +329,7 @@ impl<E: Evidence> Many<E> {
             let Some(hit) = self.window.pop_front() else { break };
             let at = self.episodes.partition_point(|episode| episode.last < hit.time);
             if let Some(episode) = self.episodes.get_mut(at).filter(|episode| episode.holds(hit.time)) {
-                let folded = episode.folded.get_or_insert_with(|| Box::new(Summary::new(rule.spec.kind)));
+                let folded = episode.folded.get_or_insert_with(|| Box::new(Summary::new(&rule.spec)));
                 folded.absorb(&hit, rule.spec.evidence_max);
             }
         }
@@ -352,9 +371,16 @@ impl<E: Evidence> Many<E> {
     }
 
     /// Follows the watermark: judges, trims, and tells the finals; true if an open finding has something new to say.
-    pub(crate) fn settle(&mut self, watermark: i64, frame: &Frame<'_>, out: &mut Vec<Finding<E>>) -> bool {
+    pub(crate) fn settle(
+        &mut self,
+        watermark: i64,
+        frame: &Frame<'_>,
+        out: &mut Vec<Finding<E>>,
+        raised: &mut Vec<Raised<E>>,
+    ) -> bool {
         let rule = frame.rule;
         let changed = !rule.monotone && self.judge(watermark, false, rule);
+        self.fix(watermark, frame, raised);
         self.trim(rule, watermark);
         let span = rule.spec.window();
         let settled = self.episodes.iter().take_while(|episode| watermark > episode.last.saturating_add(span)).count();
@@ -365,11 +391,60 @@ impl<E: Evidence> Many<E> {
         changed
     }
 
+    /// Keeps what stands of episodes whose trigger the watermark has passed, and raises them where a correlation is made
+    /// of them.
+    fn fix(&mut self, watermark: i64, frame: &Frame<'_>, raised: &mut Vec<Raised<E>>) {
+        let rule = frame.rule;
+        if !rule.fixes() {
+            return;
+        }
+        for at in 0..self.episodes.len() {
+            let episode = &self.episodes[at];
+            if episode.fixed || episode.trigger >= watermark {
+                continue;
+            }
+            if rule.raises && rule.is_whole(episode.chain) {
+                raised.push(self.raised(episode, frame));
+            }
+            if rule.spec.kind == Kind::Risk {
+                self.episodes[at].measured = self.worth(self.episodes[at].trigger, rule);
+            }
+            self.episodes[at].fixed = true;
+        }
+    }
+
+    fn raised(&self, episode: &Episode<E>, frame: &Frame<'_>) -> Raised<E> {
+        let spec = &frame.rule.spec;
+        let folded = episode.folded.as_ref().and_then(|summary| summary.first.first());
+        let folded = folded.map(|member| (member.source, Some(member.evidence.clone())));
+        let first = self.window.after(episode.floor);
+        let (source, evidence) = folded.unwrap_or_else(|| match first < self.window.len() {
+            true => (self.window.get(first).source, self.window.get(first).evidence.clone()),
+            false => (SourceId(0), None),
+        });
+        Raised {
+            rule: frame.rule_index,
+            key: frame.key.clone(),
+            time_ns: episode.trigger,
+            id: finding_id(&spec.id, &spec.definition_digest, frame.key, episode.trigger),
+            source,
+            evidence,
+            from_ns: frame.rule.reread_from(episode.chain),
+        }
+    }
+
     /// Tells every running episode as final: the input ended, or the state is given up.
-    pub(crate) fn end(&mut self, ended: Ended, frame: &Frame<'_>, out: &mut Vec<Finding<E>>) {
+    pub(crate) fn end(
+        &mut self,
+        ended: Ended,
+        frame: &Frame<'_>,
+        out: &mut Vec<Finding<E>>,
+        raised: &mut Vec<Raised<E>>,
+    ) {
         if !frame.rule.monotone && ended == Ended::Input {
             self.judge(i64::MAX, true, frame.rule);
         }
+        self.fix(i64::MAX, frame, raised);
         for at in 0..self.episodes.len() {
             self.tell_final(at, ended, frame, out);
         }
@@ -411,7 +486,7 @@ impl<E: Evidence> Many<E> {
     fn finding(&self, at: usize, frame: &Frame<'_>) -> Finding<E> {
         let (rule, episode) = (frame.rule, &self.episodes[at]);
         let folded = episode.folded.as_deref().cloned();
-        let mut summary = folded.unwrap_or_else(|| Summary::new(rule.spec.kind));
+        let mut summary = folded.unwrap_or_else(|| Summary::new(&rule.spec));
         for hit in self.window.range(self.window.after(episode.floor), self.window.after(episode.last)) {
             summary.absorb(hit, rule.spec.evidence_max);
         }
@@ -432,7 +507,13 @@ impl<E: Evidence> Many<E> {
             last_ns: episode.last,
             count: summary.count,
             value_count: summary.value_count(),
-            measured: episode.measured,
+            measured: match rule.spec.kind {
+                Kind::Risk if !episode.fixed => self.worth(episode.trigger, rule),
+                _ => episode.measured,
+            }
+            .map(|number| if rule.spec.kind == Kind::Risk { number * NUMBER_UNIT } else { number }),
+            steps: summary.steps,
+            steps_more: summary.steps_more,
             evidence_first: summary.first,
             evidence_last: summary.last.into(),
             sources: summary.sources,

@@ -21,26 +21,31 @@ mod key_state;
 mod measure;
 mod partition;
 mod place;
+mod raise;
 pub mod reference;
 mod reorder;
+mod risks;
 mod rule;
 mod rule_state;
 mod shard;
 mod sieve;
 mod timers;
+mod tower;
 mod watermark;
 mod window;
 
 pub use checkpoint::RuleCheckpoint;
 pub use counters::{RuleCounters, ShardCounters};
 pub use distinct::VALUES_EXACT_MAX;
-pub use finding::{Ended, Finding, Member, SOURCES_MAX, State, ValueCount, finding_id};
+pub use finding::{Ended, Finding, Member, SOURCES_MAX, STEPS_MAX, State, Step, ValueCount, finding_id};
 pub use hit::{Evidence, Hit, Refusal, Refused, ShardMessage, SourceAdvance, SourceId};
 pub use key::{Key, PARTITIONS, partition_of, shard_of};
 pub use place::place_value;
+pub use raise::{Raised, Upward};
 pub use rule::{
-    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, MAX_EPISODE_NS, NUMBER_MAX, NUMBER_UNIT, Op, RuleSpec,
-    STATE_BYTES_MAX, number_value,
+    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, Link, MAX_EPISODE_NS, NUMBER_MAX, NUMBER_UNIT, Op,
+    PartWorth, RuleSpec, STATE_BYTES_MAX, Worth, number_value,
 };
 pub use shard::{REFUSED_MAX, Shard, ShardConfig};
+pub use tower::{Tower, TowerMessage};
 pub use watermark::{TRACKED_SOURCES_MAX, WatermarkPolicy};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::place::too_far;
 use crate::{
-    Ended, Evidence, Finding, Hit, Kind, Member, NUMBER_UNIT, RuleSpec, SOURCES_MAX, SourceId, State, VALUES_EXACT_MAX,
-    ValueCount, finding_id,
+    Ended, Evidence, Finding, Hit, Kind, Member, NUMBER_UNIT, RuleSpec, SOURCES_MAX, STEPS_MAX, SourceId, State, Step,
+    VALUES_EXACT_MAX, ValueCount, finding_id,
 };
 
 /// The final findings of one rule over hits that are neither late nor future, in canonical order.
@@ -34,6 +34,12 @@ pub fn evaluate<E: Evidence>(rule: &RuleSpec, rule_index: u32, hits: &[Hit<E>], 
     }
     findings.sort_by(Finding::canonical_order);
     findings
+}
+
+/// The value of an episode that is a hit of a `value_count` or `new_value`, by its text in the episode's key.
+#[must_use]
+pub fn value_of(text: &[u8]) -> [u8; 16] {
+    Kind::ValueCount.value_of(text).unwrap_or_default()
 }
 
 /// The hits that count: all, or those that the kind names.
@@ -159,6 +165,29 @@ fn holds<E>(spec: &RuleSpec, window: &[&Hit<E>], time: i64) -> Option<Option<i12
             }
             ends.contains(&time).then_some(None)
         }
+        Kind::Risk => {
+            // A rule's hits in the window are one episode; an episode of a correlation is one by itself.
+            let identity = |hit: &Hit<E>| {
+                let is_episode = spec.links.iter().any(|link| link.part == hit.part);
+                (hit.part, is_episode.then_some(hit.digest))
+            };
+            let mut latest = BTreeMap::new();
+            for hit in window {
+                let time = latest.entry(identity(hit)).or_insert(hit.time_ns);
+                *time = hit.time_ns.max(*time);
+            }
+            let worth = spec.risk.as_ref()?;
+            let scores = latest.iter().map(|((part, _), latest)| i128::from(worth.score_at(*part, time - latest)));
+            let sum: i128 = scores.sum();
+            let parts = || latest.keys().filter_map(|(part, _)| worth.parts.get(usize::from(*part)));
+            let techniques: BTreeSet<u16> = parts().flat_map(|part| part.techniques.iter().copied()).collect();
+            let sources: BTreeSet<u16> = parts().flat_map(|part| part.sources.iter().copied()).collect();
+            let enough = !condition.terms().is_empty() && condition.holds(sum);
+            let reaches = |found: usize, least: u32| least > 0 && found >= least as usize;
+            let holds =
+                enough || reaches(techniques.len(), worth.techniques_min) || reaches(sources.len(), worth.sources_min);
+            holds.then_some(Some(sum * NUMBER_UNIT))
+        }
         Kind::Sum => {
             let sum = numbers().sum();
             condition.holds(sum).then_some(Some(sum))
@@ -195,8 +224,25 @@ fn finding<E: Evidence>(
         time_ns: hit.time_ns,
         digest: hit.digest,
         source: hit.source,
+        part: hit.part,
         evidence: hit.evidence.clone(),
     };
+    // What the members were: by rule or episode for risk, each hit for itself where correlations are counted.
+    let (mut names, mut steps) = (Vec::new(), Vec::<Step>::new());
+    for hit in members.iter().filter(|_| spec.kind == Kind::Risk || spec.is_upper()) {
+        let is_one = spec.kind != Kind::Risk || spec.links.iter().any(|link| link.part == hit.part);
+        let name = (hit.part, is_one.then_some(hit.digest));
+        match names.iter().position(|known| *known == name).map(|at| &mut steps[at]) {
+            Some(step) => (step.last_ns, step.count) = (hit.time_ns, step.count + 1),
+            None => {
+                let (first_ns, last_ns) = (hit.time_ns, hit.time_ns);
+                names.push(name);
+                steps.push(Step { part: hit.part, digest: hit.digest, first_ns, last_ns, count: 1 });
+            }
+        }
+    }
+    let steps_more = steps.len() > STEPS_MAX;
+    steps.truncate(STEPS_MAX);
     let first = members.len().min(spec.evidence_max);
     let last = members.len() - (members.len() - first).min(spec.evidence_max);
     Finding {
@@ -219,6 +265,8 @@ fn finding<E: Evidence>(
             _ => None,
         },
         measured: None,
+        steps,
+        steps_more,
         evidence_first: members[..first].iter().map(show).collect(),
         evidence_last: members[last..].iter().map(show).collect(),
         sources_more: sources.len() > SOURCES_MAX,

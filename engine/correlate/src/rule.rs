@@ -1,5 +1,9 @@
 //! What a correlation rule asks for, compiled: kind, condition, window, feeds and budgets.
 
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
 /// Default of `max_episode`: an alert that lasts longer than a day is told anew every day.
 pub const MAX_EPISODE_NS: i64 = 24 * 3600 * 1_000_000_000;
 /// Default state budget of a rule in one partition: 256 of them are 1 GiB, reached by nothing but a flood of keys.
@@ -50,6 +54,8 @@ pub enum Kind {
         /// Greatest speed believed, in kilometres an hour. Without coordinates, another country is too far.
         speed_kmh: u32,
     },
+    /// Scores of the distinct rules and episodes in the window, added up ([`RuleSpec::risk`]).
+    Risk,
     /// A percentile of the hits' numbers by nearest rank (Sigma `value_percentile`, `value_median`).
     Percentile {
         /// 1 to 100.
@@ -74,6 +80,13 @@ impl Kind {
     #[must_use]
     pub fn needs_value(self) -> bool {
         matches!(self, Kind::ValueCount | Kind::NewValue { .. } | Kind::Travel { .. }) || self.measures()
+    }
+
+    /// The value of a hit whose named value is this text; `None` for kinds that need more than its identity.
+    pub(crate) fn value_of(self, text: &[u8]) -> Option<[u8; 16]> {
+        let digest = Sha256::digest(text);
+        let known = matches!(self, Kind::ValueCount | Kind::NewValue { .. });
+        known.then(|| digest.first_chunk().copied()).flatten()
     }
 
     /// Whether the window slides on in time order, at the watermark.
@@ -172,6 +185,12 @@ impl FeedSet {
         set
     }
 
+    /// Whether no source is listened to.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
     /// Adds a class.
     pub fn insert(&mut self, class: u16) {
         let class = usize::from(class.min(FEED_CLASSES_MAX - 1));
@@ -210,9 +229,68 @@ pub struct RuleSpec {
     pub state_bytes_max: usize,
     /// How many first and how many last members of an episode keep their evidence.
     pub evidence_max: usize,
+    /// The correlations whose episodes are its hits, beside the hits of rules. Never round in a circle.
+    pub links: Vec<Link>,
+    /// What the hits of [`Kind::Risk`] are worth; `None` for the other kinds.
+    pub risk: Option<Arc<Worth>>,
+}
+
+/// A correlation whose episodes are hits of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Index of that correlation in the rule set.
+    pub child: u32,
+    /// Which of the parent's rules it is ([`crate::Hit::part`]).
+    pub part: u16,
+    /// The parent's group key: places in the child's.
+    pub key: Box<[u16]>,
+    /// Place in the child's key of the value that the parent counts or measures.
+    pub value: Option<u16>,
+}
+
+/// What hits are worth to [`Kind::Risk`], and what besides the sum opens an incident.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Worth {
+    /// By part.
+    pub parts: Vec<PartWorth>,
+    /// A score is halved for each full span of this length that has gone by; `None` keeps it.
+    pub half_life_ns: Option<i64>,
+    /// So many distinct techniques are enough; 0 = never.
+    pub techniques_min: u32,
+    /// So many distinct log sources are enough; 0 = never.
+    pub sources_min: u32,
+}
+
+/// What a hit of one part is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartWorth {
+    /// Score, in whole points.
+    pub score: u32,
+    /// Its techniques, numbered by the caller.
+    pub techniques: Box<[u16]>,
+    /// Its log sources, numbered by the caller.
+    pub sources: Box<[u16]>,
+}
+
+impl Worth {
+    /// What a score is worth at this age.
+    #[must_use]
+    pub fn score_at(&self, part: u16, age_ns: i64) -> u64 {
+        let score = self.parts.get(usize::from(part)).map_or(0, |part| u64::from(part.score));
+        match self.half_life_ns {
+            Some(half_life) => score.checked_shr((age_ns / half_life.max(1)).clamp(0, 64) as u32).unwrap_or(0),
+            None => score,
+        }
+    }
 }
 
 impl RuleSpec {
+    /// Whether episodes of other correlations are hits of this one.
+    #[must_use]
+    pub fn is_upper(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     /// W, at least one nanosecond.
     pub(crate) fn window(&self) -> i64 {
         self.window_ns.max(1)

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use crate::counters::completeness;
 use crate::key_state::{Frame, KeyState};
 use crate::partition::{Entry, Held, Partition};
+use crate::risks::risk_value;
 use crate::sieve::{Lost, Passed, Sieve};
 use crate::timers::Timers;
 use crate::window::Record;
-use crate::{Ended, Evidence, Finding, Hit, Key, Kind, Op, PARTITIONS, RuleCheckpoint, RuleCounters, RuleSpec};
+use crate::{
+    Ended, Evidence, Finding, Hit, Key, Kind, Link, Op, PARTITIONS, Raised, RuleCheckpoint, RuleCounters, RuleSpec,
+};
 
 /// An open finding is told anew at most this often per key.
 const UPDATE_INTERVAL_NS: i64 = 1_000_000_000;
@@ -28,6 +31,8 @@ pub(crate) struct Compiled {
     read_from: i64,
     /// Episodes with last + W before this were told as final before the restart.
     settled: i64,
+    /// A correlation is made of its episodes.
+    pub(crate) raises: bool,
 }
 
 impl Compiled {
@@ -46,12 +51,30 @@ impl Compiled {
                 Kind::TemporalOrdered { .. } => true,
                 kind => !kind.slides() && spec.condition.is_monotone(),
             },
-            need: need.max(1),
+            // One hit may be worth enough.
+            need: if spec.kind == Kind::Risk { 1 } else { need.max(1) },
             judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.reach()) },
             read_from: from,
             settled: resume.map_or(i64::MIN, |resume| resume.settled_ns),
+            raises: false,
             spec,
         }
+    }
+
+    /// Whether something of an episode is kept, or told upwards, once the watermark has passed its trigger.
+    pub(crate) fn fixes(&self) -> bool {
+        self.raises || self.spec.kind == Kind::Risk
+    }
+
+    /// The input must be read again from here to find a run again that began at `chain`, and to know that it did.
+    pub(crate) fn reread_from(&self, chain: i64) -> i64 {
+        let known = if self.raises { self.spec.window() } else { 0 };
+        chain.saturating_sub(self.spec.reach()).saturating_sub(known)
+    }
+
+    /// Whether a run that begins here began here: after a restart it may go on from before.
+    pub(crate) fn is_whole(&self, chain: i64) -> bool {
+        self.judge_from == i64::MIN || chain >= self.judge_from.saturating_add(self.spec.window())
     }
 
     /// Whether an episode with this last hit was told as final before the restart.
@@ -78,6 +101,10 @@ pub(crate) struct RuleState<E> {
     pub(crate) watermark: i64,
     counters: RuleCounters,
     complete_since: i64,
+    /// Earliest event time of what feeds the rule; `i64::MAX` before anything has.
+    pub(crate) start: i64,
+    /// Episodes for the correlations above, not fetched yet.
+    pub(crate) raised: Vec<Raised<E>>,
 }
 
 impl<E: Evidence> RuleState<E> {
@@ -103,6 +130,8 @@ impl<E: Evidence> RuleState<E> {
             watermark: i64::MIN,
             counters: RuleCounters::default(),
             complete_since,
+            start: resume.map_or(i64::MAX, |resume| resume.start_ns),
+            raised: Vec::new(),
         }
     }
 
@@ -129,6 +158,7 @@ impl<E: Evidence> RuleState<E> {
     pub(crate) fn observe(&mut self, hit: Hit<E>, now_ns: i64, out: &mut Vec<Finding<E>>) {
         let value = match (self.rule.spec.kind, hit.value) {
             (Kind::Temporal, _) => u128::from(hit.part).to_be_bytes(),
+            (Kind::Risk, _) => risk_value(hit.part, None),
             (kind, _) if !kind.needs_value() => [0; 16],
             (_, Some(value)) => value,
             (_, None) => {
@@ -136,8 +166,33 @@ impl<E: Evidence> RuleState<E> {
                 return;
             }
         };
-        self.counters.hits += 1;
         let (key, record) = Record::of(hit, value);
+        self.admit(key, record, now_ns, out);
+    }
+
+    /// Takes in an episode of another correlation, neither late nor without a value that is needed.
+    pub(crate) fn observe_raised(&mut self, raised: &Raised<E>, link: &Link, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        let values: Vec<&[u8]> = raised.key.values().collect();
+        let of = |at: &u16| values.get(usize::from(*at)).copied();
+        let Some(parts) = link.key.iter().map(of).collect::<Option<Vec<_>>>() else { return };
+        let named = link.value.as_ref().and_then(of);
+        let value = match self.rule.spec.kind {
+            Kind::Temporal => Some(u128::from(link.part).to_be_bytes()),
+            Kind::Risk => Some(risk_value(link.part, Some(&raised.id))),
+            kind if kind.needs_value() => named.and_then(|value| kind.value_of(value)),
+            _ => Some([0; 16]),
+        };
+        match value {
+            Some(value) => {
+                let record = Record::of_raised(raised, link.part, value);
+                self.admit(Key::new(&parts), record, now_ns, out);
+            }
+            None => self.counters.no_value += 1,
+        }
+    }
+
+    fn admit(&mut self, key: Key, record: Record<E>, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        self.counters.hits += 1;
         let Some(sieve) = &mut self.sieve else {
             self.take(key, record, now_ns, out);
             return;
@@ -158,7 +213,7 @@ impl<E: Evidence> RuleState<E> {
     }
 
     /// Up to where hits that count are known.
-    fn decided(&self) -> i64 {
+    pub(crate) fn decided(&self) -> i64 {
         if self.watermark == i64::MIN { i64::MIN } else { self.watermark.saturating_sub(self.rule.spec.lag()) }
     }
 
@@ -218,7 +273,7 @@ impl<E: Evidence> RuleState<E> {
                     evicted: evicted(partition),
                 };
                 let told = out.len();
-                many.end(Ended::Evicted, &frame, out);
+                many.end(Ended::Evicted, &frame, out, &mut self.raised);
                 self.counters.finals += (out.len() - told) as u64;
             }
         }
@@ -226,6 +281,7 @@ impl<E: Evidence> RuleState<E> {
 
     /// Notes the earliest event time of the rule's sources.
     pub(crate) fn begin(&mut self, start: i64) {
+        self.start = self.start.min(start);
         if let Some(sieve) = &mut self.sieve {
             sieve.start = sieve.start.min(start);
         }
@@ -267,7 +323,7 @@ impl<E: Evidence> RuleState<E> {
         let many = entry.state.grow(rule);
         let frame =
             Frame { rule_index: self.index, rule, key: &entry.key, complete_since: self.complete_since, evicted };
-        let news = many.settle(decided, &frame, out);
+        let news = many.settle(decided, &frame, out, &mut self.raised);
         let spent = many.is_spent();
         if news && self.emit_open && !many.due && !spent {
             many.due = true;
@@ -336,7 +392,7 @@ impl<E: Evidence> RuleState<E> {
                     complete_since: self.complete_since,
                     evicted,
                 };
-                entry.state.grow(&self.rule).end(ended, &frame, out);
+                entry.state.grow(&self.rule).end(ended, &frame, out, &mut self.raised);
             }
         }
         self.timers.clear();
@@ -372,7 +428,7 @@ impl<E: Evidence> RuleState<E> {
             // Windows are judged from the first trigger on, and reach back W.
             complete_after_ns: match self.watermark {
                 i64::MIN => self.rule.read_from,
-                _ => earliest.saturating_sub(self.rule.spec.reach()),
+                _ => self.rule.reread_from(earliest),
             },
             start_ns: self.sieve.as_ref().map_or(i64::MAX, |sieve| sieve.start),
         }

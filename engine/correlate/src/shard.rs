@@ -11,8 +11,8 @@ use crate::reorder::Reorder;
 use crate::rule_state::RuleState;
 use crate::watermark::SourceTable;
 use crate::{
-    Ended, Evidence, Finding, Hit, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, ShardCounters,
-    ShardMessage, SourceAdvance, WatermarkPolicy, shard_of,
+    Ended, Evidence, FeedSet, Finding, Hit, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, ShardCounters,
+    ShardMessage, SourceAdvance, TowerMessage, Upward, WatermarkPolicy, shard_of,
 };
 
 /// Late and future hits listed between two drains; further ones are counted only. A source with a wrong clock must not
@@ -55,24 +55,49 @@ pub struct Shard<E> {
     reorder: Reorder<ShardMessage<E>>,
     refused: Vec<Refused>,
     counters: ShardCounters,
+    /// Rules, children before the correlations made of them.
+    order: Vec<u32>,
+    /// What goes up to the tower.
+    upward: Vec<Upward<E>>,
+    /// The same from before a reload, whose indices are others.
+    before: Vec<TowerMessage<E>>,
+    /// A rule set that the tower was not told of.
+    fresh: Option<Arc<Vec<RuleSpec>>>,
 }
 
 impl<E: Evidence> Shard<E> {
     /// A shard without state, for the given rule set.
     #[must_use]
     pub fn new(config: ShardConfig, rules: &[RuleSpec]) -> Shard<E> {
-        let rules = rules.iter().zip(0..).map(|(spec, index)| {
+        let states = rules.iter().zip(0..).map(|(spec, index)| {
             let resume = config.resume.iter().find(|known| known.definition_digest == spec.definition_digest);
             let since = resume.map_or(i64::MIN, |resume| resume.complete_after_ns);
             RuleState::new(spec, index, since, config.emit_open, resume)
         });
-        Shard {
-            rules: rules.collect(),
+        let mut shard = Shard {
+            rules: states.collect(),
             config,
             sources: SourceTable::new(),
             reorder: Reorder::new(),
             refused: Vec::new(),
             counters: ShardCounters::default(),
+            order: Vec::new(),
+            upward: Vec::new(),
+            before: Vec::new(),
+            fresh: None,
+        };
+        shard.link(rules);
+        shard
+    }
+
+    /// Notes which rules correlations are made of.
+    fn link(&mut self, specs: &[RuleSpec]) {
+        self.order = children_first(specs);
+        self.rules.iter_mut().for_each(|rule| rule.rule.raises = false);
+        for link in specs.iter().flat_map(|spec| &spec.links) {
+            if let Some(child) = self.rules.get_mut(link.child as usize) {
+                child.rule.raises = true;
+            }
         }
     }
 
@@ -99,10 +124,59 @@ impl<E: Evidence> Shard<E> {
             self.process(message, out);
         }
         let now_ns = self.sources.now_ns();
-        for rule in &mut self.rules {
-            rule.begin(self.sources.start(&rule.rule.spec.feeds));
-            rule.advance(self.sources.watermark_at_end(&rule.rule.spec.feeds), now_ns, out);
+        for at in self.order.clone() {
+            self.begin(at);
+            let watermark = self.watermark_of(at, |sources, feeds| sources.watermark_at_end(feeds));
+            let rule = &mut self.rules[at as usize];
+            rule.advance(watermark, now_ns, out);
             rule.end(Ended::Input, out);
+        }
+    }
+
+    /// The watermark of a rule: the least of its sources' and of what its correlations have decided.
+    fn watermark_of(&self, at: u32, of: impl Fn(&SourceTable, &FeedSet) -> i64) -> i64 {
+        let spec = &self.rules[at as usize].rule.spec;
+        if !spec.is_upper() {
+            return of(&self.sources, &spec.feeds);
+        }
+        let own = (!spec.feeds.is_empty()).then(|| of(&self.sources, &spec.feeds));
+        let children = spec.links.iter().filter_map(|link| Some(self.rules.get(link.child as usize)?.decided()));
+        // What no source has fed holds nobody back.
+        own.into_iter().chain(children).filter(|&one| one != i64::MIN).min().unwrap_or(i64::MIN)
+    }
+
+    /// Notes the earliest event time below a rule.
+    fn begin(&mut self, at: u32) {
+        let spec = &self.rules[at as usize].rule.spec;
+        let own = self.sources.start(&spec.feeds);
+        let children = spec.links.iter().filter_map(|link| Some(self.rules.get(link.child as usize)?.start));
+        let start = children.fold(own, i64::min);
+        self.rules[at as usize].begin(start);
+    }
+
+    /// Adds to `out` what goes up to the tower since the last call, and how far each rule has come. Nothing where no
+    /// correlation is made of others.
+    pub fn rise(&mut self, ended: bool, out: &mut Vec<TowerMessage<E>>) {
+        out.append(&mut self.before);
+        if self.fresh.is_some() || self.rules.iter().any(|rule| rule.rule.spec.is_upper()) {
+            let message = self.cut(ended);
+            out.push(message);
+        }
+    }
+
+    fn cut(&mut self, ended: bool) -> TowerMessage<E> {
+        let mut upward = std::mem::take(&mut self.upward);
+        for rule in &mut self.rules {
+            upward.extend(rule.raised.drain(..).map(Upward::Episode));
+        }
+        TowerMessage {
+            shard: self.config.shard,
+            upward,
+            decided: self.rules.iter().map(RuleState::decided).collect(),
+            starts: self.rules.iter().map(|rule| rule.start).collect(),
+            rules: self.fresh.take(),
+            now_ns: self.sources.now_ns(),
+            ended,
         }
     }
 
@@ -144,6 +218,10 @@ impl<E: Evidence> Shard<E> {
         };
         hit.time_ns = hit.time_ns.clamp(TIME_MIN, TIME_MAX);
         if !hit.future && hit.time_ns >= rule.watermark {
+            if rule.rule.spec.is_upper() {
+                self.upward.push(Upward::Hit(hit));
+                return;
+            }
             rule.observe(hit, self.sources.now_ns(), out);
             return;
         }
@@ -160,9 +238,11 @@ impl<E: Evidence> Shard<E> {
     fn follow_watermarks(&mut self, out: &mut Vec<Finding<E>>) {
         let now_ns = self.sources.now_ns();
         if self.config.policy == WatermarkPolicy::Live && self.sources.refresh() {
-            for rule in &mut self.rules {
-                rule.begin(self.sources.start(&rule.rule.spec.feeds));
-                rule.advance(self.sources.watermark(&rule.rule.spec.feeds), now_ns, out);
+            for at in 0..self.order.len() {
+                let at = self.order[at];
+                self.begin(at);
+                let watermark = self.watermark_of(at, SourceTable::watermark);
+                self.rules[at as usize].advance(watermark, now_ns, out);
             }
         }
         for rule in &mut self.rules {
@@ -172,6 +252,10 @@ impl<E: Evidence> Shard<E> {
 
     /// State belongs to a definition: an unchanged rule keeps it, a changed or new one starts anew.
     fn reload(&mut self, specs: &Arc<Vec<RuleSpec>>, out: &mut Vec<Finding<E>>) {
+        let mut before = Vec::new();
+        self.rise(false, &mut before);
+        self.before = before;
+        self.fresh = Some(Arc::clone(specs));
         let mut old: Vec<Option<RuleState<E>>> = self.rules.drain(..).map(Some).collect();
         let since = self.sources.event_time_max();
         for (spec, index) in specs.iter().zip(0..) {
@@ -188,6 +272,7 @@ impl<E: Evidence> Shard<E> {
                 None => RuleState::new(spec, index, since, self.config.emit_open, None),
             });
         }
+        self.link(specs);
         for mut gone in old.into_iter().flatten() {
             gone.end(Ended::Reload, out);
         }
@@ -219,4 +304,29 @@ impl<E: Evidence> Shard<E> {
     pub fn checkpoint(&self) -> Vec<RuleCheckpoint> {
         self.rules.iter().map(RuleState::checkpoint).collect()
     }
+}
+
+/// Indices of the rules, those that correlations are made of before them. What goes round in a circle comes as it comes.
+pub(crate) fn children_first(specs: &[RuleSpec]) -> Vec<u32> {
+    let mut order = Vec::with_capacity(specs.len());
+    let mut begun = vec![false; specs.len()];
+    for root in 0..specs.len() as u32 {
+        // A rule is done once all its links are: `(rule, next link)`.
+        let mut path = vec![(root, 0)];
+        while let Some((rule, next)) = path.pop() {
+            if next == 0 && std::mem::replace(&mut begun[rule as usize], true) {
+                continue;
+            }
+            match specs[rule as usize].links.get(next) {
+                Some(link) => {
+                    path.push((rule, next + 1));
+                    if (link.child as usize) < specs.len() && !begun[link.child as usize] {
+                        path.push((link.child, 0));
+                    }
+                }
+                None => order.push(rule),
+            }
+        }
+    }
+    order
 }

@@ -9,7 +9,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::chains::Chains;
-use crate::{Evidence, Hit, Key, SourceId};
+use crate::risks::Risks;
+use crate::{Evidence, Hit, Key, Raised, SourceId};
 
 /// From this many hits on, the times of each value are indexed; below, a scan is cheaper than a table.
 const INDEX_FROM: usize = 32;
@@ -50,6 +51,24 @@ impl<E> Record<E> {
         (hit.key, record)
     }
 
+    /// An episode of another correlation as a hit.
+    pub(crate) fn of_raised(raised: &Raised<E>, part: u16, value: [u8; 16]) -> Record<E>
+    where
+        E: Clone,
+    {
+        Record {
+            time: raised.time_ns,
+            digest: raised.id,
+            value,
+            source: raised.source,
+            distinct: 0,
+            matched: false,
+            repeat: false,
+            part,
+            evidence: raised.evidence.clone(),
+        }
+    }
+
     /// Time, then content: arrival has no say.
     pub(crate) fn order(&self) -> (i64, &[u8; 16], SourceId, &[u8; 16], u16) {
         (self.time, &self.digest, self.source, &self.value, self.part)
@@ -86,6 +105,8 @@ pub(crate) struct Window<E> {
     trimmed_to: i64,
     /// Times by rule; of ordered rules only.
     pub(crate) chains: Option<Box<Chains>>,
+    /// Times by rule and episode; of risk only.
+    pub(crate) risks: Option<Box<Risks>>,
 }
 
 impl<E: Evidence> Window<E> {
@@ -97,6 +118,7 @@ impl<E: Evidence> Window<E> {
             times_listed: 0,
             trimmed_to: i64::MIN,
             chains: None,
+            risks: None,
         }
     }
 
@@ -172,10 +194,9 @@ impl<E: Evidence> Window<E> {
     pub(crate) fn pop_front(&mut self) -> Option<Record<E>> {
         let hit = self.hits.pop_front()?;
         self.trimmed_to = hit.time;
-        if let Some(chains) = &mut self.chains
-            && self.hits.front().is_none_or(|next| next.time > hit.time)
-        {
-            chains.forget(hit.time);
+        if self.hits.front().is_none_or(|next| next.time > hit.time) {
+            self.chains.as_mut().into_iter().for_each(|chains| chains.forget(hit.time));
+            self.risks.as_mut().into_iter().for_each(|risks| risks.forget(hit.time));
         }
         self.evidence_bytes -= hit.evidence.as_ref().map_or(0, Evidence::bytes);
         if let Some(values) = &mut self.values
@@ -203,7 +224,8 @@ impl<E: Evidence> Window<E> {
     pub(crate) fn bytes(&self) -> usize {
         let values = self.values.as_ref().map_or(0, |values| values.allocation_size() + 8 * self.times_listed);
         let chains = self.chains.as_ref().map_or(0, |chains| chains.bytes());
-        self.hits.capacity() * size_of::<Record<E>>() + self.evidence_bytes + values + chains
+        let risks = self.risks.as_ref().map_or(0, |risks| risks.bytes());
+        self.hits.capacity() * size_of::<Record<E>>() + self.evidence_bytes + values + chains + risks
     }
 
     /// Inserts a hit and keeps every window's number of distinct values right.

@@ -50,6 +50,8 @@ pub fn rule(kind: Kind, condition: Condition, window_s: i64) -> RuleSpec {
         feeds: FeedSet::new(&[1]),
         state_bytes_max: 64 << 20,
         evidence_max: 3,
+        links: Vec::new(),
+        risk: None,
     }
 }
 

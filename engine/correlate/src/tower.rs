@@ -1,0 +1,327 @@
+//! Correlations over correlations: the stage above the shards.
+//!
+//! Episodes of a correlation are hits of those made of it, at the time of their trigger. Their keys may belong to any
+//! shard, so they do not go back: one tower takes what all shards send up. A shard sends an episode once its
+//! rule's watermark has passed the trigger, which then stands, and tells with every message how far each rule has come. What is
+//! above a rule is never ahead of it, so whatever the shards' speed no episode comes too late.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::rule_state::RuleState;
+use crate::shard::children_first;
+use crate::{
+    Ended, Evidence, Finding, Hit, Raised, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, Upward,
+    WatermarkPolicy,
+};
+
+/// What one shard sends up with one message of its own.
+#[derive(Clone, Debug)]
+pub struct TowerMessage<E> {
+    /// Which shard.
+    pub shard: usize,
+    /// Episodes and hits, in the order in which they came to be.
+    pub upward: Vec<Upward<E>>,
+    /// How far each rule has come, by its index: no episode before this is still to be sent.
+    pub decided: Vec<i64>,
+    /// Earliest event time of the sources below each rule; `i64::MAX` where none has spoken.
+    pub starts: Vec<i64>,
+    /// A new rule set: indices are its own from this message on.
+    pub rules: Option<Arc<Vec<RuleSpec>>>,
+    /// Receive time.
+    pub now_ns: i64,
+    /// The shard has sent all.
+    pub ended: bool,
+}
+
+/// What the tower knows of a shard.
+#[derive(Debug)]
+struct Below<E> {
+    decided: Vec<i64>,
+    starts: Vec<i64>,
+    /// Messages under a rule set that another shard has not come to.
+    ahead: VecDeque<TowerMessage<E>>,
+    ended: bool,
+}
+
+/// What must be read again for an episode that is held: by its time, the earliest event time.
+type Origins = BTreeMap<i64, i64>;
+
+/// The correlations made of correlations, all keys of them.
+#[derive(Debug)]
+pub struct Tower<E> {
+    specs: Arc<Vec<RuleSpec>>,
+    /// By rule; `None` for those that run in the shards.
+    rules: Vec<Option<RuleState<E>>>,
+    /// Rules of the tower, children before their parents.
+    order: Vec<u32>,
+    /// By rule: who is made of it, with the place among the parent's links.
+    parents: Vec<Vec<(u32, u32)>>,
+    origins: Vec<Origins>,
+    below: Vec<Below<E>>,
+    policy: WatermarkPolicy,
+    emit_open: bool,
+    resume: Vec<RuleCheckpoint>,
+    refused: Vec<Refused>,
+    now_ns: i64,
+    ended: bool,
+}
+
+impl<E: Evidence> Tower<E> {
+    /// A tower over so many shards, without state.
+    #[must_use]
+    pub fn new(
+        shards: usize,
+        policy: WatermarkPolicy,
+        emit_open: bool,
+        resume: Vec<RuleCheckpoint>,
+        specs: Arc<Vec<RuleSpec>>,
+    ) -> Tower<E> {
+        let below = || Below { decided: Vec::new(), starts: Vec::new(), ahead: VecDeque::new(), ended: false };
+        let mut tower = Tower {
+            specs: Arc::default(),
+            rules: Vec::new(),
+            order: Vec::new(),
+            parents: Vec::new(),
+            origins: Vec::new(),
+            below: (0..shards.max(1)).map(|_| below()).collect(),
+            policy,
+            emit_open,
+            resume,
+            refused: Vec::new(),
+            now_ns: i64::MIN,
+            ended: false,
+        };
+        tower.load(specs, i64::MIN, &mut Vec::new());
+        tower
+    }
+
+    /// Takes a message in; findings are added to `out`.
+    pub fn accept(&mut self, message: TowerMessage<E>, out: &mut Vec<Finding<E>>) {
+        let Some(below) = self.below.get_mut(message.shard) else { return };
+        if message.rules.is_some() || !below.ahead.is_empty() {
+            below.ahead.push_back(message);
+            self.catch_up(out);
+        } else {
+            self.process(message, out);
+            self.follow(out);
+        }
+    }
+
+    /// Takes up a new rule set once every shard has come to it.
+    fn catch_up(&mut self, out: &mut Vec<Finding<E>>) {
+        while self.below.iter().all(|below| below.ahead.front().is_some_and(|first| first.rules.is_some())) {
+            let rules = self.below[0].ahead.front_mut().and_then(|first| first.rules.take());
+            if let Some(rules) = rules {
+                let since = self.below.iter().flat_map(|below| &below.decided).copied().max().unwrap_or(i64::MIN);
+                self.load(rules, since, out);
+            }
+            for at in 0..self.below.len() {
+                if let Some(first) = self.below[at].ahead.front_mut() {
+                    first.rules = None;
+                }
+                while self.below[at].ahead.front().is_some_and(|next| next.rules.is_none()) {
+                    let Some(message) = self.below[at].ahead.pop_front() else { break };
+                    self.process(message, out);
+                }
+            }
+            self.follow(out);
+        }
+    }
+
+    /// Receive time goes on without a message.
+    pub fn tick(&mut self, now_ns: i64, out: &mut Vec<Finding<E>>) {
+        self.now_ns = self.now_ns.max(now_ns);
+        for rule in self.rules.iter_mut().flatten() {
+            rule.tell_open(self.now_ns, out);
+        }
+    }
+
+    /// All shards have ended, and the input with them: what still runs is told as final.
+    fn finish(&mut self, out: &mut Vec<Finding<E>>) {
+        for at in self.order.clone() {
+            self.advance(at, out);
+            if let Some(rule) = &mut self.rules[at as usize] {
+                rule.end(Ended::Input, out);
+            }
+            self.lift(at, out);
+        }
+    }
+
+    fn process(&mut self, message: TowerMessage<E>, out: &mut Vec<Finding<E>>) {
+        self.now_ns = self.now_ns.max(message.now_ns);
+        for upward in message.upward {
+            match upward {
+                Upward::Hit(hit) => self.hit(hit, out),
+                Upward::Episode(raised) => self.take(&raised, out),
+            }
+        }
+        let below = &mut self.below[message.shard];
+        below.decided = message.decided;
+        below.starts = message.starts;
+        below.ended |= message.ended;
+    }
+
+    /// Follows the watermarks of the shards.
+    fn follow(&mut self, out: &mut Vec<Finding<E>>) {
+        let ended = self.below.iter().all(|below| below.ended);
+        if ended && !self.ended {
+            self.ended = true;
+            self.finish(out);
+            return;
+        }
+        if self.policy == WatermarkPolicy::Live {
+            for at in self.order.clone() {
+                self.advance(at, out);
+            }
+        }
+        self.tick(self.now_ns, out);
+    }
+
+    /// Moves a rule on to where the last of the shards stands.
+    fn advance(&mut self, at: u32, out: &mut Vec<Finding<E>>) {
+        let least = |of: fn(&Below<E>) -> &[i64], none| {
+            self.below.iter().map(|below| of(below).get(at as usize).copied().unwrap_or(none)).min().unwrap_or(none)
+        };
+        let watermark = least(|below| &below.decided, i64::MIN);
+        let start = least(|below| &below.starts, i64::MAX);
+        let Some(rule) = &mut self.rules[at as usize] else { return };
+        rule.begin(start);
+        // Told as what is decided; the rule's own lag was taken off below.
+        rule.advance(
+            watermark.saturating_add(if watermark == i64::MIN { 0 } else { rule.rule.spec.lag() }),
+            self.now_ns,
+            out,
+        );
+        self.lift(at, out);
+    }
+
+    /// Gives a rule's episodes to its parents.
+    fn lift(&mut self, at: u32, out: &mut Vec<Finding<E>>) {
+        let raised = match &mut self.rules[at as usize] {
+            Some(rule) => std::mem::take(&mut rule.raised),
+            None => return,
+        };
+        raised.iter().for_each(|raised| self.take(raised, out));
+    }
+
+    fn take(&mut self, raised: &Raised<E>, out: &mut Vec<Finding<E>>) {
+        let Some(parents) = self.parents.get(raised.rule as usize) else { return };
+        for &(parent, link) in parents {
+            let Some(rule) = &mut self.rules[parent as usize] else { continue };
+            if raised.time_ns < rule.watermark {
+                // Only a correlation whose sources spoke for the first time after the others.
+                rule.count_refused(false);
+                let Raised { source, time_ns, id, .. } = *raised;
+                if self.refused.len() < crate::REFUSED_MAX {
+                    self.refused.push(Refused { rule: parent, refusal: Refusal::Late, source, time_ns, digest: id });
+                }
+                continue;
+            }
+            if self.policy == WatermarkPolicy::Live {
+                let from = self.origins[parent as usize].entry(raised.time_ns).or_insert(raised.from_ns);
+                *from = raised.from_ns.min(*from);
+            }
+            let link = &self.specs[parent as usize].links[link as usize];
+            rule.observe_raised(raised, link, self.now_ns, out);
+        }
+    }
+
+    fn hit(&mut self, hit: Hit<E>, out: &mut Vec<Finding<E>>) {
+        // Whether it is late was judged by the shard, when its record was read.
+        if let Some(Some(rule)) = self.rules.get_mut(hit.rule as usize) {
+            rule.observe(hit, self.now_ns, out);
+        }
+    }
+
+    /// State belongs to a definition.
+    fn load(&mut self, specs: Arc<Vec<RuleSpec>>, since: i64, out: &mut Vec<Finding<E>>) {
+        let mut old: Vec<_> = self.rules.drain(..).zip(self.origins.drain(..)).collect();
+        for (spec, index) in specs.iter().zip(0..) {
+            let same = |(state, _): &(Option<RuleState<E>>, Origins)| {
+                let known = state.as_ref().map(|state| &state.rule.spec);
+                known.is_some_and(|known| known.definition_digest == spec.definition_digest && known.id == spec.id)
+            };
+            let kept = old.iter().position(same).map(|at| std::mem::take(&mut old[at]));
+            let (state, origins) = match kept {
+                _ if !spec.is_upper() => (None, Origins::new()),
+                Some((Some(mut state), origins)) => {
+                    state.adopt(spec, index);
+                    (Some(state), origins)
+                }
+                _ => {
+                    let of = |known: &&RuleCheckpoint| known.definition_digest == spec.definition_digest;
+                    let resume = self.resume.iter().find(of);
+                    let since = resume.map_or(since, |resume| resume.complete_after_ns);
+                    (Some(RuleState::new(spec, index, since, self.emit_open, resume)), Origins::new())
+                }
+            };
+            self.rules.push(state);
+            self.origins.push(origins);
+        }
+        // Only what was there at the start goes on from before.
+        self.resume.clear();
+        for mut gone in old.into_iter().filter_map(|(state, _)| state) {
+            gone.end(Ended::Reload, out);
+        }
+        self.order = children_first(&specs).into_iter().filter(|&at| specs[at as usize].is_upper()).collect();
+        self.parents = vec![Vec::new(); specs.len()];
+        for (parent, spec) in (0..).zip(specs.iter()) {
+            for (link, at) in spec.links.iter().zip(0..) {
+                if let Some(parents) = self.parents.get_mut(link.child as usize) {
+                    parents.push((parent, at));
+                }
+            }
+        }
+        for (rule, parents) in self.rules.iter_mut().zip(&self.parents) {
+            rule.iter_mut().for_each(|rule| rule.rule.raises = !parents.is_empty());
+        }
+        self.specs = specs;
+    }
+
+    /// Moves the list of late episodes to `list`.
+    pub fn drain_refused(&mut self, list: &mut Vec<Refused>) {
+        list.append(&mut self.refused);
+    }
+
+    /// Counters by rule, to be added to the shards': nothing is counted twice.
+    #[must_use]
+    pub fn rule_counters(&self) -> Vec<RuleCounters> {
+        let none = RuleCounters { watermark_ns: i64::MAX, complete_since_ns: i64::MIN, ..RuleCounters::default() };
+        self.rules.iter().map(|rule| rule.as_ref().map_or(none, RuleState::counters)).collect()
+    }
+
+    /// How far back the input must be read to start again: of its own rules, and of those whose episodes they hold.
+    /// Of several checkpoints of one rule take the least of each number.
+    pub fn checkpoint(&mut self) -> Vec<RuleCheckpoint> {
+        let mut found = Vec::new();
+        // By rule: episodes and hits after this must be found again, for itself and for what is above it.
+        let mut needed = vec![i64::MAX; self.specs.len()];
+        for &at in self.order.iter().rev() {
+            let at = at as usize;
+            let Some(rule) = &self.rules[at] else { continue };
+            let mut own = rule.checkpoint();
+            if rule.watermark == i64::MIN && rule.counters().keys_live == 0 && needed[at] == i64::MAX {
+                // Nothing has fed it: it has no state, and asks for nothing.
+                continue;
+            }
+            own.complete_after_ns = own.complete_after_ns.min(needed[at]);
+            // What is before is in no window any more, here and above.
+            self.origins[at] = self.origins[at].split_off(&own.complete_after_ns);
+            let from = self.origins[at].values().copied().min().unwrap_or(i64::MAX);
+            for link in &rule.rule.spec.links {
+                let needed = &mut needed[link.child as usize];
+                *needed = from.min(*needed);
+            }
+            found.push(own);
+        }
+        for (spec, &complete_after_ns) in self.specs.iter().zip(&needed) {
+            if !spec.is_upper() && complete_after_ns != i64::MAX {
+                let (settled_ns, start_ns) = (i64::MAX, i64::MAX);
+                let definition_digest = spec.definition_digest;
+                found.push(RuleCheckpoint { definition_digest, settled_ns, complete_after_ns, start_ns });
+            }
+        }
+        found
+    }
+}
