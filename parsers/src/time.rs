@@ -228,6 +228,23 @@ pub fn take_iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((Stamp { civil, offset_s, precision }, rest))
 }
 
+/// A stamp as C's `ctime` writes it, the day padded or not: `Mon Mar  2 08:00:18 2026`.
+pub fn take_ctime(text: &[u8]) -> Option<Stamp> {
+    /// `Wed Sep 30 23:59:59 2026` has 24 bytes.
+    const STAMP_BYTES_MAX: usize = 32;
+    let text = text.get(..text.len().min(STAMP_BYTES_MAX))?;
+    let mut words = text.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).skip(1);
+    let (name, day, clock, year) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let (hour, minute, second, rest) = take_clock(clock)?;
+    let ((day, after_day), (year, after_year)) = (take_u64(day)?, take_u64(year)?);
+    if !rest.is_empty() || !after_day.is_empty() || !after_year.is_empty() || !(1000..=9999).contains(&year) {
+        return None;
+    }
+    let day = u32::try_from(day).ok()?;
+    let civil = Civil { year: year as i64, month: month(name)?, day, hour, minute, second, nano: 0 };
+    civil.is_valid().then_some(Stamp { civil, offset_s: None, precision: TimePrecision::Second })
+}
+
 /// A stamp as .NET writes it for the United States at the start: `8/22/2022 6:07:16 PM`, a zone behind it optional.
 pub fn take_us(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (month, rest) = take_u64(text)?;
@@ -389,6 +406,21 @@ pub fn format_rfc3339(time_ns: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stamps_of_c() {
+        for (text, expected) in [
+            ("Mon Mar  2 08:00:18 2026", Some("2026-03-02T08:00:18Z")),
+            ("Fri May 31 17:35:42 2019", Some("2019-05-31T17:35:42Z")),
+            ("Mon Feb 30 08:00:18 2026", None),
+            ("Mon Mar  2 08:00:18", None),
+            ("Mon Mar  2 08:00:18 26", None),
+            ("", None),
+        ] {
+            let time_ns = take_ctime(text.as_bytes()).and_then(|stamp| stamp.civil.at_offset(0));
+            assert_eq!(time_ns.map(format_rfc3339).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn stamps_of_the_united_states() {

@@ -5,6 +5,7 @@
 //! the syslog tag or the source's configuration names one.
 
 mod error;
+mod further;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,30 @@ pub(crate) static NGINX_ERROR: Product = Product {
     namespace: "nginx.error",
     module: "nginx",
     dataset: "nginx.error",
+    ..Product::NONE
+};
+
+/// `nginx_ingress`.
+pub(crate) static NGINX_INGRESS: Product = Product {
+    name: "nginx_ingress",
+    title: "Ingress NGINX Controller",
+    document: "Ingress-Nginx Controller: Log format",
+    namespace: "nginx_ingress_controller.access",
+    module: "nginx_ingress_controller",
+    dataset: "nginx_ingress_controller.access",
+    names: further::NAMES,
+    ..Product::NONE
+};
+
+/// `tomcat`.
+pub(crate) static TOMCAT: Product = Product {
+    name: "tomcat",
+    title: "Apache Tomcat",
+    document: "Apache Tomcat 11: Access Log Valve; Logging in Tomcat (OneLineFormatter)",
+    namespace: "apache_tomcat",
+    module: "apache_tomcat",
+    dataset: "apache_tomcat.access",
+    detect: &[Detect::Line("0123456789", further::read_tomcat)],
     ..Product::NONE
 };
 
@@ -102,6 +127,7 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     let Some(rest) = rest.strip_prefix(b"]") else { return false };
     // `ssl_request_log` puts the client after the time.
     let ssl = open == 0;
+    let mut further = Further::None;
     let before = text[..open].trim_ascii();
     let rest = rest.trim_ascii_start();
     if ssl {
@@ -113,19 +139,29 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
         if !client(writer, before) {
             return false;
         }
-        tail(writer, rest);
+        further = tail(writer, rest);
     }
     context.set_stamp(writer, &stamp);
-    finish(writer, context, header);
+    finish(writer, context, header, further);
     true
 }
 
+/// Whose columns stand among those of the combined format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Further {
+    None,
+    Ingress,
+    Tomcat,
+}
+
 /// What is said of every access.
-fn finish(writer: &mut EventWriter<'_>, context: &Context<'_>, header: &Header<'_>) {
-    put_product(writer, context, header);
+fn finish(writer: &mut EventWriter<'_>, context: &Context<'_>, header: &Header<'_>, further: Further) {
+    put_product(writer, context, header, further);
     writer.put_str(ecs::EVENT_KIND, "event");
     writer.put_str(ecs::EVENT_CATEGORY, "web");
-    writer.put_str(ecs::EVENT_TYPE, "access");
+    if further != Further::Ingress {
+        writer.put_str(ecs::EVENT_TYPE, "access");
+    }
     match writer.first(ecs::HTTP_RESPONSE_STATUS_CODE) {
         Some([b'1'..=b'3', _, _]) => writer.put_str(ecs::EVENT_OUTCOME, "success"),
         Some(_) => writer.put_str(ecs::EVENT_OUTCOME, "failure"),
@@ -133,12 +169,14 @@ fn finish(writer: &mut EventWriter<'_>, context: &Context<'_>, header: &Header<'
     }
 }
 
-fn put_product(writer: &mut EventWriter<'_>, context: &Context<'_>, header: &Header<'_>) {
+fn put_product(writer: &mut EventWriter<'_>, context: &Context<'_>, header: &Header<'_>, further: Further) {
     let nginx = context.options.format == Some(products::NGINX) || header.appname == b"nginx";
     let apache =
         context.options.format == Some(products::APACHE) || matches!(header.appname, b"apache" | b"apache2" | b"httpd");
     let core = writer.core();
     (core.product, core.log_source) = match (nginx, apache) {
+        _ if further == Further::Ingress => (products::NGINX_INGRESS, logsource::NGINX),
+        _ if further == Further::Tomcat => (products::TOMCAT, logsource::ACCESS_LOG),
         (true, _) => (products::NGINX, logsource::NGINX),
         (_, true) => (products::APACHE, logsource::APACHE),
         _ => (products::ACCESS_LOG, logsource::ACCESS_LOG),
@@ -244,11 +282,11 @@ fn quote_end(text: &[u8]) -> Option<usize> {
 }
 
 /// `request" status bytes ["referer" "agent" …]`
-fn tail<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
+fn tail<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) -> Further {
     let Some(end) = quote_end(text) else {
         writer.defect(Defect::UnbalancedQuote);
         writer.put(ecs::URL_ORIGINAL, text);
-        return;
+        return Further::None;
     };
     request(writer, &text[..end]);
     let rest = text[end + 1..].trim_ascii_start();
@@ -264,9 +302,16 @@ fn tail<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
     } else if bytes != b"-" {
         writer.defect(Defect::NumberInvalid);
     }
-    let Some(rest) = quoted(writer, rest, Some(ecs::HTTP_REQUEST_REFERRER)) else { return };
-    let Some(rest) = quoted(writer, rest, Some(ecs::USER_AGENT_ORIGINAL)) else { return };
-    extras(writer, rest);
+    let tomcat = further::tomcat(writer, rest);
+    let rest = tomcat.unwrap_or(rest);
+    let further = if tomcat.is_some() { Further::Tomcat } else { Further::None };
+    let Some(rest) = quoted(writer, rest, Some(ecs::HTTP_REQUEST_REFERRER)) else { return further };
+    let Some(rest) = quoted(writer, rest, Some(ecs::USER_AGENT_ORIGINAL)) else { return further };
+    if further::ingress(writer, rest) {
+        return Further::Ingress;
+    }
+    extras(writer, rest, tomcat.is_some());
+    further
 }
 
 #[inline]
@@ -294,8 +339,9 @@ fn quoted<'a>(
     Some(inner[end + 1..].strip_prefix(b" ").unwrap_or(&inner[end + 1..]))
 }
 
-/// What stands after the combined format: most often the forwarded addresses.
-fn extras<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
+/// What stands after the combined format: most often the forwarded addresses, whose first is the client's; `all` of them
+/// where the server says so.
+fn extras<'a>(writer: &mut EventWriter<'a>, text: &'a [u8], all: bool) {
     if text.is_empty() {
         return;
     }
@@ -311,6 +357,13 @@ fn extras<'a>(writer: &mut EventWriter<'a>, text: &'a [u8]) {
                 writer.put_ip_span(ecs::NETWORK_FORWARDED_IP, span);
                 writer.put_ip_span(ecs::CLIENT_IP, span);
                 relate_span(writer, span, ecs::RELATED_IP);
+                let rest = list.split(|&byte| byte == b',').skip(1).take(CLIENTS_MAX).filter(|_| all);
+                for client in rest.map(|client| client.trim_ascii()) {
+                    let span = writer.span_of(client);
+                    if writer.put_if_ip(ecs::CLIENT_IP, span) {
+                        relate_span(writer, span, ecs::RELATED_IP);
+                    }
+                }
             } else {
                 writer.put_vendor(ids().extra, text);
             }

@@ -189,6 +189,7 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
         writer.put_str(ecs::EVENT_CATEGORY, "network");
         if ftd {
             writer.put_str(ecs::EVENT_TYPE, "info");
+            writer.put_str(ecs::EVENT_ACTION, "firewall-rule");
         }
         return true;
     };

@@ -20,7 +20,9 @@ use crate::number::take_u64;
 use crate::products::Product;
 use crate::products::fields::{put_lower, put_path, put_time, relate, relate_span};
 use crate::products::{targets, url};
-use crate::time::{Civil, Stamp, infer_year, month, parse_epoch, take_clock, take_fraction, take_iso, take_offset};
+use crate::time::{
+    Civil, Stamp, infer_year, month, parse_epoch, take_clock, take_ctime, take_fraction, take_iso, take_offset,
+};
 use crate::wire::syslog::Header;
 use crate::{ecs, logsource, products};
 
@@ -309,12 +311,12 @@ fn instant(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId) -> 
     context.resolve(writer, &stamp)
 }
 
-/// A stamp in one of the standard's forms: `MMM dd [yyyy] HH:mm:ss[.SSS] [zone]`, or ISO 8601.
+/// A stamp in one of the standard's forms: `MMM dd [yyyy] HH:mm:ss[.SSS] [zone]`, or ISO 8601, or as `ctime` has it.
 pub(crate) fn read_stamp(text: &[u8], context: &Context<'_>) -> Option<Stamp> {
     if let Some((stamp, _)) = take_iso(text) {
         return Some(stamp);
     }
-    let month = month(text)?;
+    let Some(month) = month(text) else { return take_ctime(text) };
     let (day, rest) = take_u64(text.get(3..)?.trim_ascii_start())?;
     let rest = rest.strip_prefix(b" ")?;
     let (year, rest) = match take_u64(rest) {

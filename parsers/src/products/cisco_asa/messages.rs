@@ -20,8 +20,11 @@ pub(super) struct Meaning {
 
 impl Meaning {
     /// Writes it; `verdict` is the text's own word on allowed or denied. Of a Threat Defense what is denied is a
-    /// failure, and what neither begins nor ends is information, as Elastic's integrations for the two have it.
+    /// failure, and what neither ends nor changes accounts is a rule's information, as Elastic's integrations have it.
     pub(super) fn write(&self, writer: &mut EventWriter<'_>, verdict: Option<&'static str>, ftd: bool) {
+        if ftd && self.is_of_rules() && writer.first(ecs::NETWORK_TRANSPORT) != Some(b"icmp") {
+            return self.write_rule(writer, verdict);
+        }
         if !self.action.is_empty() {
             writer.put_str(ecs::EVENT_ACTION, self.action);
         }
@@ -42,6 +45,49 @@ impl Meaning {
             writer.put_str(ecs::EVENT_OUTCOME, "failure");
         } else if !self.outcome.is_empty() {
             writer.put_str(ecs::EVENT_OUTCOME, self.outcome);
+        }
+    }
+
+    /// Whether the data path says it of traffic.
+    fn is_of_rules(&self) -> bool {
+        matches!(
+            self.action,
+            "firewall-rule"
+                | "flow-creation"
+                | "nat-slot"
+                | "url-access"
+                | "address-assigned"
+                | "dynamic-filter"
+                | "ftp-transfer"
+        )
+    }
+
+    fn write_rule(&self, writer: &mut EventWriter<'_>, verdict: Option<&'static str>) {
+        let gone = self.types.contains(&"deletion");
+        writer.put_str(ecs::EVENT_ACTION, if gone { "flow-expiration" } else { "firewall-rule" });
+        writer.put_str(ecs::EVENT_CATEGORY, "network");
+        if self.action == "dynamic-filter" {
+            writer.put_str(ecs::EVENT_CATEGORY, "intrusion_detection");
+        }
+        if gone {
+            writer.put_str(ecs::EVENT_TYPE, "connection");
+            writer.put_str(ecs::EVENT_TYPE, "end");
+            return;
+        }
+        writer.put_str(ecs::EVENT_TYPE, "info");
+        // A translation that failed is no verdict of a rule.
+        let own = self.types.iter().copied().find(|kind| matches!(*kind, "allowed" | "denied"));
+        match verdict.or(own.filter(|_| self.action != "nat-slot")) {
+            Some("denied") => {
+                writer.put_str(ecs::EVENT_TYPE, "denied");
+                writer.put_str(ecs::EVENT_OUTCOME, "failure");
+            }
+            Some(verdict) => {
+                writer.put_str(ecs::EVENT_TYPE, verdict);
+                writer.put_str(ecs::EVENT_OUTCOME, "success");
+            }
+            None if !self.outcome.is_empty() => writer.put_str(ecs::EVENT_OUTCOME, self.outcome),
+            None => {}
         }
     }
 }

@@ -1,15 +1,15 @@
 //! What vendors mean by the custom fields of the standard: their labels, by Elastic's CEF integration, and the
 //! dictionaries of their own.
 
-use super::names::Ids;
+use super::names::{self, Ids};
 use crate::decode::Context;
 use crate::dictionary::FieldId;
 use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
 use crate::logsource;
 use crate::number::parse_i64;
-use crate::products::fields::copy;
-use crate::products::{fortigate, targets, trend_micro_deep_security};
+use crate::products::fields::{copy, relate};
+use crate::products::{cisco_secure_email, fortigate, targets, trend_micro_deep_security};
 use crate::scan;
 use crate::time::SECOND_NS;
 
@@ -94,6 +94,9 @@ pub(super) fn normalise(writer: &mut EventWriter<'_>, ids: &Ids) {
     let log_source = if vendor.eq_ignore_ascii_case(b"check point") {
         check_point(writer, ids);
         logsource::CHECKPOINT_FIREWALL
+    } else if writer.first(ids.class_id) == Some(b"ESA_CONSOLIDATED_LOG_EVENT") {
+        consolidated_mail(writer, ids);
+        logsource::UNKNOWN
     } else if vendor.eq_ignore_ascii_case(b"forcepoint") {
         copy(writer, ids.application, ecs::NETWORK_APPLICATION);
         logsource::CEF_FIREWALL
@@ -125,6 +128,32 @@ pub(super) fn normalise(writer: &mut EventWriter<'_>, ids: &Ids) {
         return;
     };
     writer.core().log_source = log_source;
+}
+
+/// The consolidated events of Cisco's mail gateway (AsyncOS User Guide, "Consolidated Event Logs"): one a message.
+fn consolidated_mail(writer: &mut EventWriter<'_>, ids: &Ids) {
+    for (key, to) in [(b"suser", ecs::EMAIL_FROM_ADDRESS), (b"duser", ecs::EMAIL_TO_ADDRESS)] {
+        if let Some((_, id)) = names::full_name(key) {
+            copy(writer, id, to);
+        }
+    }
+    let own = cisco_secure_email::ids();
+    copy(writer, own.cef_device, ecs::HOST_ID);
+    relate(writer, own.cef_helo_ip, ecs::RELATED_IP);
+    let mid = own.cef_mid;
+    copy(writer, mid, ecs::EMAIL_LOCAL_ID);
+    copy(writer, mid, ecs::EMAIL_MESSAGE_ID);
+    if let Some((span, _)) = writer.first_span(ecs::MESSAGE) {
+        let len = span.len();
+        let quoted = matches!(writer.bytes(span), [b'\'', .., b'\''] | [b'"', .., b'"']);
+        let subject = if quoted { span.part(1..len - 1) } else { span };
+        writer.put_span(ecs::EMAIL_SUBJECT, subject, Kind::Text, false);
+    }
+    if let Some(inbound) = writer.first(ids.direction).map(|direction| direction == b"0") {
+        writer.put_str(ecs::EMAIL_DIRECTION, if inbound { "inbound" } else { "outbound" });
+    }
+    writer.put_str(ecs::EVENT_CATEGORY, "email");
+    writer.put_str(ecs::EVENT_TYPE, "info");
 }
 
 /// Check Point's Log Exporter in CEF.
