@@ -116,6 +116,11 @@ vendor_names! {
 const TARGETS: &[Target] = &[
     ("unit_hostname", ecs::HOST_NAME, To::Text),
     ("dest_ip", ecs::DESTINATION_IP, To::Ip),
+    ("src_ip", ecs::SOURCE_IP, To::Ip),
+    ("translated_source_ip", ecs::SOURCE_NAT_IP, To::Ip),
+    ("translated_source_port", ecs::SOURCE_NAT_PORT, To::Port),
+    ("translated_dest_ip", ecs::DESTINATION_NAT_IP, To::Ip),
+    ("translated_dest_port", ecs::DESTINATION_NAT_PORT, To::Port),
     ("dest_port", ecs::DESTINATION_PORT, To::Port),
     ("dest_fqdn", ecs::DESTINATION_DOMAIN, To::Text),
     ("source_fqdn", ecs::SOURCE_DOMAIN, To::Text),
@@ -213,12 +218,21 @@ fn read_json(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
 /// Key=value pairs of the application security module, behind a header or alone.
 fn read_pairs<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Header<'a>) -> bool {
     let text = header.message.strip_prefix(b"ASM:").unwrap_or(header.message);
-    let asm = [&b"unit_hostname="[..], b"bigip_mgmt_ip=", b"policy_name=", b"support_id=", b"errdefs_msgno="];
+    let asm = [
+        &b"unit_hostname="[..],
+        b"bigip_mgmt_ip=",
+        b"policy_name=",
+        b"support_id=",
+        b"errdefs_msgno=",
+        b"acl_rule_name=",
+    ];
     if asm.iter().filter(|mark| scan::find(text, mark).is_some()).count() < 2 {
         return false;
     }
-    begin(writer, logsource::F5_WAF);
-    writer.put_str(ecs::OBSERVER_PRODUCT, module(b"ASM"));
+    let firewall =
+        scan::find(text, b"Advanced Firewall Module").is_some() || scan::find(text, b"acl_policy_name=").is_some();
+    begin(writer, if firewall { logsource::F5_FIREWALL } else { logsource::F5_WAF });
+    writer.put_str(ecs::OBSERVER_PRODUCT, module(if firewall { b"AFM" } else { b"ASM" }));
     let mut pairs = Pairs::new(text);
     kv_table::read(writer, context, &mut pairs, targets());
     let ids = ids();
@@ -230,6 +244,13 @@ fn read_pairs<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &
         }
     }
     copy(writer, ids.errdefs, ecs::ERROR_ID);
+    if firewall {
+        match writer.first(ids.action) {
+            Some(b"Accept" | b"Accept decisively") => writer.put_str(ecs::EVENT_TYPE, "allowed"),
+            Some(b"Drop" | b"Reject") => writer.put_str(ecs::EVENT_TYPE, "denied"),
+            _ => {}
+        }
+    }
     finish(writer, context, "network", writer.first(ids.request_status) == Some(b"illegal"));
     true
 }
@@ -294,6 +315,7 @@ fn finish(writer: &mut EventWriter<'_>, context: &Context<'_>, category: &'stati
         }
     }
     relate(writer, ecs::CLIENT_IP, ecs::RELATED_IP);
+    relate(writer, ecs::SOURCE_IP, ecs::RELATED_IP);
     relate(writer, ecs::SERVER_IP, ecs::RELATED_IP);
     for from in [ecs::HOST_NAME, ecs::HOST_HOSTNAME, ecs::HOST_ID, ecs::DNS_QUESTION_NAME] {
         relate(writer, from, ecs::RELATED_HOSTS);

@@ -352,6 +352,8 @@ products! {
     BARRACUDA_CGF = barracuda::PRODUCT;
     SYMANTEC_ENDPOINT = symantec_endpoint::PRODUCT;
     QNAP = qnap::PRODUCT;
+    MYSQL_AUDIT_XML = mysql::XML;
+    MARIADB_AUDIT = mysql::MARIADB;
 }
 
 /// Schema fields by product, as its golden records yield them: `name: field field …`, a line each. A test keeps it true.

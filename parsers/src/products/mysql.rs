@@ -2,9 +2,11 @@
 //! (MySQL Reference Manual, "MySQL Server Logs"; MariaDB and Percona for the keys that they add).
 
 mod audit;
+mod plugins;
 mod slow;
 
 pub(crate) use audit::PRODUCT as AUDIT;
+pub(crate) use plugins::{MARIADB, XML};
 
 use super::names::vendor_names;
 use super::text::{put_end, put_number, put_user, split, word};

@@ -140,10 +140,15 @@ static ACCOUNT_COMMANDS: &[(&str, &str)] = &[
     ("set_password", "change"),
 ];
 
+/// What a statement does to accounts, by its class; empty where it changes their rights alone.
+pub(super) fn account_change(command: &[u8]) -> Option<&'static str> {
+    let at = ACCOUNT_COMMANDS.binary_search_by(|(known, _)| known.as_bytes().cmp(command)).ok()?;
+    Some(ACCOUNT_COMMANDS[at].1)
+}
+
 fn put_accounts_changed(writer: &mut EventWriter<'_>, ids: &Ids) {
     let command = writer.first(ids.sql_command).unwrap_or_default();
-    let Ok(at) = ACCOUNT_COMMANDS.binary_search_by(|(known, _)| known.as_bytes().cmp(command)) else { return };
-    let change = ACCOUNT_COMMANDS[at].1;
+    let Some(change) = account_change(command) else { return };
     writer.put_str(ecs::EVENT_CATEGORY, "iam");
     if change.is_empty() {
         return;

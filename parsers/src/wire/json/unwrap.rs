@@ -3,12 +3,14 @@
 //! EventBridge puts it in `detail`, Splunk's collector in `event`, Kinesis and Event Hubs in `Records` and
 //! `records`, Filebeat and syslog relays as text in `message`. The wrapped document is read as if it stood
 //! alone; the envelope's own members follow it. Of an array the first element is taken: splitting
-//! arrays into records is done before decoding.
+//! arrays into records is done before decoding; others that follow, of a batch within a string, are a
+//! [`Defect::SplitCapped`].
 
 use std::ops::Range;
 
 use super::{decode_envelope, escape, is_object, scan};
 use crate::decode::Context;
+use crate::defect::Defect;
 use crate::event::EventWriter;
 
 /// Members that hold another's document, in the order in which they are tried.
@@ -45,6 +47,8 @@ struct Wrapped {
     /// The object, or the string's content.
     range: Range<usize>,
     string: bool,
+    /// Whether others follow it in an array: splitting tells them apart, what is within a string it doesn't see.
+    more: bool,
 }
 
 /// Reads a document and says whether a product knew it; `None` = it is no object.
@@ -78,7 +82,7 @@ fn within(
 ) -> Option<Range<usize>> {
     let mut found = [const { None }; WRAPPERS.len()];
     let _ = find(text, &mut found);
-    for Wrapped { range, string } in found.into_iter().flatten() {
+    for Wrapped { range, string, more } in found.into_iter().flatten() {
         if *tries == TRIES_MAX {
             return None;
         }
@@ -99,10 +103,16 @@ fn within(
             continue;
         }
         if is_known(writer, context, raw, read) {
+            if more {
+                writer.defect(Defect::SplitCapped);
+            }
             return Some(range);
         }
         if depth < DEPTH_MAX {
             if let Some(inner) = within(writer, context, raw, read, depth + 1, tries) {
+                if more {
+                    writer.defect(Defect::SplitCapped);
+                }
                 return Some(range.start + inner.start..range.start + inner.end);
             }
         }
@@ -138,17 +148,18 @@ fn find(text: &[u8], found: &mut [Option<Wrapped>; WRAPPERS.len()]) -> Option<()
             b'"' => {
                 let (end, _) = scan::string_end(text, at + 1)?;
                 let document = text[at + 1..end].trim_ascii_start().starts_with(b"{");
-                (document.then_some(Wrapped { range: at + 1..end, string: true }), end + 1)
+                (document.then_some(Wrapped { range: at + 1..end, string: true, more: false }), end + 1)
             }
             b'{' => {
                 let end = scan::container_end(text, at)?;
-                (Some(Wrapped { range: from..end, string: false }), end)
+                (Some(Wrapped { range: from..end, string: false, more: false }), end)
             }
             b'[' => {
                 let end = scan::container_end(text, at)?;
                 let first = scan::skip_space(text, at + 1);
                 let element = if text.get(first) == Some(&b'{') { scan::container_end(text, first) } else { None };
-                (element.map(|end| Wrapped { range: first..end, string: false }), end)
+                let more = |end| text.get(scan::skip_space(text, end)) == Some(&b',');
+                (element.map(|end| Wrapped { range: first..end, string: false, more: more(end) }), end)
             }
             _ => (None, at + text[at..].iter().position(|byte| matches!(byte, b',' | b'}'))?),
         };
