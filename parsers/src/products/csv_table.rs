@@ -106,6 +106,10 @@ pub(crate) fn read(
     columns.len()
 }
 
+/// Cells whose ends are looked for at once, before any is written: the two loops apart have few enough values each to
+/// stay in registers (8 % of a PAN-OS record).
+const ENDS: usize = 64;
+
 /// As [`read`] for cells without quotes, of a text that begins at `place` of the record.
 fn read_plain(
     writer: &mut EventWriter<'_>,
@@ -114,30 +118,43 @@ fn read_plain(
     columns: &[(FieldId, Option<(FieldId, To)>)],
 ) -> usize {
     let derives = writer.derives();
-    let mut run = writer.run();
-    for (at, &(id, target)) in columns.iter().enumerate() {
-        let Some((from, cell)) = cells.next() else { return at };
-        if matches!(cell, b"" | b" ") || id == FieldId::UNNAMED {
-            continue;
-        }
-        let value = Span::at(place + from as u32, cell.len());
-        if !run.put(id, value, Kind::Text, true) {
-            drop(run);
-            writer.put_span(id, value, Kind::Text, true);
-            run = writer.run();
-        }
-        match target {
-            Some((to, To::Text)) if derives && (run.has(to) || run.put(to, value, Kind::Text, false)) => {}
-            Some((to, To::Number))
-                if derives && (run.has(to) || parse_i64(cell).is_some() && run.put(to, value, Kind::Number, false)) => {
+    let mut ends = [0; ENDS];
+    let mut read = 0;
+    for columns in columns.chunks(ENDS) {
+        let mut from = cells.at();
+        let count = cells.ends(&mut ends[..columns.len()]);
+        let mut run = writer.run();
+        for (&(id, target), &end) in columns.iter().zip(&ends[..count]) {
+            let (begin, end) = (from, end as usize);
+            from = end + 1;
+            let cell = cells.cell(begin, end);
+            if matches!(cell, b"" | b" ") || id == FieldId::UNNAMED {
+                continue;
             }
-            Some((to, how)) if derives => {
+            let value = Span::at(place + begin as u32, cell.len());
+            if !run.put(id, value, Kind::Text, true) {
                 drop(run);
-                targets::put(writer, id, to, how, value);
+                writer.put_span(id, value, Kind::Text, true);
                 run = writer.run();
             }
-            _ => {}
+            match target {
+                Some((to, To::Text)) if derives && (run.has(to) || run.put(to, value, Kind::Text, false)) => {}
+                Some((to, To::Number))
+                    if derives
+                        && (run.has(to) || parse_i64(cell).is_some() && run.put(to, value, Kind::Number, false)) => {}
+                Some((to, how)) if derives => {
+                    drop(run);
+                    targets::put(writer, id, to, how, value);
+                    run = writer.run();
+                }
+                _ => {}
+            }
+        }
+        drop(run);
+        read += count;
+        if count < columns.len() {
+            break;
         }
     }
-    columns.len()
+    read
 }

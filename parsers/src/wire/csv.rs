@@ -132,23 +132,39 @@ impl<'a> Plain<'a> {
         Plain { text, at, separator, base, bits }
     }
 
-    /// The next cell and where it begins.
+    /// Where the next cell begins.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The bytes of a cell; out of bounds gives none.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> Option<(usize, &'a [u8])> {
-        let from = self.at;
-        while self.bits == 0 {
-            if self.base + BLOCK_BYTES >= self.text.len() {
-                let cell = self.text.get(from..)?;
-                self.at = self.text.len() + 1;
-                return Some((from, cell));
+    pub(crate) fn cell(&self, from: usize, end: usize) -> &'a [u8] {
+        self.text.get(from..end).unwrap_or_default()
+    }
+
+    /// Takes the next cells, as many as there are and `ends` has room for: where each ends, one after another. How many
+    /// they are. The next begins one byte behind.
+    #[inline]
+    pub(crate) fn ends(&mut self, ends: &mut [u32]) -> usize {
+        for (count, place) in ends.iter_mut().enumerate() {
+            while self.bits == 0 {
+                if self.base + BLOCK_BYTES >= self.text.len() {
+                    let left = self.at <= self.text.len();
+                    *place = self.text.len() as u32;
+                    self.at = self.text.len() + 1;
+                    return count + usize::from(left);
+                }
+                self.base += BLOCK_BYTES;
+                self.bits = block_bits(self.text, self.base, self.separator);
             }
-            self.base += BLOCK_BYTES;
-            self.bits = block_bits(self.text, self.base, self.separator);
+            let end = self.base + self.bits.trailing_zeros() as usize;
+            self.bits &= self.bits - 1;
+            self.at = end + 1;
+            *place = end as u32;
         }
-        let end = self.base + self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        self.at = end + 1;
-        Some((from, self.text.get(from..end)?))
+        ends.len()
     }
 }
 
@@ -229,17 +245,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_cells_are_those_of_the_reader(text in "[a-c ,\u{0}]{0,200}", skip in 0usize..9) {
+        fn plain_cells_are_those_of_the_reader(text in "[a-c ,\u{0}]{0,200}", skip in 0usize..9, room in 1usize..20) {
             let mut cells = Cells::new(text.as_bytes());
             cells.by_ref().take(skip).for_each(drop);
             let mut plain = cells.plain().expect("no quote");
+            let mut ends = vec![0; room];
             loop {
-                let (cell, same) = (cells.next().map(|cell| cell.text), plain.next());
-                prop_assert_eq!(cell, same.map(|(_, cell)| cell));
-                let Some((from, cell)) = same else { break };
-                prop_assert_eq!(&text.as_bytes()[from..from + cell.len()], cell);
-                prop_assert_eq!(cells.at, plain.at);
+                let mut from = plain.at();
+                let count = plain.ends(&mut ends);
+                for &end in &ends[..count] {
+                    let end = end as usize;
+                    prop_assert_eq!(cells.next().map(|cell| cell.text), Some(plain.cell(from, end)));
+                    from = end + 1;
+                }
+                prop_assert_eq!(cells.at, plain.at());
+                if count < room {
+                    break;
+                }
             }
+            prop_assert!(cells.next().is_none());
         }
     }
 
