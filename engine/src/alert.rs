@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use noroshi_correlate::{Ended, Finding, State};
+use noroshi_correlate::{Ended, Finding, Key, RuleSpec, State};
 use noroshi_input::Origin;
 use noroshi_parsers::dictionary::{Dictionary, FieldId, FieldType};
 use noroshi_parsers::time::format_rfc3339;
@@ -38,6 +38,8 @@ pub struct Alert {
     pub updates: u32,
     /// Receive time of the earliest record it shows; 0 = not known.
     pub received_from_ns: i64,
+    /// The correlation that found it, and for which key; `None` for single events and indicators.
+    pub correlated: Option<(Arc<RuleSpec>, Key)>,
     /// The canonical object.
     body: Map<String, Value>,
     /// Where the members' records stood in their streams, for `noroshi.provenance`.
@@ -203,6 +205,7 @@ impl Alert {
         if let Some(percent) = finding.incomplete {
             builder.noroshi.insert("incomplete".into(), json!({"completeness_percent": percent}));
         }
+        builder.correlated = Some((Arc::clone(&finding.spec), finding.key.clone()));
         builder.finish(if finding.state == State::Final { "final" } else { "open" }, finding.count)
     }
 }
@@ -259,6 +262,7 @@ struct Builder<'a> {
     last_ns: i64,
     updates: u32,
     received_from_ns: i64,
+    correlated: Option<(Arc<RuleSpec>, Key)>,
     body: Map<String, Value>,
     noroshi: Map<String, Value>,
     offsets: Vec<u64>,
@@ -276,6 +280,7 @@ impl<'a> Builder<'a> {
             last_ns: time_ns,
             updates: 0,
             received_from_ns: i64::MAX,
+            correlated: None,
             body: Map::new(),
             noroshi: Map::new(),
             offsets: Vec::new(),
@@ -408,6 +413,7 @@ impl<'a> Builder<'a> {
             last_ns: self.last_ns,
             updates: self.updates,
             received_from_ns: if self.received_from_ns == i64::MAX { 0 } else { self.received_from_ns },
+            correlated: self.correlated,
             body,
             offsets: self.offsets,
             supersedes: self.supersedes,

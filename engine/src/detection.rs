@@ -54,6 +54,8 @@ pub struct LoadOptions {
     pub lists: Vec<PathBuf>,
     /// Whether what is odd about sound rules is told too.
     pub lint: bool,
+    /// Whether what rules except is met as well.
+    pub without_exceptions: bool,
     /// Feeds, known-good lists, and what a hit is worth.
     pub intel: IntelOptions,
 }
@@ -75,6 +77,7 @@ impl Default for LoadOptions {
             placeholders: Placeholders::new(),
             lists: Vec::new(),
             lint: false,
+            without_exceptions: false,
             intel: IntelOptions::default(),
         }
     }
@@ -94,6 +97,7 @@ impl LoadOptions {
             placeholders: config.rules.placeholders.clone(),
             lists: config.rules.lists.clone(),
             lint: false,
+            without_exceptions: false,
             intel: IntelOptions::of(&config.indicators, &config.feeds, &config.assets, &config.state_dir),
         }
     }
@@ -206,7 +210,12 @@ impl Detection {
         let mut dictionary = Dictionary::new();
         let mut placeholders = options.placeholders.clone();
         crate::lists::read(&options.lists, &mut placeholders, &mut diagnostics);
-        let rule_options = Options { ignore_logsource: options.ignore_logsource, placeholders, lint: options.lint };
+        let rule_options = Options {
+            ignore_logsource: options.ignore_logsource,
+            placeholders,
+            lint: options.lint,
+            without_exceptions: options.without_exceptions,
+        };
         let loaded = RuleSet::load(rule_files, &mut dictionary, &rule_options);
         diagnostics.extend(loaded.diagnostics);
         for rule in loaded.rules.correlations().iter().filter(|rule| rule.lateness_ns.is_some()) {

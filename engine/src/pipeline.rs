@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use noroshi_correlate::{
-    Finding, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower, TowerMessage,
+    Finding, Hit, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower, TowerMessage,
     WatermarkPolicy,
 };
 use noroshi_input::Batch;
@@ -59,6 +59,9 @@ pub struct InputSettings {
     pub declared: Declared,
 }
 
+/// Is shown each hit on its way to the shards, and how its record was read.
+pub type Watch = Arc<dyn Fn(&Hit<Shared>, &InputSettings) + Send + Sync>;
+
 /// What a pipeline is built from.
 #[derive(Clone)]
 pub struct Settings {
@@ -74,6 +77,8 @@ pub struct Settings {
     pub clock: Option<fn() -> i64>,
     /// Where the correlations stood when the process stopped.
     pub resume: Vec<RuleCheckpoint>,
+    /// Who looks on, as `explain` does.
+    pub watch: Option<Watch>,
 }
 
 /// What comes out.
@@ -207,8 +212,7 @@ impl Pipeline {
         }
         for at in 0..settings.workers.max(1) {
             let queue = Arc::clone(&queue);
-            let mut worker =
-                Worker::new(settings.inputs.clone(), Arc::clone(&registry), shards.len(), detection.load_full());
+            let mut worker = Worker::new(settings, Arc::clone(&registry), shards.len(), detection.load_full());
             let (shards, outcome_out) = (shards.clone(), outcome_out.clone());
             let body = move || {
                 while let Some(task) = queue.take() {

@@ -20,7 +20,7 @@ use noroshi_rules::{IndicatorIndex, RuleIndex, Scratch};
 use crate::alert::Alert;
 use crate::detection::{Detection, KeyScratch};
 use crate::evidence::{Evidence, Shared};
-use crate::pipeline::{InputSettings, ShardTask, Task};
+use crate::pipeline::{InputSettings, Settings, ShardTask, Task, Watch};
 use crate::sources::{Declared, Registry, Tracker};
 
 /// A record that no decoder understood, on its way to the spool.
@@ -187,22 +187,19 @@ pub(crate) struct Worker {
     tracker: Tracker,
     shards: usize,
     keys: KeyScratch,
+    watch: Option<Watch>,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        inputs: Arc<[InputSettings]>,
-        registry: Arc<Registry>,
-        shards: usize,
-        detection: Arc<Detection>,
-    ) -> Self {
+    pub(crate) fn new(settings: &Settings, registry: Arc<Registry>, shards: usize, detection: Arc<Detection>) -> Self {
         Worker {
             examiner: Examiner::new(detection),
-            inputs,
+            inputs: Arc::clone(&settings.inputs),
             registry,
             tracker: Tracker::default(),
             shards,
             keys: KeyScratch::default(),
+            watch: settings.watch.clone(),
         }
     }
 
@@ -377,6 +374,7 @@ impl Worker {
                     done.keyless += detection.keys(correlation, position, &view, &mut self.keys);
                     for key in &self.keys.keys {
                         let shard = shard_of(key.partition(), self.shards);
+                        let before = hits[shard].len();
                         hits[shard].extend(self.keys.digests.iter().map(|&value| Hit {
                             rule: correlation,
                             source,
@@ -388,6 +386,9 @@ impl Worker {
                             digest: evidence.digest,
                             evidence: Shared(Arc::clone(&evidence)),
                         }));
+                        if let Some(watch) = &self.watch {
+                            hits[shard][before..].iter().for_each(|hit| watch(hit, settings));
+                        }
                     }
                 }
             }

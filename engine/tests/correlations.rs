@@ -211,3 +211,74 @@ fn a_rhythm_is_told_and_chance_is_not() {
     // Eight intervals over 41 seconds.
     assert_eq!(alerts[0]["noroshi"]["explain"][0]["measured"], "5.125");
 }
+
+#[test]
+fn an_alert_is_explained_by_its_hits_its_near_misses_and_what_was_excepted() {
+    let dir = WorkDir::default();
+    let rules = "title: Failed
+id: 00000000-0000-4000-8000-000000000001
+name: failed
+logsource: {product: linux, service: sshd}
+detection:
+    s: {event.category: authentication, event.outcome: failure}
+    scanner: {source.ip: 192.0.2.99}
+    condition: s and not scanner
+---
+title: Many
+id: 00000000-0000-4000-8000-0000000000ff
+level: high
+correlation:
+  type: event_count
+  rules: [failed]
+  group-by: [user.name]
+  timespan: 5m
+  condition: {gte: 3}
+";
+    dir.write("rules/rules.yml", rules);
+    let mut lines: Vec<String> = [1, 2, 3].map(|minute| sshd(minute, "no", "kato", "192.0.2.7")).into();
+    lines.push(sshd(4, "no", "kato", "192.0.2.99"));
+    lines.extend([40, 41].map(|minute| sshd(minute, "no", "kato", "192.0.2.7")));
+    lines.push(sshd(3, "no", "mori", "192.0.2.7"));
+    dir.write("auth.log", lines.join("\n"));
+    let shared = ["--reference-time", "2026-03-03T00:00:00Z", "--timezone", "UTC", "--rules", "rules"];
+    let noroshi = |args: &[&str], code: i32| {
+        let output = run(NOROSHI, dir.path(), &[args, &shared[..]].concat(), b"");
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let replayed = run(NOROSHI, dir.path(), &[&["replay", "auth.log"], &shared[..]].concat(), b"");
+    dir.write("alerts.ndjson", &replayed.stdout);
+    let alert: Value = serde_json::from_slice(&replayed.stdout).expect("one alert");
+    let id = alert["noroshi"]["id"].as_str().expect("an id").to_owned();
+
+    let told_of = |args: &[&str]| -> Value {
+        serde_json::from_str(&noroshi(&[&["explain", "--output", "ndjson"], args].concat(), 0)).expect("one object")
+    };
+    let told = told_of(&[&id[..8], "auth.log", "--alerts", "alerts.ndjson"]);
+    assert_eq!((&told["alert"]["noroshi"]["id"], &told["recorded"]), (&json!(id), &alert));
+    assert_eq!(told["hits_total"], json!({"between": 3, "of_key": 5, "cut": false}));
+    let near = &told["near_misses"][0];
+    assert_eq!(
+        (&near["time"], &near["had"], &near["short"]),
+        (&json!("2026-03-02T10:41:00Z"), &json!("2"), &json!("1"))
+    );
+    let excepted = &told["excepted"][0];
+    assert_eq!(
+        (&excepted["line"], &excepted["excepted_by"], &told["excepted_total"]),
+        (&json!(4), &json!(["scanner"]), &json!(1))
+    );
+
+    // Told when one record had not come yet.
+    let mut before = alert;
+    before["noroshi"]["count"] = 2.into();
+    before["noroshi"]["id"] = "00000000000000000000000000000001".into();
+    dir.write("before.ndjson", before.to_string());
+    let text = noroshi(
+        &["explain", "--output", "table", "00000000000000000000000000000001", "auth.log", "--alerts", "before.ndjson"],
+        0,
+    );
+    assert!(text.contains("members: told as 2, by the files 3") && text.contains("1 more records"), "{text}");
+    assert!(text.contains("Excepted by the rules around it: 1"), "{text}");
+    noroshi(&["explain", "ffffffffffffffff", "auth.log"], 3);
+    noroshi(&["explain", "not-an-id", "auth.log"], 3);
+}

@@ -46,6 +46,20 @@ pub enum Condition {
     },
 }
 
+impl Condition {
+    /// The condition without what it excepts: a `not` beside something affirmed is left out. One that affirms nothing stays whole.
+    pub(crate) fn without_exceptions(&self) -> Condition {
+        match self {
+            Condition::And(parts) if parts.iter().any(|part| !matches!(part, Condition::Not(_))) => {
+                let affirmed = parts.iter().filter(|part| !matches!(part, Condition::Not(_)));
+                Condition::And(affirmed.map(Condition::without_exceptions).collect())
+            }
+            Condition::Or(parts) => Condition::Or(parts.iter().map(Condition::without_exceptions).collect()),
+            other => other.clone(),
+        }
+    }
+}
+
 /// Why a condition was refused; `at` is a byte range of its text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
@@ -380,6 +394,15 @@ mod tests {
         let deep = format!("{}sel{}", "(".repeat(100), ")".repeat(100));
         assert!(parse(&deep, NAMES).unwrap_err().message.contains("levels deep"));
         assert!(parse(&"not ".repeat(100), NAMES).unwrap_err().message.contains("levels deep"));
+    }
+
+    #[test]
+    fn exceptions_are_what_is_denied_beside_what_is_affirmed() {
+        let without = |text: &str| show(&parse(text, NAMES).unwrap().without_exceptions());
+        assert_eq!(without("sel and not 1 of filter_* and keywords"), "(sel & keywords)");
+        assert_eq!(without("sel or (selection_a and not selection_b)"), "(sel | (selection_a))");
+        assert_eq!(without("not sel"), "!sel");
+        assert_eq!(without("not sel and not keywords"), "(!sel & !keywords)");
     }
 
     #[test]

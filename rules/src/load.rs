@@ -39,6 +39,9 @@ pub(crate) fn load(mut files: Vec<(PathBuf, String)>, dictionary: &mut Dictionar
     let Documents { rules, correlations, filters } = documents;
     let mut rules = unique(rules, |rule| &rule.head, &mut diagnostics);
     apply_filters(&filters, &mut rules, &mut diagnostics);
+    if options.without_exceptions {
+        rules.iter_mut().for_each(|(_, rule)| rule.condition = rule.condition.without_exceptions());
+    }
 
     if options.lint {
         lint::lint(&rules, &correlations, &mut diagnostics);

@@ -37,6 +37,9 @@ pub struct Options {
     pub placeholders: Placeholders,
     /// Whether what is odd about sound rules is told too, as `check` does.
     pub lint: bool,
+    /// Whether what rules except (`and not filter`) is met as well. Ids and digests stay: it is for finding out what
+    /// was excepted.
+    pub without_exceptions: bool,
 }
 
 /// What the rest of the engine needs to know of a rule.
@@ -236,6 +239,12 @@ impl RuleSet {
                 hits.push(RuleIndex(rule));
             }
         }
+    }
+
+    /// Whether the rule's condition excepts something from what it looks for.
+    pub fn has_exceptions(&self, rule: RuleIndex) -> bool {
+        let condition = &self.rules[rule.index()].condition;
+        condition.without_exceptions() != *condition
     }
 
     /// Rules with expressions that search by backtracking, and how many searches of each came over a bound and found

@@ -122,6 +122,7 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         resume: Vec::new(),
+        watch: None,
     };
     let detection = Arc::new(ArcSwap::from_pointee(loaded.detection));
     let (queue, batches) = bounded(QUEUE_BATCHES);

@@ -19,6 +19,7 @@ mod hit;
 mod key;
 mod key_state;
 mod measure;
+mod near;
 mod partition;
 mod place;
 mod raise;
@@ -40,6 +41,7 @@ pub use distinct::VALUES_EXACT_MAX;
 pub use finding::{Ended, Finding, Member, SOURCES_MAX, STEPS_MAX, State, Step, ValueCount, finding_id};
 pub use hit::{Evidence, Hit, Refusal, Refused, ShardMessage, SourceAdvance, SourceId};
 pub use key::{Key, PARTITIONS, partition_of, shard_of};
+pub use near::{Measure, NEAR_WORK_MAX, NearMiss, NearMisses, near_misses};
 pub use place::place_value;
 pub use raise::{Raised, Upward};
 pub use rule::{

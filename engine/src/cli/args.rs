@@ -343,18 +343,29 @@ pub(crate) struct TestArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
-    /// A rule file; or with --rules the id, name or title of a rule there.
-    #[arg(long, value_name = "FILE|ID")]
-    pub rule: String,
-    /// Where to look for the rule: rule files, or directories of them.
-    #[arg(long, value_name = "PATH", num_args = 1..)]
-    pub rules: Vec<PathBuf>,
+    /// An alert's `noroshi.id`, or its first 8 characters or more: why it was raised.
+    #[arg(value_name = "ALERT-ID", required_unless_present = "rule")]
+    pub alert: Option<String>,
+    /// The records it came of (.gz and .zst too), or - for standard input.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The alerts as they were told (NDJSON): what was told then is held against what the files say now.
+    #[arg(long, value_name = "FILE", requires = "alert")]
+    pub alerts: Option<PathBuf>,
+    /// Most records, near misses and exceptions shown of each.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub show: usize,
+    /// A rule file; or with --rules the id, name or title of a rule there: why it matches an event or does not.
+    #[arg(long, value_name = "FILE|ID", requires = "event", conflicts_with = "alert")]
+    pub rule: Option<String>,
     /// A file that holds the event, - for standard input, or the record itself.
-    #[arg(long, value_name = "FILE|RECORD")]
-    pub event: String,
+    #[arg(long, value_name = "FILE|RECORD", requires = "rule")]
+    pub event: Option<String>,
     /// Which event of the file, from 1.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub line: u64,
+    #[command(flatten)]
+    pub rules: RuleArgs,
     #[command(flatten)]
     pub read: ReadArgs,
     /// How it is printed.

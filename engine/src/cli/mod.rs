@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit codes out.
 
+mod alert_explained;
 mod args;
 mod check;
 mod coverage;
@@ -65,7 +66,10 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args, arguments.color),
         Command::Test(args) => testing::testing(&args, arguments.color),
         Command::Check(args) => check::check(&args, arguments.color),
-        Command::Explain(args) => verdict::verdict(&args, arguments.color),
+        Command::Explain(args) => match &args.alert {
+            Some(id) => alert_explained::explain(&args, id, arguments.color),
+            None => verdict::verdict(&args, arguments.color),
+        },
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
         Command::Intel(args) => intel::intel(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),

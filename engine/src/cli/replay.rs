@@ -19,7 +19,8 @@ use super::files::{Defaults, Inputs};
 use super::output::{Printer, report};
 use super::rules::load;
 use crate::alert::Alert;
-use crate::pipeline::{self, InputSettings, Pipeline, Settings};
+use crate::detection::Detection;
+use crate::pipeline::{self, InputSettings, Pipeline, Settings, Watch};
 use crate::sources::Declared;
 use crate::terminal::{ColorChoice, OutputMode};
 
@@ -31,7 +32,7 @@ pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Ou
     let inputs = Inputs::new(&args.read, &args.files, &Defaults::EVENTS, &Arc::new(Dictionary::new()))?;
     let progress = inputs.progress();
     let errors = Mutex::new(Vec::new());
-    let mut alerts = alerts_of(&inputs, detection, &progress, &errors)?;
+    let mut alerts = alerts_of(&inputs, &Arc::new(detection), &progress, &errors, None)?;
     progress.finish_and_clear();
     alerts.sort_by_cached_key(|alert| (alert.order(), alert.canonical()));
     // The records of one audit event are one, also where they came too far apart to be one group.
@@ -48,20 +49,21 @@ pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Ou
     Ok(report(errors, outcome))
 }
 
-/// The final alerts over the files, in no order.
-fn alerts_of(
+/// The final alerts over the files, in no order. `watch` is shown every hit of correlations.
+pub(crate) fn alerts_of(
     inputs: &Inputs,
-    detection: crate::detection::Detection,
+    detection: &Arc<Detection>,
     progress: &indicatif::ProgressBar,
     errors: &Mutex<Vec<String>>,
+    watch: Option<Watch>,
 ) -> anyhow::Result<Vec<Alert>> {
     let files = inputs.files.iter().map(|file| (Arc::clone(&file.options), file.split)).collect();
-    let detection = Arc::new(ArcSwap::from_pointee(detection));
+    let detection = Arc::new(ArcSwap::new(Arc::clone(detection)));
     let read = || {
         let mut read = inputs.reader(progress, errors);
         move || read().map(|next| next.batch)
     };
-    finals(files, inputs.workers, &detection, read)
+    finals(files, inputs.workers, &detection, watch, read)
 }
 
 /// The final alerts over the batches that the reader made by `open` gives, in no order. `inputs` says how the records
@@ -69,7 +71,8 @@ fn alerts_of(
 pub(super) fn finals<R: FnMut() -> Option<Batch>>(
     inputs: Vec<(Arc<SourceOptions>, bool)>,
     workers: usize,
-    detection: &Arc<ArcSwap<crate::detection::Detection>>,
+    detection: &Arc<ArcSwap<Detection>>,
+    watch: Option<Watch>,
     open: impl FnOnce() -> R + Send,
 ) -> anyhow::Result<Vec<Alert>> {
     // Replay knows no receive time: lateness, skew and idleness are of no effect.
@@ -84,6 +87,7 @@ pub(super) fn finals<R: FnMut() -> Option<Batch>>(
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         resume: Vec::new(),
+        watch,
     };
     let (queue, batches) = bounded(QUEUE_BATCHES);
     let (pipeline, outcomes) = Pipeline::start(&settings, detection, batches);

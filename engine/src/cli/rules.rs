@@ -14,6 +14,22 @@ pub(crate) fn load(args: &RuleArgs, read: &ReadArgs) -> anyhow::Result<Option<(D
         !args.rules.is_empty() || !args.indicators.is_empty(),
         "nothing to look for: name rules with --rules or indicators with --indicators"
     );
+    let loaded = Detection::load(&args.rules, &args.indicators, &options(args, read)?);
+    for diagnostic in &loaded.diagnostics {
+        eprintln!("{}", escape_lines(&diagnostic.to_string()));
+    }
+    let refused = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    if refused && !args.keep_going {
+        eprintln!(
+            "error: refused rules or indicators stop the run; mend them, or load what is sound with --keep-going"
+        );
+        return Ok(None);
+    }
+    Ok(Some((loaded.detection, refused)))
+}
+
+/// How the arguments say that rules are loaded.
+pub(crate) fn options(args: &RuleArgs, read: &ReadArgs) -> anyhow::Result<LoadOptions> {
     if let Some(dir) = &args.tables {
         anyhow::ensure!(dir.is_dir(), "--tables {}: no such directory", dir.display());
     }
@@ -26,18 +42,7 @@ pub(crate) fn load(args: &RuleArgs, read: &ReadArgs) -> anyhow::Result<Option<(D
         ..LoadOptions::default()
     };
     options.intel.known_good.clone_from(&args.known_good);
-    let loaded = Detection::load(&args.rules, &args.indicators, &options);
-    for diagnostic in &loaded.diagnostics {
-        eprintln!("{}", escape_lines(&diagnostic.to_string()));
-    }
-    let refused = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    if refused && !args.keep_going {
-        eprintln!(
-            "error: refused rules or indicators stop the run; mend them, or load what is sound with --keep-going"
-        );
-        return Ok(None);
-    }
-    Ok(Some((loaded.detection, refused)))
+    Ok(options)
 }
 
 /// Tells of searches that came over their bounds: what they would have found is not known.

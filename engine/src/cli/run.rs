@@ -176,6 +176,7 @@ impl Engine {
             watermarks: WatermarkPolicy::Live,
             clock: Some(now_ns),
             resume: resumed,
+            watch: None,
         };
         // Before anything is received: a port that is taken must not cost records.
         let metrics = Arc::new(Metrics::default());

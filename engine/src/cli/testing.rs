@@ -170,7 +170,7 @@ fn run(case: &Case, loads: &mut Loads<'_>) -> Result<Vec<Alert>, String> {
         move || reader.next_batch(0).ok().flatten()
     };
     let mut alerts =
-        finals(vec![(Arc::new(options), true)], 1, &loaded.detection, open).map_err(|cause| cause.to_string())?;
+        finals(vec![(Arc::new(options), true)], 1, &loaded.detection, None, open).map_err(|cause| cause.to_string())?;
     alerts.retain(|alert| alert.rule_id() == case.rule);
     alerts.sort_by_cached_key(|alert| (alert.order(), alert.canonical()));
     alerts.dedup_by(|one, other| one.id == other.id);

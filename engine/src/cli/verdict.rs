@@ -23,15 +23,18 @@ use super::Outcome;
 use super::args::ExplainArgs;
 use super::files::{Defaults, FileBatch, InputFile, Inputs};
 use super::output::Printer;
-use super::rules::escape_lines;
-use crate::detection::{Detection, LoadOptions};
+use super::rules::{escape_lines, options};
+use crate::detection::Detection;
 use crate::terminal::{ColorChoice, OutputMode, escape_controls, styled};
 
 pub(crate) fn verdict(args: &ExplainArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
-    let (detection, rules) = load(args)?;
-    let (record, options) = event_of(args, &detection.dictionary)?;
+    let (Some(rule), Some(event)) = (&args.rule, &args.event) else {
+        anyhow::bail!("name an alert, or a rule (--rule) and an event (--event)");
+    };
+    let (detection, rules) = load(args, rule)?;
+    let (record, source) = event_of(args, event, &detection.dictionary)?;
     let mut event = Event::new();
-    Decoder::new(Arc::clone(&detection.dictionary)).decode(&record, 0, &options, &mut event);
+    Decoder::new(Arc::clone(&detection.dictionary)).decode(&record, 0, &source, &mut event);
     let view = event.view(&record);
     let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
     let mut printer = Printer::new(mode, color);
@@ -49,13 +52,12 @@ pub(crate) fn verdict(args: &ExplainArgs, color: ColorChoice) -> anyhow::Result<
 }
 
 /// The rules asked for: those of the file that `--rule` names, or one of `--rules` by id, name or title.
-fn load(args: &ExplainArgs) -> anyhow::Result<(Detection, Vec<RuleIndex>)> {
-    let is_file = args.rules.is_empty();
-    let paths = if is_file { vec![PathBuf::from(&args.rule)] } else { args.rules.clone() };
-    let loaded = Detection::load(&paths, &[], &LoadOptions::default());
-    let is_asked = |meta: &RuleMeta| {
-        is_file || meta.id == args.rule || meta.name.as_deref() == Some(&args.rule) || meta.title == args.rule
-    };
+fn load(args: &ExplainArgs, rule: &str) -> anyhow::Result<(Detection, Vec<RuleIndex>)> {
+    let is_file = args.rules.rules.is_empty();
+    let paths = if is_file { vec![PathBuf::from(rule)] } else { args.rules.rules.clone() };
+    let loaded = Detection::load(&paths, &[], &options(&args.rules, &args.read)?);
+    let is_asked =
+        |meta: &RuleMeta| is_file || meta.id == rule || meta.name.as_deref() == Some(rule) || meta.title == rule;
     let rules: Vec<RuleIndex> =
         loaded.detection.rules.rules().filter(|(_, meta)| is_asked(meta)).map(|(rule, _)| rule).collect();
     if rules.is_empty() {
@@ -63,19 +65,23 @@ fn load(args: &ExplainArgs) -> anyhow::Result<(Detection, Vec<RuleIndex>)> {
             eprintln!("{}", escape_lines(&diagnostic.to_string()));
         }
         let way_out = "--rule takes a rule file, or with --rules PATH the id, name or title of a rule there";
-        anyhow::bail!("no rule `{}` was loaded; {way_out}", escape_controls(&args.rule));
+        anyhow::bail!("no rule `{}` was loaded; {way_out}", escape_controls(rule));
     }
     Ok((loaded.detection, rules))
 }
 
 /// The record to look at: of the file named, or the text itself.
-fn event_of(args: &ExplainArgs, dictionary: &Arc<Dictionary>) -> anyhow::Result<(Vec<u8>, Arc<SourceOptions>)> {
-    let is_file = args.event == "-" || Path::new(&args.event).is_file();
-    let path = if is_file { PathBuf::from(&args.event) } else { PathBuf::from("-") };
+fn event_of(
+    args: &ExplainArgs,
+    event: &str,
+    dictionary: &Arc<Dictionary>,
+) -> anyhow::Result<(Vec<u8>, Arc<SourceOptions>)> {
+    let is_file = event == "-" || Path::new(event).is_file();
+    let path = if is_file { PathBuf::from(event) } else { PathBuf::from("-") };
     let inputs = Inputs::new(&args.read, &[path], &Defaults::EVENTS, dictionary)?;
     let InputFile { options, split, .. } = &inputs.files[0];
     if !is_file {
-        return Ok((args.event.clone().into_bytes(), Arc::clone(options)));
+        return Ok((event.as_bytes().to_vec(), Arc::clone(options)));
     }
     let (progress, errors) = (ProgressBar::hidden(), Mutex::new(Vec::new()));
     let mut read = inputs.reader(&progress, &errors);
@@ -99,7 +105,7 @@ fn event_of(args: &ExplainArgs, dictionary: &Arc<Dictionary>) -> anyhow::Result<
     }
     drop(read);
     let error = errors.into_inner().expect("no reader panics").into_iter().next();
-    let missing = format!("{} has no event {}", args.event, args.line);
+    let missing = format!("{event} has no event {}", args.line);
     error.map_or_else(|| Err(anyhow::anyhow!(missing)), |error| Err(anyhow::anyhow!(error))).context("--event")
 }
 
@@ -110,7 +116,7 @@ fn asked(source: &RuleSource) -> String {
     if given.is_empty() { "any".into() } else { given.join(", ") }
 }
 
-fn document(meta: &RuleMeta, source: &LogSource, verdict: &Verdict) -> Value {
+pub(super) fn document(meta: &RuleMeta, source: &LogSource, verdict: &Verdict) -> Value {
     json!({
         "rule": {"id": meta.id, "name": meta.title, "file": meta.file.to_string_lossy(), "line": meta.line},
         "logsource": {"asked": asked(&meta.source), "event": source.name, "applies": verdict.applies},
@@ -119,7 +125,7 @@ fn document(meta: &RuleMeta, source: &LogSource, verdict: &Verdict) -> Value {
     })
 }
 
-fn told(meta: &RuleMeta, source: &LogSource, verdict: &Verdict, color: bool) -> String {
+pub(super) fn told(meta: &RuleMeta, source: &LogSource, verdict: &Verdict, color: bool) -> String {
     let mut made = String::new();
     let plain = |text: &str| escape_controls(text).into_owned();
     let _ = writeln!(
