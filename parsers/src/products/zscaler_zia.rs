@@ -374,7 +374,10 @@ fn put_url(writer: &mut EventWriter<'_>, ids: &Ids) {
             Some(b"HTTP") => b"http://",
             _ => b"",
         };
-        let bare = crate::scan::find(writer.bytes(url), b"://").is_none();
+        // Another URL may stand in the query.
+        let text = writer.bytes(url);
+        let host = text.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(text.len());
+        let bare = !(text[..host].ends_with(b":") && text[host..].starts_with(b"//"));
         let from = writer.arena_start();
         if bare {
             writer.arena_push(scheme);

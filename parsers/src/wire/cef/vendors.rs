@@ -9,7 +9,7 @@ use crate::event::{EventWriter, Kind, Span};
 use crate::logsource;
 use crate::number::parse_i64;
 use crate::products::fields::{copy, relate};
-use crate::products::{cisco_secure_email, fortigate, targets, trend_micro_deep_security};
+use crate::products::{self, cisco_secure_email, fortigate, targets, trend_micro_deep_security};
 use crate::scan;
 use crate::time::SECOND_NS;
 
@@ -137,6 +137,7 @@ fn consolidated_mail(writer: &mut EventWriter<'_>, ids: &Ids) {
             copy(writer, id, to);
         }
     }
+    writer.core().product = products::CISCO_SECURE_EMAIL;
     let own = cisco_secure_email::ids();
     copy(writer, own.cef_device, ecs::HOST_ID);
     relate(writer, own.cef_helo_ip, ecs::RELATED_IP);
