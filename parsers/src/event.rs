@@ -577,6 +577,15 @@ impl<'a> EventWriter<'a> {
         self.event.arena.extend_from_slice(bytes);
     }
 
+    /// Lets `append` add at most `most` bytes to the value being made. `None`: there is no room, and nothing was asked.
+    pub(crate) fn arena_append<T>(&mut self, most: usize, append: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
+        if self.event.arena.len() + most > ARENA_BYTES_MAX {
+            self.event.defects.add(Defect::FieldsCapped);
+            return None;
+        }
+        Some(append(&mut self.event.arena))
+    }
+
     /// Makes a value of two parts with a byte between them.
     #[inline]
     pub fn arena_joined(&mut self, first: &[u8], between: u8, second: &[u8]) -> Span {

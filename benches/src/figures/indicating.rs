@@ -1,4 +1,4 @@
-//! Looking the mixed stream's fields up among indicators; decoding is taken off.
+//! Looking the mixed stream's fields up among indicators, with decoding taken off; its text; and everything together.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
-use noroshi_rules::Indicators;
+use noroshi_rules::{Indicators, Scratch};
 
 use super::correlating::Upserts;
 use super::decoding::{decode, options};
 use super::matching::{CHECKED_BYTES, decode_pass};
-use super::{SEED, STREAM_BYTES};
+use super::{SEED, STREAM_BYTES, split_pass};
 use crate::generate::Class;
 use crate::generate::indicators::{self, ListForm};
 use crate::measure::Case;
@@ -24,14 +24,85 @@ const SIZES: [(u64, &str); 2] = [(1_000, "1k"), (1_000_000, "1m")];
 
 pub(super) fn cases() -> Result<Vec<Case>> {
     let (stream, checked) = (Arc::new(Stream::mixed(SEED, STREAM_BYTES)), Stream::mixed(SEED, CHECKED_BYTES));
-    SIZES.iter().map(|&(size, name)| case(&stream, &checked, size, name)).collect()
+    let mut cases: Vec<Case> =
+        SIZES.iter().map(|&(size, name)| case(&stream, &checked, size, name)).collect::<Result<_>>()?;
+    cases.push(raw(&stream)?);
+    Ok(cases)
 }
 
-fn case(stream: &Arc<Stream>, checked: &Stream, size: u64, name: &str) -> Result<Case> {
+/// Everything an event goes through on one core.
+pub(super) fn together_cases() -> Result<Vec<Case>> {
+    Ok(vec![together(&Arc::new(Stream::mixed(SEED, STREAM_BYTES)))?])
+}
+
+fn load(size: u64) -> Result<Indicators> {
     let mut list = Vec::new();
     indicators::write_list(SEED, size, ListForm::Csv, &mut list)?;
     let (set, diagnostics) = Indicators::load(vec![(PathBuf::from("indicators.csv"), String::from_utf8(list)?)]);
     ensure!(set.len() as u64 == size && diagnostics.is_empty(), "{} of {size} loaded: {diagnostics:?}", set.len());
+    Ok(set)
+}
+
+/// Everything in the text of records that could be an indicator, looked up among a million with all parents.
+fn raw(stream: &Arc<Stream>) -> Result<Case> {
+    let set = load(1_000_000)?;
+    let data = Arc::clone(stream);
+    let scan =
+        move || data.records().map(|(record, _)| set.scan_text(std::hint::black_box(record)).len()).sum::<usize>();
+    let hits = scan();
+    let planted = stream.lines.iter().filter(|line| matches!(line.class, Class::Planted(_, Some(_)))).count();
+    ensure!(hits >= planted && planted > 0, "{hits} hits in the text of {planted} contacts");
+    let count = stream.lines.len() as u64;
+    Ok(Case {
+        name: "indicators/raw_1m".to_owned(),
+        unit: "event",
+        count,
+        bytes: stream.bytes.len() as u64,
+        without: None,
+        measured: Box::new(move |watch| assert_eq!(watch.time(&scan), hits, "the answer changed while it was timed")),
+        baseline_name: "memchr split",
+        baseline_count: count,
+        baseline: split_pass(stream),
+        note: format!("{hits} hits"),
+    })
+}
+
+/// Framing, decoding, 3,000 rules and a million indicators, on one core.
+fn together(stream: &Arc<Stream>) -> Result<Case> {
+    let (rules, dictionary, _) = super::matching::load(3_000)?;
+    let set = load(1_000_000)?;
+    let data = Arc::clone(stream);
+    let (mut decoder, mut event, options) = (Decoder::new(dictionary), Event::new(), options(stream));
+    let (mut scratch, mut hits, mut found) = (Scratch::new(), Vec::new(), Vec::new());
+    let mut pass = move || {
+        hits.clear();
+        found.clear();
+        decode(std::hint::black_box(&data.bytes), &mut decoder, &options, &mut event, |view| {
+            rules.evaluate(&view, &mut scratch, &mut hits);
+            set.lookup(&view, &mut found);
+        });
+        (hits.len(), found.len())
+    };
+    // Which these must be is checked where rules and indicators are timed alone.
+    let expected = pass();
+    ensure!(expected.0 > 0 && expected.1 > 0, "nothing was hit");
+    let count = stream.lines.len() as u64;
+    Ok(Case {
+        name: "together/3000_rules_1m".to_owned(),
+        unit: "event",
+        count,
+        bytes: stream.bytes.len() as u64,
+        without: None,
+        measured: Box::new(move |watch| assert_eq!(watch.time(&mut pass), expected, "the answer changed")),
+        baseline_name: "memchr split",
+        baseline_count: count,
+        baseline: split_pass(stream),
+        note: format!("{} hits of rules, {} of indicators", expected.0, expected.1),
+    })
+}
+
+fn case(stream: &Arc<Stream>, checked: &Stream, size: u64, name: &str) -> Result<Case> {
+    let set = load(size)?;
     let dictionary = Arc::new(Dictionary::new());
     check(checked, &set, &dictionary)?;
     // The begin of the stream that was checked.

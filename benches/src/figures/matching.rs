@@ -1,4 +1,4 @@
-//! Matching the mixed stream against rule sets of three sizes; decoding is taken off.
+//! Matching the mixed stream against rule sets of four sizes; decoding is taken off.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,10 @@ use crate::measure::{Case, Pass};
 use crate::stream::Stream;
 
 /// Sizes of the rule sets.
-const SIZES: [usize; 3] = [10, 100, 1_000];
+const SIZES: [usize; 4] = [10, 100, 1_000, 3_000];
+
+/// Events of the comparison of two sizes, decoded before: few enough to stay near, enough of every kind.
+const COMPARED_EVENTS: usize = 4_096;
 
 /// Bytes of the stream that answers are checked on: enough for every planted kind. What is timed is its begin.
 pub(super) const CHECKED_BYTES: usize = 32 << 20;
@@ -28,7 +31,54 @@ const SCANNED: usize = 1_000_000;
 
 pub(super) fn cases() -> Result<Vec<Case>> {
     let (stream, checked) = (Arc::new(Stream::mixed(SEED, STREAM_BYTES)), Stream::mixed(SEED, CHECKED_BYTES));
-    SIZES.iter().map(|&size| case(&stream, &checked, size)).collect()
+    let mut cases: Vec<Case> = SIZES.iter().map(|&size| case(&stream, &checked, size)).collect::<Result<_>>()?;
+    cases.push(growth(&stream)?);
+    Ok(cases)
+}
+
+/// What an event costs at 3,000 rules beside 100: evaluation alone, of events decoded before.
+fn growth(stream: &Arc<Stream>) -> Result<Case> {
+    let (measured, of_many) = evaluation(stream, 3_000)?;
+    let (baseline, of_few) = evaluation(stream, 100)?;
+    let count = stream.lines.len().min(COMPARED_EVENTS) as u64;
+    Ok(Case {
+        name: "match/3000_beside_100".to_owned(),
+        unit: "event",
+        count,
+        bytes: stream.bytes.len() as u64,
+        without: None,
+        measured,
+        baseline_name: "100 rules",
+        baseline_count: count,
+        baseline,
+        note: format!("{of_many} hits, {of_few} with 100 rules"),
+    })
+}
+
+/// A pass over decoded events with a set of that size, and how many hits it has.
+fn evaluation(stream: &Arc<Stream>, size: usize) -> Result<(Pass, usize)> {
+    let (rules, dictionary, _) = load(size)?;
+    let options = options(stream);
+    let mut decoder = Decoder::new(dictionary);
+    let decoded = stream.records().take(COMPARED_EVENTS).map(|(record, _)| {
+        let mut event = Event::new();
+        decoder.decode(record, 0, &options, &mut event);
+        (record.to_vec(), event)
+    });
+    let events: Vec<(Vec<u8>, Event)> = decoded.collect();
+    let (mut scratch, mut found) = (Scratch::new(), Vec::new());
+    events.iter().for_each(|(record, event)| rules.evaluate(&event.view(record), &mut scratch, &mut found));
+    let hits = found.len();
+    let pass: Pass = Box::new(move |watch| {
+        found.clear();
+        watch.time(|| {
+            for (record, event) in std::hint::black_box(&events) {
+                rules.evaluate(&event.view(record), &mut scratch, &mut found);
+            }
+        });
+        assert_eq!(found.len(), hits, "the answer changed while it was timed");
+    });
+    Ok((pass, hits))
 }
 
 /// A generated set, its dictionary, and by rule the planted kind that it must hit.

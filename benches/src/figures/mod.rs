@@ -24,13 +24,14 @@ pub const STREAM_BYTES: usize = 4 << 20;
 type Group = fn() -> Result<Vec<Case>>;
 
 /// All groups by name.
-pub const GROUPS: [(&str, Group); 5] = [
+pub const GROUPS: [(&str, Group); 6] = [
     // First, on a heap that holds nothing yet: the memory of a key is told by what the process grew.
     ("correlate", correlating::cases),
     ("framing", framing::cases),
     ("decode", decoding::cases),
     ("match", matching::cases),
     ("indicators", indicating::cases),
+    ("together", indicating::together_cases),
 ];
 
 fn split_pass(stream: &Arc<Stream>) -> Pass {

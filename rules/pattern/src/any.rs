@@ -1,7 +1,8 @@
 //! Whether any of many literals stands in a value: a list of a rule, asked as one.
 
 use crate::edges::Edges;
-use crate::inside::Inside;
+use crate::inside::{Inside, literals_by_piece};
+use crate::sparse::{self, Sparse};
 use crate::{At, Literal};
 
 /// Many literals of which one is enough. Needs no scratch.
@@ -10,6 +11,7 @@ pub struct AnyOf {
     /// One of them is empty and stands everywhere.
     always: bool,
     edges: Option<Edges>,
+    sparse: Option<Sparse>,
     inside: Option<Inside>,
 }
 
@@ -24,10 +26,14 @@ impl AnyOf {
             .filter(|(_, literal)| literal.at == At::Anywhere)
             .map(|(number, literal)| (number, &*literal.bytes))
             .collect();
+        let literals_with = literals_by_piece(&inside);
+        let (long, inside): (Vec<_>, Vec<_>) =
+            inside.into_iter().partition(|(_, literal)| literal.len() >= sparse::LITERAL_MIN);
         AnyOf {
             always: literals.iter().any(|literal| literal.bytes.is_empty() && literal.at != At::Whole),
             edges: (!edges.is_empty()).then(|| Edges::new(&edges)),
-            inside: (!inside.is_empty()).then(|| Inside::new(&inside)),
+            sparse: (!long.is_empty()).then(|| Sparse::new(&long, &literals_with)),
+            inside: (!inside.is_empty()).then(|| Inside::new(&inside, &literals_with)),
         }
     }
 
@@ -36,6 +42,9 @@ impl AnyOf {
         let mut any = self.always;
         if let Some(edges) = &self.edges {
             edges.find(value, &mut |_| any = true);
+        }
+        if let Some(sparse) = self.sparse.as_ref().filter(|_| !any) {
+            sparse.find(value, &mut (), &mut |_| any = true);
         }
         if let Some(inside) = self.inside.as_ref().filter(|_| !any) {
             inside.find(value, &mut (), &mut |_| any = true);

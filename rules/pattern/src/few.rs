@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 
-use crate::inside::{GRAM, literals_by_piece, rarest};
+use hashbrown::HashMap;
+
+use crate::inside::{GRAM, rarest};
 use crate::{At, Literal, Once as _, Seen, naive};
 
 /// Most pieces compared at once: above, false alarms outweigh what is won.
@@ -20,14 +22,13 @@ pub(crate) struct Few {
 
 impl Few {
     /// `None`: too many, too short, or no vector instructions for it here.
-    pub(crate) fn new(literals: &[(u32, &[u8])]) -> Option<Self> {
+    pub(crate) fn new(literals: &[(u32, &[u8])], literals_with: &HashMap<u32, u32>) -> Option<Self> {
         if literals.is_empty() || literals.iter().any(|(_, literal)| literal.len() < GRAM) {
             return None;
         }
-        let literals_with = literals_by_piece(literals);
         let mut by_piece: BTreeMap<Vec<u8>, Vec<(u32, usize, Literal)>> = BTreeMap::new();
         for (number, literal) in literals {
-            let back = rarest(literal, &literals_with);
+            let back = rarest(literal, literals_with);
             let piece = literal[back..back + GRAM].to_ascii_lowercase();
             by_piece.entry(piece).or_default().push((*number, back, Literal::new(At::Start, *literal)));
         }

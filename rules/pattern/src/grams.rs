@@ -3,13 +3,14 @@
 //! What must stand at an end of the value, or be it, is looked up by its outermost bytes ([`crate::edges`]): a
 //! few table accesses, however long the value. What may stand anywhere is looked up by the rarest four bytes
 //! in a row that it has: with vector instructions where literals are few ([`crate::few`]), else by one look into a small table
-//! for each byte of the value ([`crate::inside`]). An automaton over all literals does the same in one dependent memory
+//! for every fourth byte of the value ([`crate::sparse`]) or, for what is too short, for each ([`crate::inside`]). An automaton over all literals does the same in one dependent memory
 //! access a byte, some five times slower here: its table outgrows the cache and each step waits for the one before, where
 //! these looks don't wait for each other.
 
 use crate::edges::Edges;
 use crate::few::Few;
-use crate::inside::Inside;
+use crate::inside::{Inside, literals_by_piece};
+use crate::sparse::{self, Sparse};
 use crate::{At, BuildError, Finder, Literal, Seen};
 
 /// The back end in Rust. See the module's text.
@@ -19,6 +20,7 @@ pub struct Grams {
     /// Empty literals that stand everywhere.
     always: Box<[u32]>,
     edges: Option<Edges>,
+    sparse: Option<Sparse>,
     few: Option<Few>,
     inside: Option<Inside>,
 }
@@ -43,16 +45,23 @@ impl Finder for Grams {
                 At::Start | At::End | At::Whole => edges.push((number, literal)),
             }
         }
-        let few = Few::new(&inside);
-        if few.is_some() {
-            inside.clear();
+        let literals_with = literals_by_piece(&inside);
+        let mut few = Few::new(&inside, &literals_with);
+        let (mut long, mut short) = (Vec::new(), Vec::new());
+        if few.is_none() {
+            (long, short) = inside.into_iter().partition(|(_, literal)| literal.len() >= sparse::LITERAL_MIN);
+            few = Few::new(&short, &literals_with);
+            if few.is_some() {
+                short.clear();
+            }
         }
         Ok(Grams {
             literals: literals.len(),
+            sparse: (!long.is_empty()).then(|| Sparse::new(&long, &literals_with)),
             few,
             always: always.into(),
             edges: (!edges.is_empty()).then(|| Edges::new(&edges)),
-            inside: (!inside.is_empty()).then(|| Inside::new(&inside)),
+            inside: (!short.is_empty()).then(|| Inside::new(&short, &literals_with)),
         })
     }
 
@@ -61,6 +70,10 @@ impl Finder for Grams {
         self.always.iter().for_each(|&literal| found(literal));
         if let Some(edges) = &self.edges {
             edges.find(value, &mut found);
+        }
+        if let Some(sparse) = &self.sparse {
+            scratch.seen.begin(self.literals);
+            sparse.find(value, &mut scratch.seen, &mut found);
         }
         if let Some(few) = &self.few {
             scratch.seen.begin(self.literals);
@@ -79,17 +92,6 @@ pub(crate) const GOLDEN: u32 = 0x9E37_79B1;
 /// The bit that tells upper from lower case in ASCII letters, in eight bytes. Setting it everywhere takes some other
 /// characters for one another too, which the comparison that follows tells apart.
 pub(crate) const FOLD: u64 = 0x2020_2020_2020_2020;
-
-/// The first (at most eight) bytes as a number, folded, zeros behind.
-#[inline]
-pub(crate) fn word(bytes: &[u8]) -> u64 {
-    if let Some(eight) = bytes.first_chunk::<8>() {
-        return u64::from_le_bytes(*eight) | FOLD;
-    }
-    let mut padded = [0; 8];
-    padded[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(padded) | FOLD
-}
 
 /// Lists of entries by hash, in two runs of memory.
 #[derive(Debug)]

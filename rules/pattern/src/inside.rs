@@ -1,4 +1,4 @@
-//! Literals anywhere in the value: looked up by the rarest piece that each has.
+//! Short literals anywhere in the value: looked up by the rarest piece that each has. [`crate::sparse`] has the longer ones.
 
 use std::sync::OnceLock;
 
@@ -36,15 +36,39 @@ fn place<const SIZE: usize>(hash: u32) -> usize {
     (hash >> (32 - SIZE.trailing_zeros())) as usize
 }
 
+/// A piece of a literal.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    gram: u32,
-    literal: u32,
+pub(crate) struct Entry {
+    pub(crate) gram: u32,
+    pub(crate) literal: u32,
     /// Where the literal's bytes are.
-    from: u32,
-    len: u32,
+    pub(crate) from: u32,
+    pub(crate) len: u32,
     /// How far the piece is behind the literal's begin.
-    back: u32,
+    pub(crate) back: u32,
+}
+
+impl Entry {
+    /// Tells the literal, the first time that it stands in `value` with this piece at `at`.
+    #[inline]
+    pub(crate) fn verify(
+        &self,
+        gram: u32,
+        bytes: &[u8],
+        value: &[u8],
+        at: usize,
+        seen: &mut impl Once,
+        found: &mut impl FnMut(u32),
+    ) {
+        if self.gram != gram || seen.had(self.literal) {
+            return;
+        }
+        let Some(begin) = at.checked_sub(self.back as usize) else { return };
+        let literal = &bytes[self.from as usize..][..self.len as usize];
+        if crate::naive::stands(crate::At::Start, literal, &value[begin..]) && seen.take(self.literal) {
+            found(self.literal);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -59,12 +83,12 @@ pub(crate) struct Inside {
 }
 
 #[inline]
-fn hash(gram: u32) -> u32 {
+pub(crate) fn hash(gram: u32) -> u32 {
     gram.wrapping_mul(GOLDEN)
 }
 
 #[inline]
-fn gram(bytes: &[u8; GRAM]) -> u32 {
+pub(crate) fn gram(bytes: &[u8; GRAM]) -> u32 {
     u32::from_le_bytes(*bytes) | FOLD as u32
 }
 
@@ -113,16 +137,17 @@ fn ordinary() -> &'static [u32] {
     })
 }
 
-/// Of the pieces of a literal, the one to look for: in few other literals, not ordinary, of rare bytes.
+/// How often a piece is looked up in vain, roughly: less where it is in few literals, not ordinary, of rare bytes.
+pub(crate) fn cost(piece: &[u8; GRAM], literals_with: &HashMap<u32, u32>) -> u32 {
+    let bytes: u32 = piece.iter().map(|byte| commonness(*byte)).sum();
+    let shared = literals_with.get(&gram(piece)).copied().unwrap_or(1);
+    bytes + 8 * shared.ilog2() + 40 * u32::from(ordinary().binary_search(&gram(piece)).is_ok())
+}
+
+/// Where the piece of a literal begins that is looked for.
 pub(crate) fn rarest(literal: &[u8], literals_with: &HashMap<u32, u32>) -> usize {
-    let ordinary = ordinary();
-    let cost = |from: usize| {
-        let piece: &[u8; GRAM] = literal[from..].first_chunk().unwrap_or(&[0; GRAM]);
-        let bytes: u32 = piece.iter().map(|byte| commonness(*byte)).sum();
-        let shared = literals_with.get(&gram(piece)).copied().unwrap_or(1);
-        bytes + 8 * shared.ilog2() + 40 * u32::from(ordinary.binary_search(&gram(piece)).is_ok())
-    };
-    (0..=literal.len() - GRAM).min_by_key(|from| cost(*from)).unwrap_or(0)
+    let pieces = literal.windows(GRAM).filter_map(|window| window.first_chunk());
+    pieces.map(|piece| cost(piece, literals_with)).enumerate().min_by_key(|(_, cost)| *cost).map_or(0, |(at, _)| at)
 }
 
 /// In how many literals each piece is.
@@ -141,8 +166,7 @@ pub(crate) fn literals_by_piece(literals: &[(u32, &[u8])]) -> HashMap<u32, u32> 
 
 impl Inside {
     /// `literals` are not empty.
-    pub(crate) fn new(literals: &[(u32, &[u8])]) -> Self {
-        let literals_with = literals_by_piece(literals);
+    pub(crate) fn new(literals: &[(u32, &[u8])], literals_with: &HashMap<u32, u32>) -> Self {
         let (mut entries, mut short, mut single, mut bytes) =
             (Vec::new(), [Vec::new(), Vec::new()], Vec::new(), Vec::new());
         for &(number, literal) in literals {
@@ -154,7 +178,7 @@ impl Inside {
                 1 => single.push((literal[0], number)),
                 2 | 3 => short[literal.len() - 2].push(entry(short_gram(literal), 0)),
                 _ => {
-                    let at = rarest(literal, &literals_with);
+                    let at = rarest(literal, literals_with);
                     let piece = literal[at..].first_chunk().map_or(0, gram);
                     entries.push(entry(piece, at));
                 }
@@ -187,7 +211,7 @@ impl Inside {
             for (at, window) in value.windows(len).enumerate() {
                 let gram = short_gram(window);
                 for entry in buckets.get(hash(gram)) {
-                    self.verify(entry, gram, value, at, seen, found);
+                    entry.verify(gram, &self.bytes, value, at, seen, found);
                 }
             }
         }
@@ -235,27 +259,7 @@ impl Inside {
     #[inline(never)]
     fn look_up(&self, gram: u32, value: &[u8], at: usize, seen: &mut impl Once, found: &mut impl FnMut(u32)) {
         for entry in self.buckets.get(hash(gram)) {
-            self.verify(entry, gram, value, at, seen, found);
-        }
-    }
-
-    #[inline]
-    fn verify(
-        &self,
-        entry: &Entry,
-        gram: u32,
-        value: &[u8],
-        at: usize,
-        seen: &mut impl Once,
-        found: &mut impl FnMut(u32),
-    ) {
-        if entry.gram != gram || seen.had(entry.literal) {
-            return;
-        }
-        let Some(begin) = at.checked_sub(entry.back as usize) else { return };
-        let literal = &self.bytes[entry.from as usize..][..entry.len as usize];
-        if crate::naive::stands(crate::At::Start, literal, &value[begin..]) && seen.take(entry.literal) {
-            found(entry.literal);
+            entry.verify(gram, &self.bytes, value, at, seen, found);
         }
     }
 }

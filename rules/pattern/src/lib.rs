@@ -13,6 +13,7 @@ mod grams;
 mod hyper;
 mod inside;
 pub mod naive;
+mod sparse;
 
 pub use any::AnyOf;
 pub use grams::Grams;

@@ -268,7 +268,7 @@ impl<'w, 'a, 'c, 't> Walker<'w, 'a, 'c, 't> {
 
     fn unescape(&mut self, raw: &[u8]) -> Span {
         let from = self.writer.arena_start();
-        if !escape::unescape(raw, |bytes| self.writer.arena_push(bytes)) {
+        if !self.writer.arena_append(raw.len(), |arena| escape::unescape_into(raw, arena)).unwrap_or(true) {
             self.writer.defect(Defect::JsonMalformed);
         }
         self.writer.arena_end(from)
