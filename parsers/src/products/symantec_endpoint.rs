@@ -1,10 +1,9 @@
 //! Symantec Endpoint Security: events of the Integrated Cyber Defense schema as JSON (Broadcom TechDocs: "Symantec Endpoint
 //! Security: Event Detection Types and Descriptions", ICDm event export; ICD Schema Reference).
 
-use super::fields::{put_digests, put_path, relate};
+use super::fields::{put_path, relate};
 use super::json_table::How::*;
 use super::json_table::{Clock, Constants, JsonTable, Spec};
-use super::names::vendor_names;
 use super::{Detect, Product};
 use crate::decode::Context;
 use crate::ecs::{EVENT_CATEGORY as C, EVENT_TYPE as T};
@@ -31,21 +30,23 @@ pub(crate) static PRODUCT: Product = Product {
     ],
 };
 
-vendor_names! {
-    cybox_md5 = "cybox.files.md5";
-    cybox_sha1 = "cybox.files.sha1";
-    cybox_sha256 = "cybox.files.sha2";
-    file_md5 = "file.md5";
-    file_sha1 = "file.sha1";
-    file_sha256 = "file.sha2";
-    actor_md5 = "actor.file.md5";
-    actor_sha1 = "actor.file.sha1";
-    actor_sha256 = "actor.file.sha2";
-    parent_sha256 = "parent.file.sha2";
-    @also
-    "feature_name" "message_id" "policy.name" "product_name" "product_ver" "connection.direction_id" "stic_hw_uid" "status_id"
-    "device_os_type_id" "log_name" "timezone" "attacks.technique_name" "threat.id" "threat.type_id" "id"
-}
+/// Members that rules speak of and no row does.
+static NAMES: &[&str] = &[
+    "feature_name",
+    "message_id",
+    "policy.name",
+    "product_name",
+    "product_ver",
+    "connection.direction_id",
+    "stic_hw_uid",
+    "status_id",
+    "log_name",
+    "timezone",
+    "attacks.technique_name",
+    "threat.id",
+    "threat.type_id",
+    "id",
+];
 
 /// What a type of event is about.
 macro_rules! about {
@@ -149,9 +150,9 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("impersonator_user_uid", ecs::RELATED_USER, Set),
         ("sessions.user.name", ecs::RELATED_USER, Set),
         ("sessions.user.uid", ecs::RELATED_USER, Set),
-        ("user.domain", ecs::USER_DOMAIN, Text),
+        ("user.domain", ecs::USER_DOMAIN, Set),
         ("actor.user.name", ecs::USER_NAME, User),
-        ("actor.user.domain", ecs::USER_DOMAIN, Text),
+        ("actor.user.domain", ecs::USER_DOMAIN, Set),
         ("actor.user.name", ecs::RELATED_USER, Set),
         ("actor.user.uid", ecs::RELATED_USER, Set),
         ("cybox.emails.header_from", ecs::EMAIL_FROM_ADDRESS, Set),
@@ -181,6 +182,34 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("cybox.urls.query", ecs::URL_QUERY, Set),
         ("cybox.urls.scheme", ecs::URL_SCHEME, Set),
         ("cybox.domains", ecs::RELATED_HOSTS, Set),
+        ("file.md5", ecs::FILE_HASH_MD5, Set),
+        ("file.md5", ecs::RELATED_HASH, Set),
+        ("file.sha1", ecs::FILE_HASH_SHA1, Set),
+        ("file.sha1", ecs::RELATED_HASH, Set),
+        ("file.sha2", ecs::FILE_HASH_SHA256, Set),
+        ("file.sha2", ecs::RELATED_HASH, Set),
+        ("cybox.files.md5", ecs::FILE_HASH_MD5, Set),
+        ("cybox.files.md5", ecs::RELATED_HASH, Set),
+        ("cybox.files.sha1", ecs::FILE_HASH_SHA1, Set),
+        ("cybox.files.sha1", ecs::RELATED_HASH, Set),
+        ("cybox.files.sha2", ecs::FILE_HASH_SHA256, Set),
+        ("cybox.files.sha2", ecs::RELATED_HASH, Set),
+        ("process.file.md5", ecs::PROCESS_HASH_MD5, Text),
+        ("process.file.md5", ecs::RELATED_HASH, Set),
+        ("process.file.sha1", ecs::PROCESS_HASH_SHA1, Text),
+        ("process.file.sha1", ecs::RELATED_HASH, Set),
+        ("process.file.sha2", ecs::PROCESS_HASH_SHA256, Text),
+        ("process.file.sha2", ecs::RELATED_HASH, Set),
+        ("actor.file.md5", ecs::PROCESS_HASH_MD5, Text),
+        ("actor.file.md5", ecs::RELATED_HASH, Set),
+        ("actor.file.sha1", ecs::PROCESS_HASH_SHA1, Text),
+        ("actor.file.sha1", ecs::RELATED_HASH, Set),
+        ("actor.file.sha2", ecs::PROCESS_HASH_SHA256, Text),
+        ("actor.file.sha2", ecs::RELATED_HASH, Set),
+        ("parent.file.sha2", ecs::PROCESS_PARENT_HASH_SHA256, Text),
+        ("parent.file.md5", ecs::RELATED_HASH, Set),
+        ("parent.file.sha1", ecs::RELATED_HASH, Set),
+        ("parent.file.sha2", ecs::RELATED_HASH, Set),
         ("process.pid", ecs::PROCESS_PID, Number),
         ("process.uid", ecs::PROCESS_ENTITY_ID, Text),
         ("process.cmd_line", ecs::PROCESS_COMMAND_LINE, Text),
@@ -191,6 +220,12 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("actor.cmd_line", ecs::PROCESS_COMMAND_LINE, Text),
         ("actor.file.path", ecs::PROCESS_EXECUTABLE, Text),
         ("actor.file.name", ecs::PROCESS_NAME, Text),
+        ("process.tid", ecs::PROCESS_THREAD_ID, Number),
+        ("actor.tid", ecs::PROCESS_THREAD_ID, Number),
+        ("parent.tid", ecs::PROCESS_PARENT_THREAD_ID, Number),
+        ("parent.user.name", ecs::PROCESS_PARENT_USER_NAME, User),
+        ("parent.user.uid", ecs::PROCESS_PARENT_USER_ID, Text),
+        ("parent.start_time", ecs::PROCESS_PARENT_START, Time(Clock::Epoch)),
         ("parent.pid", ecs::PROCESS_PARENT_PID, Number),
         ("parent.uid", ecs::PROCESS_PARENT_ENTITY_ID, Text),
         ("parent.cmd_line", ecs::PROCESS_PARENT_COMMAND_LINE, Text),
@@ -200,10 +235,10 @@ static TABLE: JsonTable = JsonTable::new(Spec {
         ("reg_value.path", ecs::REGISTRY_PATH, Text),
         ("reg_value.name", ecs::REGISTRY_VALUE, Text),
         ("reg_value.data", ecs::REGISTRY_DATA_STRINGS, Set),
-        ("policy.rules.name", ecs::RULE_NAME, Text),
-        ("policy.rules.uid", ecs::RULE_ID, Text),
-        ("policy.rules.desc", ecs::RULE_DESCRIPTION, Text),
-        ("rule_name", ecs::RULE_NAME, Text),
+        ("policy.rules.name", ecs::RULE_NAME, Set),
+        ("policy.rules.uid", ecs::RULE_ID, Set),
+        ("policy.rules.desc", ecs::RULE_DESCRIPTION, Set),
+        ("rule_name", ecs::RULE_NAME, Set),
         ("threat.name", ecs::THREAT_INDICATOR_NAME, Text),
         ("threat.cve_uid", ecs::VULNERABILITY_ID, Set),
         ("attacks.technique_uid", ecs::THREAT_TECHNIQUE_ID, Set),
@@ -215,18 +250,6 @@ static TABLE: JsonTable = JsonTable::new(Spec {
 
 fn read(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
     TABLE.apply(writer, context);
-    let ids = ids();
-    for (md5, sha1, sha256) in
-        [(ids.file_md5, ids.file_sha1, ids.file_sha256), (ids.cybox_md5, ids.cybox_sha1, ids.cybox_sha256)]
-    {
-        put_digests(writer, md5, Some(ecs::FILE_HASH_MD5), None, None);
-        put_digests(writer, sha1, None, Some(ecs::FILE_HASH_SHA1), None);
-        put_digests(writer, sha256, None, None, Some(ecs::FILE_HASH_SHA256));
-    }
-    put_digests(writer, ids.actor_md5, Some(ecs::PROCESS_HASH_MD5), None, None);
-    put_digests(writer, ids.actor_sha1, None, Some(ecs::PROCESS_HASH_SHA1), None);
-    put_digests(writer, ids.actor_sha256, None, None, Some(ecs::PROCESS_HASH_SHA256));
-    put_digests(writer, ids.parent_sha256, None, None, Some(ecs::PROCESS_PARENT_HASH_SHA256));
     if let Some((path, Kind::Text)) = writer.first_span(ecs::PROCESS_EXECUTABLE) {
         if writer.first(ecs::PROCESS_NAME).is_none() {
             put_path(writer, path, ecs::PROCESS_NAME, None, None);
