@@ -50,6 +50,9 @@ struct Gathered {
     literals: HashMap<Literal, Vec<u32>>,
 }
 
+/// A value this long is searched for keywords where it lies, not copied.
+const ALONE_BYTES_MIN: usize = 256;
+
 /// Stands between the values searched for keywords. Text has no such byte, nor have literals but a few encoded ones: what
 /// one of these finds across two values is ruled out when the rule is evaluated.
 const BETWEEN_VALUES: u8 = 0xFF;
@@ -142,14 +145,19 @@ impl Route {
             }
         }
         let Some(literals) = &self.keywords else { return };
+        literals.find(event.text(), finder, |rules| marks.add(rules));
+        // Values that lie in the record were searched with it. Of the others the short ones are searched together.
         text.clear();
-        text.extend_from_slice(literals.readable(event.text(), buffer));
-        // Values that lie in the record are searched with it.
         for field in
             event.fields().iter().filter(|field| field.span().in_record().is_none() && field.kind != Kind::Null)
         {
+            let value = event.value(field);
+            if value.len() >= ALONE_BYTES_MIN {
+                literals.find(value, finder, |rules| marks.add(rules));
+                continue;
+            }
             text.push(BETWEEN_VALUES);
-            text.extend_from_slice(literals.readable(event.value(field), buffer));
+            text.extend_from_slice(literals.readable(value, buffer));
         }
         literals.find_readable(text, finder, |rules| marks.add(rules));
     }

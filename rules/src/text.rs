@@ -173,12 +173,19 @@ fn contains(value: &[u8], literal: &[u8], cased: bool) -> bool {
     if cased {
         return memchr::memmem::find(value, literal).is_some();
     }
-    let Some(first) = literal.first() else { return true };
+    // Looked for by its rarest byte: the first one is a letter that every value is full of.
+    let Some((offset, rare)) =
+        literal.iter().copied().enumerate().min_by_key(|(_, byte)| COMMONNESS[usize::from(*byte)])
+    else {
+        return true;
+    };
     let Some(last_start) = value.len().checked_sub(literal.len()) else { return false };
-    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let (lower, upper) = (rare.to_ascii_lowercase(), rare.to_ascii_uppercase());
     let mut at = 0;
     while at <= last_start {
-        let Some(found) = memchr::memchr2(lower, upper, &value[at..=last_start]) else { return false };
+        let window = &value[at + offset..=last_start + offset];
+        let found = if lower == upper { memchr::memchr(rare, window) } else { memchr::memchr2(lower, upper, window) };
+        let Some(found) = found else { return false };
         at += found;
         if value[at..at + literal.len()].eq_ignore_ascii_case(literal) {
             return true;
@@ -187,6 +194,24 @@ fn contains(value: &[u8], literal: &[u8], cased: bool) -> bool {
     }
     false
 }
+
+/// How often a byte stands in paths and command lines, roughly.
+const COMMONNESS: [u8; 256] = {
+    let mut table = [2; 256];
+    let ranks: [(&[u8], u8); 4] = [(b"etaoinsr0 ", 9), (b"ldcmup\\.-", 7), (b"hfgywvx123456789/:", 5), (b"bk_=\"", 3)];
+    let mut rank = 0;
+    while rank < ranks.len() {
+        let (bytes, common) = ranks[rank];
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] = common;
+            table[bytes[at].to_ascii_uppercase() as usize] = common;
+            at += 1;
+        }
+        rank += 1;
+    }
+    table
+};
 
 impl Wild {
     fn matches(&self, value: &[u8]) -> bool {

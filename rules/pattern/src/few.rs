@@ -31,9 +31,10 @@ impl Few {
             let back = rarest(literal, literals_with);
             let piece = literal[back..back + GRAM].to_ascii_lowercase();
             by_piece.entry(piece).or_default().push((*number, back, Literal::new(At::Start, *literal)));
-        }
-        if by_piece.len() > PIECES_MAX {
-            return None;
+            // Of a hundred thousand literals the first few say that they are too many.
+            if by_piece.len() > PIECES_MAX {
+                return None;
+            }
         }
         let searcher = Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(by_piece.keys()).build()?;
         Some(Few { searcher, literals: by_piece.into_values().collect() })

@@ -1,7 +1,5 @@
 //! Short literals anywhere in the value: looked up by the rarest piece that each has. [`crate::sparse`] has the longer ones.
 
-use std::sync::OnceLock;
-
 use hashbrown::HashMap;
 
 use crate::Once;
@@ -126,22 +124,14 @@ const ORDINARY: [&[u8]; 12] = [
     b"/usr/bin/",
 ];
 
-/// The pieces of [`ORDINARY`], sorted.
-fn ordinary() -> &'static [u32] {
-    static PIECES: OnceLock<Vec<u32>> = OnceLock::new();
-    PIECES.get_or_init(|| {
-        let windows = ORDINARY.iter().flat_map(|text| text.windows(GRAM));
-        let mut pieces: Vec<u32> = windows.filter_map(|window| window.first_chunk()).map(gram).collect();
-        pieces.sort_unstable();
-        pieces
-    })
-}
+/// Set in what [`literals_by_piece`] says of a piece of [`ORDINARY`].
+const IS_ORDINARY: u32 = 1 << 31;
 
 /// How often a piece is looked up in vain, roughly: less where it is in few literals, not ordinary, of rare bytes.
 pub(crate) fn cost(piece: &[u8; GRAM], literals_with: &HashMap<u32, u32>) -> u32 {
     let bytes: u32 = piece.iter().map(|byte| commonness(*byte)).sum();
-    let shared = literals_with.get(&gram(piece)).copied().unwrap_or(1);
-    bytes + 8 * shared.ilog2() + 40 * u32::from(ordinary().binary_search(&gram(piece)).is_ok())
+    let told = literals_with.get(&gram(piece)).copied().unwrap_or(1);
+    bytes + 8 * (told & !IS_ORDINARY).max(1).ilog2() + 40 * u32::from(told & IS_ORDINARY != 0)
 }
 
 /// Where the piece of a literal begins that is looked for.
@@ -150,7 +140,7 @@ pub(crate) fn rarest(literal: &[u8], literals_with: &HashMap<u32, u32>) -> usize
     pieces.map(|piece| cost(piece, literals_with)).enumerate().min_by_key(|(_, cost)| *cost).map_or(0, |(at, _)| at)
 }
 
-/// In how many literals each piece is.
+/// In how many literals each piece is, and whether it is ordinary.
 pub(crate) fn literals_by_piece(literals: &[(u32, &[u8])]) -> HashMap<u32, u32> {
     let mut literals_with: HashMap<u32, u32> = HashMap::new();
     for (_, literal) in literals {
@@ -159,6 +149,11 @@ pub(crate) fn literals_by_piece(literals: &[(u32, &[u8])]) -> HashMap<u32, u32> 
         own.dedup();
         for piece in own {
             *literals_with.entry(piece).or_default() += 1;
+        }
+    }
+    for piece in ORDINARY.iter().flat_map(|text| text.windows(GRAM)).filter_map(|window| window.first_chunk()) {
+        if let Some(told) = literals_with.get_mut(&gram(piece)) {
+            *told |= IS_ORDINARY;
         }
     }
     literals_with

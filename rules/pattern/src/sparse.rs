@@ -131,3 +131,34 @@ impl Sparse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inside::literals_by_piece;
+
+    /// A rule may name two hundred thousand values. What is built for them, and what a look costs, is counted here.
+    #[test]
+    fn work_grows_with_the_literals_and_no_faster() {
+        let work = |count: u32| {
+            let texts: Vec<String> = (0..count).map(|n| format!("t{:08x}", n.wrapping_mul(0x9E37_79B1))).collect();
+            let literals: Vec<(u32, &[u8])> = (0u32..).zip(texts.iter().map(|text| text.as_bytes())).collect();
+            let literals_with = literals_by_piece(&literals);
+            assert!(literals_with.len() <= literals.len() * 9);
+            let sparse = Sparse::new(&literals, &literals_with);
+            // Entries compared where each literal is looked up: its own, and those that share a bucket with it.
+            let compared = |literal: &[u8]| {
+                let pieces = literal.windows(GRAM).filter_map(|window| window.first_chunk());
+                pieces.map(|piece| sparse.buckets.get(hash(gram(piece))).len()).max().unwrap_or(0)
+            };
+            let most = texts.iter().step_by(997).map(|text| compared(text.as_bytes())).max().unwrap_or(0);
+            let mut found = Vec::new();
+            sparse.find(format!("x {} y", texts[7]).as_bytes(), &mut (), &mut |literal| found.push(literal));
+            assert_eq!(found, [7]);
+            (sparse.bytes.len(), most)
+        };
+        let ((few_bytes, _), (many_bytes, many_most)) = (work(2_000), work(200_000));
+        assert_eq!(many_bytes, 100 * few_bytes);
+        assert!(many_most < 4_000, "{many_most} entries compared for one look");
+    }
+}

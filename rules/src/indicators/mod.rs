@@ -119,6 +119,59 @@ struct Scratch {
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
     static PIECE: RefCell<Vec<u8>> = RefCell::default();
+    static LOOKS: RefCell<Looks> = RefCell::default();
+}
+
+/// What a look among the indicators is for.
+trait Sink {
+    /// The indicator of `hash` that `is` one looks for, if any, stands at `at`.
+    fn look(&mut self, at: At<'_>, table: &Table, kind: IndicatorKind, hash: u64, is: impl FnMut(u32) -> bool);
+
+    /// A network holds the address at `at`.
+    fn network(&mut self, at: At<'_>, number: u32);
+}
+
+/// Hits, as they are found.
+impl Sink for Vec<IndicatorHit> {
+    #[inline]
+    fn look(&mut self, at: At<'_>, table: &Table, kind: IndicatorKind, hash: u64, is: impl FnMut(u32) -> bool) {
+        if let Some(found) = table.find(kind, hash, is) {
+            at.hit(found, kind, self);
+        }
+    }
+
+    fn network(&mut self, at: At<'_>, number: u32) {
+        at.hit(number, IndicatorKind::Cidr, self);
+    }
+}
+
+/// A hash to be looked up, and the field it is of.
+#[derive(Clone, Copy)]
+struct Look {
+    hash: u64,
+    kind: IndicatorKind,
+    position: u16,
+}
+
+/// The hashes of an event, to be asked of the filters all at once: most of them are outside the nearer caches, and so the
+/// waits for them are one.
+#[derive(Default)]
+struct Looks {
+    looks: Vec<Look>,
+    /// Fields that hit, whatever the filters say, or may.
+    fields: Vec<u16>,
+}
+
+impl Sink for Looks {
+    #[inline]
+    fn look(&mut self, at: At<'_>, _: &Table, kind: IndicatorKind, hash: u64, _: impl FnMut(u32) -> bool) {
+        self.looks.push(Look { hash, kind, position: at.position });
+    }
+
+    #[cold]
+    fn network(&mut self, at: At<'_>, _: u32) {
+        self.fields.push(at.position);
+    }
 }
 
 /// What is being looked at: the event, and where in it.
@@ -183,21 +236,48 @@ impl Indicators {
             return;
         }
         let from = hits.len();
-        for (position, field) in event.fields().iter().enumerate() {
-            let Some(&class) = self.classes.get(field.id.index()) else { continue };
-            if class == Class::None || field.kind == Kind::Null {
-                continue;
+        LOOKS.with_borrow_mut(|looks| {
+            self.gather(event, looks);
+            for &position in &looks.fields {
+                self.field(event, position, hits);
             }
-            // Bounded by FIELDS_MAX of the event.
-            let at = At { event: *event, field: field.id, position: position as u16 };
-            self.value(at, class, event.value(field), hits);
-        }
+        });
         if self.scan_records {
             self.scan(event, event.text(), hits);
         }
         if hits.len() > from {
             self.settle(event, from, hits);
         }
+    }
+
+    /// The fields of `event` that may hit: those of which a filter knows a hash. It may name too many, it leaves none out.
+    fn gather(&self, event: &EventView<'_>, looks: &mut Looks) {
+        looks.looks.clear();
+        looks.fields.clear();
+        for (position, field) in event.fields().iter().enumerate() {
+            let Some(&class) = self.classes.get(field.id.index()) else { continue };
+            if class != Class::None && field.kind != Kind::Null {
+                // Bounded by FIELDS_MAX of the event.
+                let at = At { event: *event, field: field.id, position: position as u16 };
+                self.value(at, class, event.value(field), looks);
+            }
+        }
+        for look in &looks.looks {
+            if self.table.may_hold(look.kind, look.hash) {
+                looks.fields.push(look.position);
+            }
+        }
+        if looks.fields.len() > 1 {
+            looks.fields.sort_unstable();
+            looks.fields.dedup();
+        }
+    }
+
+    /// Looks up the field at `position`.
+    fn field(&self, event: &EventView<'_>, position: u16, hits: &mut Vec<IndicatorHit>) {
+        let field = &event.fields()[usize::from(position)];
+        let at = At { event: *event, field: field.id, position };
+        self.value(at, self.classes[field.id.index()], event.value(field), hits);
     }
 
     /// Looks up everything in a text that could be an indicator; hits have no field.
@@ -224,7 +304,7 @@ impl Indicators {
     }
 
     #[inline]
-    fn value(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
+    fn value(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut impl Sink) {
         match class {
             Class::None => {}
             Class::Ip => {
@@ -247,13 +327,13 @@ impl Indicators {
     }
 
     #[inline]
-    fn ip(&self, at: At<'_>, value: &[u8], hits: &mut Vec<IndicatorHit>) -> bool {
+    fn ip(&self, at: At<'_>, value: &[u8], hits: &mut impl Sink) -> bool {
         let Some(ip) = noroshi_parsers::ip::parse(value) else { return false };
         let (octets, len) = value::octets(ip.to_canonical());
         let octets = &octets[..len];
         let is = |number| self.table.entries.is(number, IndicatorKind::Ip, octets);
-        if let Some(found) = self.table.find(IndicatorKind::Ip, self.seeds.ip(octets), is) {
-            at.hit(found, IndicatorKind::Ip, hits);
+        if self.table.has(IndicatorKind::Ip) {
+            hits.look(at, &self.table, IndicatorKind::Ip, self.seeds.ip(octets), is);
         }
         let network = match (octets.first_chunk::<4>(), octets.first_chunk::<16>()) {
             (_, Some(octets)) => self.networks.find_v6(u128::from_be_bytes(*octets)),
@@ -261,14 +341,14 @@ impl Indicators {
             _ => None,
         };
         if let Some(found) = network {
-            at.hit(found, IndicatorKind::Cidr, hits);
+            hits.network(at, found);
         }
         true
     }
 
     /// A host name and its parents, down to two labels: no indicator is shorter. The answer is the hash of the whole.
     #[inline]
-    fn host(&self, at: At<'_>, value: &[u8], hits: &mut Vec<IndicatorHit>) -> u64 {
+    fn host(&self, at: At<'_>, value: &[u8], hits: &mut impl Sink) -> u64 {
         let name = value::name(value);
         if name.len() > value::DOMAIN_BYTES_MAX {
             return 0;
@@ -278,22 +358,21 @@ impl Indicators {
         let is = |number, kind, start: usize| {
             value::is_domain(&name) && entries.is(number, kind, &name[start..].to_ascii_lowercase())
         };
+        let has_domains = self.table.has(IndicatorKind::Domain);
         let whole = self.seeds.name(&name, |start, hash| {
-            let found = self.table.find(IndicatorKind::Domain, hash, |number| is(number, IndicatorKind::Domain, start));
-            if let Some(found) = found {
-                at.hit(found, IndicatorKind::Domain, hits);
+            if has_domains {
+                let kind = IndicatorKind::Domain;
+                hits.look(at, &self.table, kind, hash, |number| is(number, kind, start));
             }
         });
         if self.table.has(IndicatorKind::Hostname) {
             let kind = IndicatorKind::Hostname;
-            if let Some(found) = self.table.find(kind, Seeds::alone(whole), |number| is(number, kind, 0)) {
-                at.hit(found, kind, hits);
-            }
+            hits.look(at, &self.table, kind, Seeds::alone(whole), |number| is(number, kind, 0));
         }
         whole
     }
 
-    fn url(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
+    fn url(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut impl Sink) {
         SCRATCH.with_borrow_mut(|Scratch { key, tail }| {
             let url = match value::url(value, tail) {
                 Some(url) => {
@@ -313,8 +392,8 @@ impl Indicators {
                 url.key(key);
                 self.table.entries.is(number, IndicatorKind::Url, key)
             };
-            if let Some(found) = self.table.find(IndicatorKind::Url, hash, is) {
-                at.hit(found, IndicatorKind::Url, hits);
+            if self.table.has(IndicatorKind::Url) {
+                hits.look(at, &self.table, IndicatorKind::Url, hash, is);
             }
         });
     }
@@ -332,7 +411,7 @@ impl Indicators {
         Some(value::Url { scheme: b"", host, port, tail: value::tail_of(path, tail) })
     }
 
-    fn text(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut Vec<IndicatorHit>) {
+    fn text(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut impl Sink) {
         SCRATCH.with_borrow_mut(|Scratch { key, .. }| {
             let kind = match class {
                 Class::Text(kind) => kind,
@@ -362,14 +441,12 @@ impl Indicators {
     }
 
     #[inline]
-    fn exact(&self, at: At<'_>, kind: IndicatorKind, key: &[u8], hits: &mut Vec<IndicatorHit>) {
+    fn exact(&self, at: At<'_>, kind: IndicatorKind, key: &[u8], hits: &mut impl Sink) {
         if !self.table.has(kind) {
             return;
         }
         let is = |number| self.table.entries.is(number, kind, key);
-        if let Some(found) = self.table.find(kind, self.seeds.text(kind, key), is) {
-            at.hit(found, kind, hits);
-        }
+        hits.look(at, &self.table, kind, self.seeds.text(kind, key), is);
     }
 
     /// What remains of the hits from `from` on: each indicator once for each field, valid at the event's time, complete, and on no

@@ -195,12 +195,14 @@ impl Table {
     /// The entry of `hash` that `is` one looks for.
     #[inline]
     pub(super) fn find(&self, kind: IndicatorKind, hash: u64, is: impl FnMut(u32) -> bool) -> Option<u32> {
+        if self.may_hold(kind, hash) { self.find_slot(hash, is) } else { None }
+    }
+
+    /// Whether there may be an entry of `hash`. One in fifty of those that are not is let through.
+    #[inline]
+    pub(super) fn may_hold(&self, kind: IndicatorKind, hash: u64) -> bool {
         let filter = &self.filters[kind as usize];
-        let word = filter.get(place(hash, filter.len()))?;
-        if word & bits(hash) != bits(hash) {
-            return None;
-        }
-        self.find_slot(hash, is)
+        filter.get(place(hash, filter.len())).is_some_and(|word| word & bits(hash) == bits(hash))
     }
 
     #[inline(never)]
