@@ -230,7 +230,7 @@ impl Detection {
                 let message =
                     "a travel correlation needs to know where addresses are, and no table does; it never fires";
                 let help = "load a directory of tables with a geo.csv (cidr,country) in it";
-                diagnostics.push(Diagnostic::warning(&rule.file, place, message).help(help).rule(&rule.id));
+                diagnostics.push(Diagnostic::note(&rule.file, place, message).help(help).rule(&rule.id));
             }
         }
         let indicator_paths: Vec<PathBuf> = indicator_paths.iter().chain(&tables.indicators).cloned().collect();

@@ -76,7 +76,41 @@ fn broken_tests_and_rules_are_refused() {
 }
 
 #[test]
-fn every_test_of_the_packs_passes() {
-    let output = run(NOROSHI, std::path::Path::new("."), &["test", PACKS, "--output", "table"], b"");
+fn every_rule_of_the_packs_is_tested_and_passes() {
+    let args = ["test", PACKS, "--all-tested", "--output", "table"];
+    let output = run(NOROSHI, std::path::Path::new("."), &args, b"");
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+}
+
+#[test]
+fn check_has_nothing_to_say_of_the_packs() {
+    let output = run(NOROSHI, std::path::Path::new("."), &["check", "--rules", PACKS, "--output", "table"], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+}
+
+/// What a reader is promised of each rule: its Japanese, its references, its false alarms, its tags.
+#[test]
+fn rules_of_the_packs_say_all_that_is_promised() {
+    let mut paths = vec![std::path::PathBuf::from(PACKS)];
+    let (mut rules, mut correlations) = (0, 0);
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(&path).expect("readable").map(|entry| entry.expect("entry").path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        for document in &noroshi_rules::yaml::parse(&text).documents {
+            let title = document.get("title").and_then(noroshi_rules::yaml::Node::text).expect("a title");
+            let ja = document.get("noroshi").and_then(|notes| notes.get("ja"));
+            let said = ["title", "description"].map(|key| ja.and_then(|ja| ja.get(key)).and_then(|text| text.text()));
+            let japanese = said.iter().flatten().all(|text| text.chars().any(|sign| sign > '\u{3000}'));
+            assert!(said.iter().all(Option::is_some) && japanese, "{title}: no Japanese title and description");
+            for key in ["description", "references", "falsepositives", "level", "tags"] {
+                assert!(document.get(key).is_some(), "{title}: no `{key}`");
+            }
+            correlations += usize::from(document.get("correlation").is_some());
+            rules += 1;
+        }
+    }
+    assert!(rules >= 120 && correlations >= 40, "{rules} rules, {correlations} of them correlations");
 }

@@ -64,8 +64,9 @@ macro_rules! log_sources {
 // Sigma's taxonomy appendix (2.1) names the products, services and categories; Sysmon event
 // ids map to categories as that appendix says. `messages` is ours: what daemons and applications say in words, and
 // every record of no known product.
+// `saas` is ours too: audit records of services used over the Internet, and again every record of no known product.
 log_sources! {
-    UNKNOWN = "unknown" [] [] ["messages"];
+    UNKNOWN = "unknown" [] [] ["messages" "saas"];
 
     POSTGRESQL = "postgresql" ["postgresql"] [] ["database" "messages"];
     MYSQL = "mysql" ["mysql"] [] ["database" "messages"];
@@ -175,19 +176,19 @@ log_sources! {
     ZEEK_NOTICE = "zeek_notice" ["zeek"] ["notice"] ["ids"];
     ZEEK_WEIRD = "zeek_weird" ["zeek"] ["weird"] [];
     ZEEK_INTEL = "zeek_intel" ["zeek"] ["intel"] [];
-    CROWDSTRIKE = "crowdstrike" ["crowdstrike"] [] [];
+    CROWDSTRIKE = "crowdstrike" ["crowdstrike"] [] ["saas"];
     CROWDSTRIKE_PROCESS = "crowdstrike_process" ["crowdstrike"] [] ["process_creation"];
     CROWDSTRIKE_NETWORK = "crowdstrike_network" ["crowdstrike"] [] ["network_connection"];
     CROWDSTRIKE_DNS = "crowdstrike_dns" ["crowdstrike"] [] ["dns_query" "dns"];
-    CARBON_BLACK = "carbon_black" ["carbonblack"] [] [];
+    CARBON_BLACK = "carbon_black" ["carbonblack"] [] ["saas"];
     CYBERARK_PAS = "cyberark_pas" ["cyberark"] ["audit"] [];
-    M365_DEFENDER = "m365_defender" ["m365"] ["threat_management" "defender"] [];
+    M365_DEFENDER = "m365_defender" ["m365"] ["threat_management" "defender"] ["saas"];
     HASHICORP_VAULT = "hashicorp_vault" ["hashicorp"] ["vault"] [];
     KUBERNETES_AUDIT = "kubernetes_audit" ["kubernetes"] ["audit"] ["application"];
-    OSQUERY = "osquery" ["osquery"] [] [];
+    OSQUERY = "osquery" ["osquery"] [] ["saas"];
     MONGODB = "mongodb" ["mongodb"] [] ["database" "messages"];
     MONGODB_AUDIT = "mongodb_audit" ["mongodb"] ["audit"] ["database"];
-    SENTINEL_ONE = "sentinel_one" ["sentinelone"] [] [];
+    SENTINEL_ONE = "sentinel_one" ["sentinelone"] [] ["saas"];
     SENTINEL_ONE_PROCESS = "sentinel_one_process" ["sentinelone"] [] ["process_creation"];
     TREND_MICRO = "trend_micro" ["trendmicro"] [] [];
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
@@ -197,30 +198,30 @@ log_sources! {
     LEEF = "leef" ["leef"] [] [];
 
     AWS_CLOUDTRAIL = "aws_cloudtrail" ["aws"] ["cloudtrail"] [];
-    M365 = "m365" ["m365"] ["audit" "threat_management" "threat_detection" "exchange"] [];
-    GOOGLE_WORKSPACE = "google_workspace" ["gcp"] ["google_workspace.admin"] [];
-    GITHUB_AUDIT = "github_audit" ["github"] ["audit"] [];
+    M365 = "m365" ["m365"] ["audit" "threat_management" "threat_detection" "exchange"] ["saas"];
+    GOOGLE_WORKSPACE = "google_workspace" ["gcp"] ["google_workspace.admin"] ["saas"];
+    GITHUB_AUDIT = "github_audit" ["github"] ["audit"] ["saas"];
     AZURE_SIGNIN = "azure_signin" ["azure"] ["signinlogs"] [];
-    AZURE_AUDIT = "azure_audit" ["azure"] ["auditlogs"] [];
-    AZURE_ACTIVITY = "azure_activity" ["azure"] ["activitylogs"] [];
+    AZURE_AUDIT = "azure_audit" ["azure"] ["auditlogs"] ["saas"];
+    AZURE_ACTIVITY = "azure_activity" ["azure"] ["activitylogs"] ["saas"];
     AZURE_RISK = "azure_risk" ["azure"] ["riskdetection"] [];
     GCP_AUDIT = "gcp_audit" ["gcp"] ["gcp.audit"] [];
     GCP_NETWORK = "gcp_network" ["gcp"] ["gcp.vpcflow"] [];
     GCP_FIREWALL = "gcp_firewall" ["gcp"] ["gcp.firewall"] ["firewall"];
     GCP_DNS = "gcp_dns" ["gcp"] ["gcp.dns"] ["dns"];
     AWS_GUARDDUTY = "aws_guardduty" ["aws"] ["guardduty"] [];
-    AWS_SECURITYHUB = "aws_securityhub" ["aws"] ["securityhub"] [];
+    AWS_SECURITYHUB = "aws_securityhub" ["aws"] ["securityhub"] ["saas"];
     AWS_WAF = "aws_waf" ["aws"] ["waf"] ["firewall"];
     AWS_VPCFLOW = "aws_vpcflow" ["aws"] ["vpcflow"] [];
     AWS_ROUTE53 = "aws_route53" ["aws"] ["route53"] ["dns"];
-    AUTH0 = "auth0" ["auth0"] [] [];
-    CISCO_DUO = "cisco_duo" ["cisco"] ["duo"] [];
-    BITBUCKET_AUDIT = "bitbucket_audit" ["bitbucket" "jira" "confluence"] ["audit"] [];
+    AUTH0 = "auth0" ["auth0"] [] ["saas"];
+    CISCO_DUO = "cisco_duo" ["cisco"] ["duo"] ["saas"];
+    BITBUCKET_AUDIT = "bitbucket_audit" ["bitbucket" "jira" "confluence"] ["audit"] ["saas"];
     AWS_ACCESS = "aws_access" ["aws"] ["access"] ["webserver"];
-    CLOUDFLARE = "cloudflare" ["cloudflare"] [] [];
-    SLACK_AUDIT = "slack_audit" ["slack"] ["audit"] [];
-    ONE_PASSWORD = "onepassword" ["1password"] [] [];
-    OKTA = "okta" ["okta"] ["okta"] [];
+    CLOUDFLARE = "cloudflare" ["cloudflare"] [] ["saas"];
+    SLACK_AUDIT = "slack_audit" ["slack"] ["audit"] ["saas"];
+    ONE_PASSWORD = "onepassword" ["1password"] [] ["saas"];
+    OKTA = "okta" ["okta"] ["okta"] ["saas"];
 
     MS_DHCP = "ms_dhcp" ["windows"] ["dhcp"] ["dhcp"];
     PACKAGE_LOG = "package_log" ["linux"] ["package"] [];

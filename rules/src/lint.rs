@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use noroshi_parsers::dictionary::{Dictionary, FieldId};
+use noroshi_parsers::logsource::LOG_SOURCES;
 
 use crate::condition::Condition;
 use crate::correlation::Correlation;
@@ -24,9 +25,17 @@ pub(crate) fn lint(
     let mut names = Names::new();
     for (file, rule) in rules {
         unused_selections(file, rule, diagnostics);
+        // Records of no known product name their fields as they like.
+        let any_names = LOG_SOURCES[0].answers(
+            rule.source.product.as_deref(),
+            rule.source.service.as_deref(),
+            rule.source.category.as_deref(),
+        );
         for selection in &rule.selections {
             each_item(&selection.search, &mut |item| {
-                unknown_field(file, rule, item, &mut names, diagnostics);
+                if !any_names {
+                    unknown_field(file, rule, item, &mut names, diagnostics);
+                }
                 single_all(file, rule, item, diagnostics);
             });
         }
