@@ -182,9 +182,10 @@ fn doors_and_the_cloud() {
     let inside = header.to_owned() + &door(0, "GRANTED");
     check(
         &[("badge.csv", &inside), ("fw.log", &vpn(3, "02:20:00", "kato", "192.0.2.50"))],
-        &["In A Secured Room By Badge And Outside By VPN"],
+        &["In A Secured Room By Badge And Outside By VPN", "In The Building At Night And No Logon"],
     );
-    check(&[("badge.csv", &inside), ("fw.log", &vpn(3, "04:20:00", "kato", "192.0.2.50"))], &[]);
+    let late = [("badge.csv", &*inside), ("fw.log", &vpn(3, "04:20:00", "kato", "192.0.2.50"))];
+    check(&late, &["In The Building At Night And No Logon"]);
 
     let policy = |effect: &str| {
         format!(
