@@ -183,6 +183,10 @@ impl Alert {
         } else if let Some(measured) = finding.measured {
             window["field"] = rule.field.clone().into();
             window["measured"] = crate::detection::decimal_text(measured).into();
+            if let Some(expected) = finding.expected {
+                window["expected"] = crate::detection::decimal_text(expected).into();
+                window["above"] = crate::detection::decimal_text(measured - expected).into();
+            }
         }
         let first: Vec<_> = finding.evidence_first.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
         let last: Vec<_> = finding.evidence_last.iter().map(|member| Arc::clone(&member.evidence.0)).collect();

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use noroshi_correlate::{
-    Condition, FeedSet, Key, Kind, Link, NUMBER_UNIT, Op, PartWorth, RuleSpec, Worth, number_value,
+    Condition, FeedSet, Key, Kind, Link, Metric, NUMBER_UNIT, Op, PartWorth, RuleSpec, Season, Worth, number_value,
+    rare_value,
 };
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::LOG_SOURCES;
 use noroshi_parsers::zone::Zone;
 use noroshi_rules::correlated::{CorrelatedRule, CorrelationRule};
-use noroshi_rules::correlation::CorrelationKind;
+use noroshi_rules::correlation::{self, CorrelationKind};
 use noroshi_rules::diagnostic::{Diagnostic, Place};
 use noroshi_rules::indicators::Indicators;
 use noroshi_rules::key;
@@ -144,7 +145,7 @@ pub struct Part {
 impl Correlation {
     /// The condition as the rule file says it: `gte 10`.
     pub fn condition_text(&self) -> String {
-        let measures = self.rule.kind.measures();
+        let measures = self.rule.kind.bounds_decimals();
         let bounds = self.rule.condition.bounds.iter().map(|&(comparison, bound)| {
             let bound = if measures { decimal_text(bound) } else { bound.to_string() };
             format!("{} {bound}", comparison.as_str())
@@ -186,6 +187,7 @@ pub struct KeyScratch {
     pub digests: Vec<Option<[u8; 16]>>,
     raw: Vec<key::Key>,
     values: Vec<Vec<u8>>,
+    entities: Vec<Vec<u8>>,
 }
 
 impl Detection {
@@ -291,7 +293,7 @@ impl Detection {
     /// The keys of a hit of a correlation's rule, and the values it counts (one `None` where it counts hits).
     /// No key or no value: the hit takes no part. The answer is how many keys and values did not come to be.
     pub fn keys(&self, correlation: u32, position: usize, event: &EventView<'_>, scratch: &mut KeyScratch) -> u64 {
-        let KeyScratch { keys, raw, values, digests } = scratch;
+        let KeyScratch { keys, raw, values, entities, digests } = scratch;
         keys.clear();
         digests.clear();
         let rule = &self.correlations[correlation as usize].rule;
@@ -307,6 +309,16 @@ impl Detection {
                 let places = values.iter().filter_map(|value| self.joins.tables().place(value));
                 digests.extend(places.map(Some));
                 left_out += (values.len() - digests.len()) as u64;
+            } else if let CorrelationKind::Rare { .. } = rule.kind {
+                // Without an entity every hit is of the same one.
+                key::extract_entities(referenced, event, entities);
+                let has_entity = referenced.entity.is_some();
+                left_out += u64::from(has_entity && entities.is_empty());
+                if !has_entity {
+                    entities.push(Vec::new());
+                }
+                let pairs = values.iter().flat_map(|value| entities.iter().map(move |entity| (value, entity)));
+                digests.extend(pairs.take(key::VALUES_MAX).map(|(value, entity)| Some(rare_value(value, entity))));
             } else if rule.kind.measures() {
                 // What is no number is left out as if it were missing.
                 let numbers = values.iter().map(|value| number::decimal(value));
@@ -474,12 +486,36 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, parts: &[Part], options: &Lo
             CorrelationKind::Beacon { intervals, variation_permille } => Kind::Beacon { intervals, variation_permille },
             CorrelationKind::Travel { speed_kmh } => Kind::Travel { speed_kmh },
             CorrelationKind::Risk { .. } => Kind::Risk,
+            CorrelationKind::Volume(metric) => Kind::Volume { bucket_ns: rule.window_ns, metric: metric_of(metric) },
+            CorrelationKind::Baseline { metric, deviation_permille, horizon_ns, history, season } => Kind::Baseline {
+                bucket_ns: rule.window_ns,
+                metric: metric_of(metric),
+                deviation_permille,
+                horizon_ns,
+                history_min: history,
+                season: match season {
+                    correlation::Season::None => Season::None,
+                    correlation::Season::Day => Season::Day,
+                    correlation::Season::Week => Season::Week,
+                },
+            },
+            CorrelationKind::Rare { horizon_ns, warmup_ns, times, share_millionths } => Kind::Rare {
+                horizon_ns,
+                warmup_ns: warmup_ns.unwrap_or(horizon_ns.min(options.warmup_ns_max)),
+                times,
+                share_millionths,
+            },
         },
         condition: Condition::new(terms.collect()),
-        window_ns: rule.window_ns,
+        // Neighbouring buckets make one episode.
+        window_ns: if rule.kind.metric().is_some() { rule.window_ns.saturating_mul(2) } else { rule.window_ns },
         max_episode_ns: rule.max_episode_ns.unwrap_or(noroshi_correlate::MAX_EPISODE_NS),
         feeds,
-        state_bytes_max: options.state_bytes_max / noroshi_correlate::PARTITIONS,
+        state_bytes_max: match rule.group_by.is_empty() {
+            // One key, one partition.
+            true => options.state_bytes_max,
+            false => options.state_bytes_max / noroshi_correlate::PARTITIONS,
+        },
         evidence_max: noroshi_correlate::EVIDENCE_MAX,
         links: rule
             .chains
@@ -491,6 +527,7 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, parts: &[Part], options: &Lo
                 value: chain.value,
             })
             .collect(),
+        calendar: rule.calendar.as_deref().map_or_else(Arc::default, calendar_of),
         risk: match rule.kind {
             CorrelationKind::Risk { techniques, sources, half_life_ns } => {
                 Some(Arc::new(worth_of(parts, techniques, sources, half_life_ns)))
@@ -498,6 +535,34 @@ fn spec_of(rule: &CorrelationRule, rules: &RuleSet, parts: &[Part], options: &Lo
             _ => None,
         },
     }
+}
+
+fn metric_of(metric: correlation::Metric) -> Metric {
+    match metric {
+        correlation::Metric::Count => Metric::Count,
+        correlation::Metric::Sum => Metric::Sum,
+        correlation::Metric::Distinct => Metric::Distinct,
+    }
+}
+
+/// When the clocks of a zone change, from 1970 to 2100: looked for by the day, then by the quarter of an hour.
+fn calendar_of(name: &str) -> Arc<[(i64, i32)]> {
+    const QUARTER_NS: i64 = 900 * 1_000_000_000;
+    const DAY_QUARTERS: i64 = 96;
+    const DAYS: i64 = 131 * 365;
+    // A name that is none was refused with the rule.
+    let zone = Zone::parse(name).unwrap_or_default();
+    let offset = |quarter: i64| zone.offset_at_ns(quarter * QUARTER_NS);
+    let mut changes = vec![(0, offset(0))];
+    for day in 1..DAYS {
+        let known = changes[changes.len() - 1].1;
+        let end = day * DAY_QUARTERS;
+        if offset(end) != known {
+            let quarter = (end - DAY_QUARTERS..=end).find(|&quarter| offset(quarter) != known).unwrap_or(end);
+            changes.push((quarter * QUARTER_NS, offset(quarter)));
+        }
+    }
+    changes.into()
 }
 
 /// A number in units of [`NUMBER_UNIT`] as a decimal without needless zeros.

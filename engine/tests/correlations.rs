@@ -108,6 +108,61 @@ fn a_correlation_of_correlations_and_a_risk_tell_their_timelines() {
     assert_eq!(scores, [30, 30, 7]);
 }
 
+fn sent(time: &str, bytes: u64) -> String {
+    format!(
+        r#"{{"timestamp":"2026-03-{time}:00.000000+0000","event_type":"flow","src_ip":"192.0.2.7","dest_ip":"198.51.100.9","proto":"TCP","flow":{{"bytes_toserver":{bytes}}}}}"#
+    )
+}
+
+#[test]
+fn a_bucket_of_too_much_is_told_with_its_sum() {
+    let rule = "  type: volume\n  rules: [rows]\n  group-by: [source.ip]\n  timespan: 10m\n  condition: {field: source.bytes, gte: 5000}\n";
+    let lines = [
+        sent("02T10:05", 4000),
+        sent("02T10:11", 3000),
+        sent("02T10:15", 2500),
+        sent("02T10:21", 9000),
+        sent("02T11:01", 10),
+    ];
+    let alerts = replay(rule, &lines);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    let window = &alerts[0]["noroshi"]["explain"][0];
+    assert_eq!((&window["measured"], &window["field"]), (&json!("5500"), &json!("source.bytes")));
+    // Two buckets, one after the other.
+    assert_eq!((&window["members"], &window["trigger"]), (&json!(2), &json!("2026-03-02T10:11:00Z")));
+}
+
+#[test]
+fn a_baseline_knows_the_hour_of_the_day_where_the_rule_says() {
+    let rule = "  type: baseline\n  rules: [rows]\n  group-by: [source.ip]\n  timespan: 1h\n  calendar_timezone: Asia/Tokyo\n  condition: {field: source.bytes, gte: 1000, season: day, history: 4, horizon: 10d}\n";
+    let mut lines = Vec::new();
+    for day in 2..8 {
+        // Every day much at ten, little at eleven; the last day much at eleven.
+        lines.push(sent(&format!("{day:02}T10:30"), 50_000 + day * 100));
+        lines.push(sent(&format!("{day:02}T11:30"), if day == 7 { 50_000 } else { 2_000 + day * 10 }));
+        lines.push(sent(&format!("{day:02}T23:50"), 1));
+    }
+    let alerts = replay(rule, &lines);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    let window = &alerts[0]["noroshi"]["explain"][0];
+    assert_eq!((&window["measured"], &window["expected"]), (&json!("50000"), &json!("2040")));
+    assert_eq!(window["trigger"], "2026-03-07T11:30:00Z");
+}
+
+#[test]
+fn what_one_of_many_does_is_rare() {
+    let rule = "  type: rare\n  rules: [failed, accepted]\n  timespan: 10m\n  condition: {field: source.ip, entity: user.name, share: 0.2, horizon: 1h, warmup: 5m}\n";
+    let users = ["abe", "kato", "mori", "sato", "endo", "ueda"];
+    let mut lines: Vec<String> = users.iter().map(|user| sshd(1, "ok", user, "192.0.2.1")).collect();
+    lines.extend(users.iter().map(|user| sshd(20, "ok", user, "192.0.2.1")));
+    lines.push(sshd(2, "ok", "abe", "203.0.113.8"));
+    lines.push(sshd(21, "ok", "mori", "203.0.113.9"));
+    let alerts = replay(rule, &lines);
+    // The first is within the warm-up.
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!((&alerts[0]["user"]["name"], &alerts[0]["source"]["ip"]), (&json!("mori"), &json!("203.0.113.9")));
+}
+
 #[test]
 fn temporal_asks_for_all_rules_in_any_order() {
     let rule = "  type: temporal\n  rules: [failed, accepted]\n  group-by: [user.name]\n  timespan: 10m\n";

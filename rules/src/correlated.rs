@@ -38,6 +38,8 @@ pub struct CorrelatedRule {
     pub key: Vec<KeyPart>,
     /// The counted or measured field in its events.
     pub value: Option<KeyPart>,
+    /// The entity in its events, for rare values.
+    pub entity: Option<KeyPart>,
     /// Its place among the correlation's rules and correlations, in the file's order.
     pub part: u16,
     /// What a hit is worth to a risk.
@@ -96,8 +98,10 @@ pub struct CorrelationRule {
     pub group_by: Vec<String>,
     /// The name of the counted or measured field.
     pub field: Option<String>,
-    /// The window.
+    /// The window; of buckets, their span.
     pub window_ns: i64,
+    /// Where the hours of a baseline are told, as a time zone's name.
+    pub calendar: Option<String>,
     /// Whether the rules raise alerts of their own too.
     pub generate: bool,
     /// `noroshi.lateness`, over the sources' own.

@@ -3,6 +3,8 @@
 //! All kinds of the specification are read. Ours beyond it: the kinds absence, silence, new_value,
 //! beacon and travel, `ms` in time spans, and the keys under `noroshi:`.
 
+use noroshi_parsers::zone::Zone;
+
 use crate::diagnostic::Place;
 use crate::modifier::Comparison;
 use crate::number::{NUMBER_UNIT, decimal};
@@ -48,6 +50,32 @@ pub enum CorrelationKind {
         /// Greatest coefficient of variation, in thousandths.
         variation_permille: u32,
     },
+    /// What a key does in a bucket of time. Ours.
+    Volume(Metric),
+    /// The same against the key's own history. Ours.
+    Baseline {
+        /// What is measured.
+        metric: Metric,
+        /// How many deviations above the expected, in thousandths.
+        deviation_permille: u32,
+        /// How far back is compared with.
+        horizon_ns: i64,
+        /// Fewest buckets that make a history.
+        history: u32,
+        /// Which buckets are alike.
+        season: Season,
+    },
+    /// Values that few have or that come seldom. Ours.
+    Rare {
+        /// How far back is counted.
+        horizon_ns: i64,
+        /// For how long nothing is rare; `None` takes the lesser of the horizon and a default.
+        warmup_ns: Option<i64>,
+        /// Fewer times than this; 0 = never.
+        times: u32,
+        /// A lesser share of the entities than this, in millionths; 0 = never.
+        share_millionths: u32,
+    },
     /// Scores of the distinct rules and episodes that hit an entity, added up. Ours.
     Risk {
         /// So many techniques are enough; 0 = never.
@@ -64,6 +92,38 @@ pub enum CorrelationKind {
     },
 }
 
+/// What is measured of a bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Metric {
+    /// Hits.
+    Count,
+    /// The sum of the field's numbers.
+    Sum,
+    /// Distinct values of the field.
+    Distinct,
+}
+
+/// Which buckets of a history are alike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Season {
+    /// All.
+    None,
+    /// Those of one hour of the day.
+    Day,
+    /// Those of one hour of the week.
+    Week,
+}
+
+/// How far back a baseline compares unless told: four weeks give four buckets of the same hour of the week.
+pub const BASELINE_NS: i64 = 28 * 86_400 * 1_000_000_000;
+/// Fewest like buckets that tell what is usual.
+pub const BASELINE_HISTORY: u32 = 3;
+/// Deviations that are not chance: a normal distribution exceeds four once in thirty thousand.
+pub const BASELINE_DEVIATION_PERMILLE: u32 = 4000;
+/// Shortest bucket of a baseline, and most buckets of its horizon: each is looked at for every bucket.
+const BASELINE_BUCKET_NS_MIN: i64 = 60 * 1_000_000_000;
+const BASELINE_BUCKETS_MAX: i64 = 100_000;
+
 /// How far back `new_value` remembers unless told: two weeks hold what is done every week.
 pub const HORIZON_NS: i64 = 14 * 86_400 * 1_000_000_000;
 /// Fewest intervals that tell a rhythm from chance.
@@ -74,7 +134,7 @@ pub const BEACON_VARIATION_PERMILLE: u32 = 200;
 pub const TRAVEL_KMH: u32 = 1000;
 
 /// The names in rule files; the percentile of `value_percentile` is in its condition.
-const KINDS: [(&str, CorrelationKind); 14] = [
+const KINDS: [(&str, CorrelationKind); 17] = [
     ("event_count", CorrelationKind::EventCount),
     ("value_count", CorrelationKind::ValueCount),
     ("temporal", CorrelationKind::Temporal),
@@ -87,6 +147,18 @@ const KINDS: [(&str, CorrelationKind); 14] = [
     ("silence", CorrelationKind::Silence),
     ("new_value", CorrelationKind::NewValue { horizon_ns: HORIZON_NS, warmup_ns: None }),
     ("beacon", CorrelationKind::Beacon { intervals: BEACON_INTERVALS, variation_permille: BEACON_VARIATION_PERMILLE }),
+    ("volume", CorrelationKind::Volume(Metric::Count)),
+    (
+        "baseline",
+        CorrelationKind::Baseline {
+            metric: Metric::Count,
+            deviation_permille: BASELINE_DEVIATION_PERMILLE,
+            horizon_ns: BASELINE_NS,
+            history: BASELINE_HISTORY,
+            season: Season::Week,
+        },
+    ),
+    ("rare", CorrelationKind::Rare { horizon_ns: HORIZON_NS, warmup_ns: None, times: 0, share_millionths: 0 }),
     ("risk", CorrelationKind::Risk { techniques: 0, sources: 0, half_life_ns: 0 }),
     ("travel", CorrelationKind::Travel { speed_kmh: TRAVEL_KMH }),
 ];
@@ -119,6 +191,13 @@ impl CorrelationKind {
             CorrelationKind::ValueSum => Some("whose numbers it adds up"),
             CorrelationKind::ValueAvg | CorrelationKind::ValuePercentile(_) => Some("whose numbers it looks at"),
             CorrelationKind::NewValue { .. } => Some("whose values it remembers"),
+            CorrelationKind::Rare { .. } => Some("whose values are rare or not"),
+            CorrelationKind::Volume(Metric::Sum) | CorrelationKind::Baseline { metric: Metric::Sum, .. } => {
+                Some("whose numbers it adds up")
+            }
+            CorrelationKind::Volume(Metric::Distinct) | CorrelationKind::Baseline { metric: Metric::Distinct, .. } => {
+                Some("whose values it counts")
+            }
             CorrelationKind::Travel { .. } => Some("that holds the address"),
             CorrelationKind::EventCount
             | CorrelationKind::Temporal
@@ -126,6 +205,8 @@ impl CorrelationKind {
             | CorrelationKind::Absence
             | CorrelationKind::Silence
             | CorrelationKind::Risk { .. }
+            | CorrelationKind::Volume(Metric::Count)
+            | CorrelationKind::Baseline { metric: Metric::Count, .. }
             | CorrelationKind::Beacon { .. } => None,
         }
     }
@@ -141,6 +222,11 @@ impl CorrelationKind {
             CorrelationKind::TemporalOrdered | CorrelationKind::Absence | CorrelationKind::Silence => &[],
             CorrelationKind::NewValue { .. } => &["field", "horizon", "warmup"],
             CorrelationKind::Beacon { .. } => &["intervals", "variation"],
+            CorrelationKind::Volume(_) => &["gt", "gte", "lt", "lte", "eq", "field", "metric"],
+            CorrelationKind::Baseline { .. } => {
+                &["gt", "gte", "field", "metric", "deviation", "horizon", "history", "season"]
+            }
+            CorrelationKind::Rare { .. } => &["field", "entity", "times", "share", "horizon", "warmup"],
             CorrelationKind::Risk { .. } => &["gt", "gte", "techniques", "sources", "half_life"],
             CorrelationKind::Travel { .. } => &["field", "speed_kmh"],
         }
@@ -148,7 +234,9 @@ impl CorrelationKind {
 
     /// Whether it asks for more of a hit than who and when: an episode of another correlation is not enough.
     pub(crate) fn needs_event(self) -> bool {
-        self.measures() || matches!(self, CorrelationKind::Travel { .. })
+        self.measures()
+            || matches!(self, CorrelationKind::Travel { .. } | CorrelationKind::Rare { .. })
+            || self.metric() == Some(Metric::Distinct)
     }
 
     /// Whether the condition must bound a number.
@@ -169,6 +257,17 @@ impl CorrelationKind {
             CorrelationKind::Beacon { intervals, variation_permille } => {
                 vec![format!("intervals {intervals}"), format!("variation {}", f64::from(variation_permille) / 1000.0)]
             }
+            CorrelationKind::Baseline { deviation_permille, horizon_ns, .. } => vec![
+                format!("deviation {}", f64::from(deviation_permille) / 1000.0),
+                format!("horizon {} s", horizon_ns / 1_000_000_000),
+            ],
+            CorrelationKind::Rare { horizon_ns, times, share_millionths, .. } => {
+                let times = (times > 0).then(|| format!("fewer than {times} times"));
+                let share = f64::from(share_millionths) / 10_000.0;
+                let share = (share > 0.0).then(|| format!("fewer than {share} % of the entities"));
+                let rare = times.into_iter().chain(share).collect::<Vec<_>>().join(" or ");
+                vec![rare, format!("horizon {} s", horizon_ns / 1_000_000_000)]
+            }
             CorrelationKind::Risk { techniques, sources, .. } => {
                 let terms = [("techniques", i64::from(techniques)), ("sources", sources.into())];
                 let told = terms.into_iter().filter(|(_, number)| *number > 0);
@@ -179,8 +278,25 @@ impl CorrelationKind {
         }
     }
 
-    /// Whether the field's values are numbers, and the bounds decimals in units of [`NUMBER_UNIT`].
+    /// What is measured of buckets, for the kinds that have them.
+    pub fn metric(self) -> Option<Metric> {
+        match self {
+            CorrelationKind::Volume(metric) | CorrelationKind::Baseline { metric, .. } => Some(metric),
+            _ => None,
+        }
+    }
+
+    /// Whether the field's values are numbers.
     pub fn measures(self) -> bool {
+        self.metric() == Some(Metric::Sum) || self.is_sigma_measure()
+    }
+
+    /// Whether the bounds are decimals in units of [`NUMBER_UNIT`].
+    pub fn bounds_decimals(self) -> bool {
+        self.metric().is_some() || self.measures()
+    }
+
+    fn is_sigma_measure(self) -> bool {
         matches!(self, CorrelationKind::ValueSum | CorrelationKind::ValueAvg | CorrelationKind::ValuePercentile(_))
     }
 }
@@ -228,8 +344,12 @@ pub struct Correlation {
     pub group_by: Vec<String>,
     /// The field whose values are counted or measured.
     pub field: Option<String>,
-    /// The window.
+    /// The field whose values have the rare ones.
+    pub entity: Option<String>,
+    /// The window; of buckets, their span.
     pub window_ns: i64,
+    /// Where the hours of a baseline are told, as a time zone's name.
+    pub calendar: Option<String>,
     /// The bound.
     pub condition: CountCondition,
     /// What hits of rules are worth to a risk: by level, tag, rule id or name.
@@ -245,8 +365,18 @@ pub struct Correlation {
 /// In an alias: the field for every rule that the alias does not name.
 pub(crate) const ANY_RULE: &str = "any";
 
-const KEYS: [&str; 9] =
-    ["type", "rules", "aliases", "group-by", "timespan", "condition", "generate", "field", "scores"];
+const KEYS: [&str; 10] = [
+    "type",
+    "rules",
+    "aliases",
+    "group-by",
+    "timespan",
+    "condition",
+    "generate",
+    "field",
+    "scores",
+    "calendar_timezone",
+];
 
 /// What hits are worth to a risk that doesn't say: what an analyst would look at is 40, three such open an incident
 /// of 100. Levels that nobody looks at alone are worth nothing.
@@ -282,7 +412,7 @@ impl Reader<'_> {
         let aliases = self.aliases(node);
         let group_by = self.strings(node, "group-by");
         let window_ns = self.window(node);
-        let (kind, condition, field) = self.condition_of(node, kind, rules.len());
+        let (kind, condition, [field, entity]) = self.condition_of(node, kind, rules.len());
         if is_risk && group_by.is_empty() {
             let help = "name whose risk it is: group-by: [user.name], or host.name, or source.ip";
             self.error(node.place, "a risk has no `group-by`", Some(help.into()));
@@ -294,6 +424,18 @@ impl Reader<'_> {
             _ => self.generate(document, node),
         };
         let (lateness_ns, max_episode_ns) = self.extensions(document);
+        let calendar = self.string(node, "calendar_timezone");
+        if calendar.is_some() && !matches!(kind, Some(CorrelationKind::Baseline { .. })) {
+            let help = Some("leave it out: only hours of a baseline are told in a time zone".into());
+            self.error(node.place, "only a baseline takes `calendar_timezone`", help);
+        }
+        if let Some(Err(cause)) = calendar.as_deref().map(Zone::parse) {
+            self.error(
+                node.place,
+                format!("`calendar_timezone`: {cause}"),
+                Some("write for example Asia/Tokyo".into()),
+            );
+        }
         if !self.is_sound() {
             return None;
         }
@@ -304,8 +446,10 @@ impl Reader<'_> {
             aliases,
             group_by,
             field,
+            entity,
             window_ns: window_ns?,
             condition: condition?,
+            calendar,
             scores,
             generate,
             lateness_ns,
@@ -414,13 +558,13 @@ impl Reader<'_> {
         span_ns
     }
 
-    /// The condition of a correlation of so many rules, its field, and the kind with what the condition says of it.
+    /// The condition of a correlation of so many rules, its field and entity, and the kind with what the condition says of it.
     fn condition_of(
         &mut self,
         node: &Node,
         kind: Option<CorrelationKind>,
         rules: usize,
-    ) -> (Option<CorrelationKind>, Option<CountCondition>, Option<String>) {
+    ) -> (Option<CorrelationKind>, Option<CountCondition>, [Option<String>; 2]) {
         let condition = node.get("condition");
         let (Some(kind), false) = (kind, condition.is_some_and(|node| !matches!(node.kind, Kind::Map(_)))) else {
             if let Some(condition) = condition.filter(|node| !matches!(node.kind, Kind::Map(_))) {
@@ -430,7 +574,7 @@ impl Reader<'_> {
                     Some("write for example `gte: 10`".into()),
                 );
             }
-            return (kind, None, None);
+            return (kind, None, [None, None]);
         };
         let entries = match condition.map(|node| &node.kind) {
             Some(Kind::Map(entries)) => entries.as_slice(),
@@ -438,7 +582,7 @@ impl Reader<'_> {
         };
         let place = condition.map_or(node.place, |node| node.place);
         let keys = kind.condition_keys();
-        let (mut kind, mut bounds, mut field) = (kind, Vec::new(), None);
+        let (mut kind, mut bounds, mut field, mut entity) = (kind, Vec::new(), None, None);
         for entry in entries {
             let key = entry.key.as_str();
             if !keys.contains(&key) && key != "field" {
@@ -450,6 +594,8 @@ impl Reader<'_> {
                     },
                 };
                 self.error(entry.place, format!("unknown key `{key}` in the condition"), Some(help));
+            } else if key == "entity" {
+                entity = entry.value.text();
             } else if key == "field" {
                 if matches!(entry.value.kind, Kind::List(_)) {
                     let help = Some("give one field".into());
@@ -463,6 +609,14 @@ impl Reader<'_> {
             }
         }
         field = field.or_else(|| self.string(node, "field"));
+        // A field is there to be added up, unless something else is said of it.
+        let says_metric = condition.is_some_and(|condition| condition.get("metric").is_some());
+        if let (CorrelationKind::Volume(metric) | CorrelationKind::Baseline { metric, .. }, false, Some(_)) =
+            (&mut kind, says_metric, &field)
+        {
+            *metric = Metric::Sum;
+        }
+        self.check_rare_and_baseline(node, place, kind, entity.is_some());
         if bounds.is_empty() && kind == CorrelationKind::Temporal {
             bounds.push((Comparison::Gte, rules as i128));
         }
@@ -489,17 +643,48 @@ impl Reader<'_> {
             _ => {}
         }
         bounds.sort_unstable();
-        (Some(kind), Some(CountCondition { bounds }), field)
+        (Some(kind), Some(CountCondition { bounds }), [field, entity])
+    }
+
+    /// What must hold of several keys of a condition at once.
+    fn check_rare_and_baseline(&mut self, node: &Node, place: Place, kind: CorrelationKind, has_entity: bool) {
+        match kind {
+            CorrelationKind::Rare { times, share_millionths, .. } => {
+                if times == 0 && share_millionths == 0 {
+                    let help = "write `times: 3` (seen fewer times than 3), or `share: 0.01` (less than 1 % have it)";
+                    self.error(place, "the condition doesn't say what is rare", Some(help.into()));
+                }
+                if share_millionths > 0 && !has_entity {
+                    let help = "add for example `entity: host.name`: the share is of its values";
+                    self.error(place, "a `share` needs the `entity` that it is of", Some(help.into()));
+                }
+            }
+            CorrelationKind::Baseline { horizon_ns, .. } => {
+                let Some(bucket_ns) = node.get("timespan").and_then(Node::text).and_then(|text| parse_span(&text))
+                else {
+                    return;
+                };
+                if bucket_ns < BASELINE_BUCKET_NS_MIN || horizon_ns / bucket_ns > BASELINE_BUCKETS_MAX {
+                    let help = format!(
+                        "a bucket lasts a minute or longer, and the horizon {BASELINE_BUCKETS_MAX} of them at most"
+                    );
+                    self.error(place, "the buckets of the baseline are too short", Some(help));
+                } else if horizon_ns < bucket_ns {
+                    self.error(place, "the horizon is shorter than one bucket", Some("give it some weeks".into()));
+                }
+            }
+            _ => {}
+        }
     }
 
     fn bound(&mut self, kind: CorrelationKind, key: &str, node: &Node) -> Option<i128> {
         let bound = match &node.kind {
-            _ if kind.measures() => node.text().and_then(|text| decimal(text.as_bytes())),
+            _ if kind.bounds_decimals() => node.text().and_then(|text| decimal(text.as_bytes())),
             Kind::Scalar(Scalar::Integer(value, _)) => u64::try_from(*value).ok().map(i128::from),
             _ => None,
         };
         if bound.is_none() {
-            let what = if kind.measures() { "number" } else { "whole number" };
+            let what = if kind.bounds_decimals() { "number" } else { "whole number" };
             self.error(node.place, format!("`{key}` takes a {what}"), None);
         }
         bound
@@ -517,12 +702,35 @@ impl Reader<'_> {
                 *intervals = self.whole(key, node, 2, 1_000_000).unwrap_or(BEACON_INTERVALS);
             }
             CorrelationKind::Beacon { variation_permille, .. } => {
-                let decimal = node.text().and_then(|text| decimal(text.as_bytes()));
-                match decimal.filter(|number| (0..=10 * NUMBER_UNIT).contains(number)) {
-                    Some(number) => *variation_permille = (number * 1000 / NUMBER_UNIT) as u32,
-                    None => self.error(node.place, "`variation` takes a number from 0 to 10, such as 0.2", None),
-                }
+                *variation_permille = self.fraction(key, node, 10, 1000).unwrap_or(BEACON_VARIATION_PERMILLE);
             }
+            CorrelationKind::Volume(metric) | CorrelationKind::Baseline { metric, .. } if key == "metric" => {
+                let known = [("count", Metric::Count), ("sum", Metric::Sum), ("distinct", Metric::Distinct)];
+                *metric = self.one_of(key, node, &known).unwrap_or(Metric::Count);
+            }
+            CorrelationKind::Baseline { season, .. } if key == "season" => {
+                let known = [("week", Season::Week), ("day", Season::Day), ("none", Season::None)];
+                *season = self.one_of(key, node, &known).unwrap_or(Season::Week);
+            }
+            CorrelationKind::Baseline { history, .. } if key == "history" => {
+                *history = self.whole(key, node, 1, 100_000).unwrap_or(BASELINE_HISTORY);
+            }
+            CorrelationKind::Baseline { horizon_ns, .. } if key == "horizon" => {
+                *horizon_ns = self.span(node, "horizon").unwrap_or(BASELINE_NS);
+            }
+            CorrelationKind::Baseline { deviation_permille, .. } => {
+                *deviation_permille = self.fraction(key, node, 1000, 1000).unwrap_or(BASELINE_DEVIATION_PERMILLE);
+            }
+            CorrelationKind::Rare { times, .. } if key == "times" => {
+                *times = self.whole(key, node, 1, 1000).unwrap_or(1);
+            }
+            CorrelationKind::Rare { share_millionths, .. } if key == "share" => {
+                *share_millionths = self.fraction(key, node, 1, 1_000_000).unwrap_or(1);
+            }
+            CorrelationKind::Rare { horizon_ns, .. } if key == "horizon" => {
+                *horizon_ns = self.span(node, "horizon").unwrap_or(HORIZON_NS);
+            }
+            CorrelationKind::Rare { warmup_ns, .. } => *warmup_ns = self.span(node, "warmup"),
             CorrelationKind::Risk { techniques, .. } if key == "techniques" => {
                 *techniques = self.whole(key, node, 1, 1000).unwrap_or(1);
             }
@@ -535,6 +743,26 @@ impl Reader<'_> {
             }
             _ => {}
         }
+    }
+
+    fn one_of<T: Copy>(&mut self, key: &str, node: &Node, known: &[(&str, T)]) -> Option<T> {
+        let text = node.text().unwrap_or_default();
+        let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            self.error(node.place, format!("`{key}` takes one of {}, not `{text}`", names.join(", ")), None);
+        }
+        found
+    }
+
+    /// A decimal from 0 to `most`, in parts of one.
+    fn fraction(&mut self, key: &str, node: &Node, most: i128, parts: i128) -> Option<u32> {
+        let decimal = node.text().and_then(|text| decimal(text.as_bytes()));
+        let found = decimal.filter(|number| (0..=most * NUMBER_UNIT).contains(number));
+        if found.is_none() {
+            self.error(node.place, format!("`{key}` takes a number from 0 to {most}, such as 0.2"), None);
+        }
+        found.and_then(|number| u32::try_from(number * parts / NUMBER_UNIT).ok())
     }
 
     fn whole(&mut self, key: &str, node: &Node, least: u32, most: u32) -> Option<u32> {

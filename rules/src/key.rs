@@ -88,6 +88,14 @@ pub fn extract_values(rule: &CorrelatedRule, event: &EventView<'_>, out: &mut Ve
     Outcome { excess, missing }
 }
 
+/// Replaces `out` by the distinct entities of a hit of `rule`, those who have its values.
+pub fn extract_entities(rule: &CorrelatedRule, event: &EventView<'_>, out: &mut Vec<Vec<u8>>) {
+    out.clear();
+    if let Some(part) = &rule.entity {
+        *out = values_of(part, event, KEYS_MAX).0;
+    }
+}
+
 /// The distinct normalised values of a part, sorted, and how many more there were.
 fn values_of(part: &KeyPart, event: &EventView<'_>, most: usize) -> (Vec<Vec<u8>>, usize) {
     let mut values: Vec<Vec<u8>> = fields(&part.candidates, event)

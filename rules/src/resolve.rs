@@ -198,7 +198,12 @@ impl Resolver<'_> {
                         Some(name) => Some(self.part(at, name, rule)?),
                         None => None,
                     };
-                    resolved.push(CorrelatedRule { rule: RuleIndex(rule as u32), key, value, part, score });
+                    let entity = match &correlation.entity {
+                        Some(name) => Some(self.part(at, name, rule)?),
+                        None => None,
+                    };
+                    let rule = RuleIndex(rule as u32);
+                    resolved.push(CorrelatedRule { rule, key, value, entity, part, score });
                 }
                 Named::Correlation(child) => {
                     hash.update(self.made[child].done()?.definition_digest);
@@ -233,6 +238,7 @@ impl Resolver<'_> {
             group_by: correlation.group_by.clone(),
             field: correlation.field.clone(),
             window_ns: correlation.window_ns,
+            calendar: correlation.calendar.clone(),
             generate: correlation.generate,
             lateness_ns: correlation.lateness_ns,
             max_episode_ns: correlation.max_episode_ns,

@@ -253,6 +253,20 @@ fn correlations_that_are_refused_say_why() {
         ))
         .contains("`two weeks` is not a horizon")
     );
+    let with = |kind: &str, condition: &str| {
+        let all = "event_count\n  rules: [a]\n  timespan: 5m\n  condition: {gte: 3}";
+        told((all, &format!("{kind}\n  rules: [a]\n  timespan: 5m\n  condition: {condition}")))
+    };
+    assert!(with("baseline", "{gte: 3, deviaton: 3}").contains("did you mean `deviation`?"));
+    assert!(with("baseline", "{gte: 3, season: month}").contains("takes one of week, day, none"));
+    assert!(with("baseline", "{gte: 3, horizon: 1000d}").contains("buckets of the baseline are too short"));
+    assert!(with("baseline", "{field: x}").contains("gives no bound"));
+    assert!(with("volume", "{gte: 3, metric: distinct}").contains("needs the `field` whose values it counts"));
+    assert!(with("rare", "{field: x}").contains("doesn't say what is rare"));
+    assert!(with("rare", "{field: x, share: 0.01}").contains("needs the `entity`"));
+    assert!(with("rare", "{field: x, shre: 0.01, times: 2}").contains("did you mean `share`?"));
+    let zoned = told(("timespan", "calendar_timezone: Asia/Tokyo\n  timespan"));
+    assert!(zoned.contains("only a baseline takes"), "{zoned}");
     assert!(told(("event_count", "value_sum")).contains("needs the `field` whose numbers it adds up"));
     assert!(told(("event_count", "value_percentile")).contains("which percentile"));
     assert!(told(("gte: 3", "gte: 3, percentile: 5")).contains("unknown key `percentile`"));

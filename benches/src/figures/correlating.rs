@@ -46,6 +46,7 @@ fn spec() -> RuleSpec {
         evidence_max: 3,
         links: Vec::new(),
         risk: None,
+        calendar: std::sync::Arc::default(),
     }
 }
 

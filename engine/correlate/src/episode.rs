@@ -24,6 +24,8 @@ pub(crate) struct Episode<E> {
     pub(crate) folded: Option<Box<Summary<E>>>,
     /// What the kind measures, at the trigger.
     pub(crate) measured: Option<i128>,
+    /// What was expected of it, where the kind says.
+    pub(crate) expected: Option<i128>,
     /// The watermark has passed the trigger: it stands, was told to the correlations above, and its measure is kept.
     pub(crate) fixed: bool,
     /// Members told by the last open finding, 0 before the first.
@@ -63,6 +65,7 @@ pub(crate) fn attach<E>(episodes: &mut Vec<Episode<E>>, time: i64, measured: Opt
         cut: false,
         folded: None,
         measured,
+        expected: None,
         fixed: false,
         sent_count: 0,
         updates: 0,

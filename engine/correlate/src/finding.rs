@@ -102,6 +102,8 @@ pub struct Finding<E> {
     pub value_count: Option<ValueCount>,
     /// What the kind measures over the window of the trigger, in units of [`crate::NUMBER_UNIT`].
     pub measured: Option<i128>,
+    /// What was to be expected by the key's history, in the same units.
+    pub expected: Option<i128>,
     /// What the members were, rule by rule and episode by episode, at most [`STEPS_MAX`]; for risk and for correlations of correlations.
     pub steps: Vec<Step>,
     /// There were more steps than are told.
@@ -142,6 +144,7 @@ impl<E> Finding<E> {
         out.extend_from_slice(&values.number.to_be_bytes());
         out.push(u8::from(values.approximate));
         out.extend_from_slice(&self.measured.unwrap_or(i128::MIN).to_be_bytes());
+        out.extend_from_slice(&self.expected.unwrap_or(i128::MIN).to_be_bytes());
         for members in [&self.evidence_first, &self.evidence_last] {
             out.extend_from_slice(&(members.len() as u64).to_be_bytes());
             for member in members {

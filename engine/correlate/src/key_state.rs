@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::buckets::read_bucket;
 use crate::chains::Chains;
 use crate::episode::{Episode, Summary, attach};
 use crate::measure::Slide;
@@ -237,6 +238,19 @@ impl<E: Evidence> Many<E> {
         changed
     }
 
+    /// What the kind measures at the trigger, and what it expected; `None` for kinds that measure otherwise.
+    #[allow(clippy::type_complexity)] // two numbers, either of which may not be there
+    fn at_trigger(&self, trigger: i64, rule: &Compiled) -> Option<(Option<i128>, Option<i128>)> {
+        let kind = rule.spec.kind;
+        if kind == Kind::Risk {
+            return Some((self.worth(trigger, rule).map(|sum| sum * NUMBER_UNIT), None));
+        }
+        kind.bucket()?;
+        let at = self.window.after(trigger).checked_sub(1)?;
+        let (observed, expected) = read_bucket(self.window.get(at).value);
+        Some((Some(observed), matches!(kind, Kind::Baseline { .. }).then_some(expected)))
+    }
+
     /// The sum of the scores in the window that ends here, if that is enough.
     fn worth(&self, time: i64, rule: &Compiled) -> Option<i128> {
         let (risks, worth) = (self.window.risks.as_ref()?, rule.spec.risk.as_ref()?);
@@ -273,7 +287,7 @@ impl<E: Evidence> Many<E> {
                 episode.updates = old.updates;
                 episode.folded = old.folded;
                 episode.fixed = old.fixed;
-                episode.measured = old.measured;
+                (episode.measured, episode.expected) = (old.measured, old.expected);
             }
         }
         true
@@ -406,10 +420,12 @@ impl<E: Evidence> Many<E> {
             if rule.raises && rule.is_whole(episode.chain) {
                 raised.push(self.raised(episode, frame));
             }
-            if rule.spec.kind == Kind::Risk {
-                self.episodes[at].measured = self.worth(self.episodes[at].trigger, rule);
+            let told = self.at_trigger(self.episodes[at].trigger, rule);
+            let episode = &mut self.episodes[at];
+            if let Some(told) = told {
+                (episode.measured, episode.expected) = told;
             }
-            self.episodes[at].fixed = true;
+            episode.fixed = true;
         }
     }
 
@@ -493,6 +509,10 @@ impl<E: Evidence> Many<E> {
         let id_at = |trigger| finding_id(&rule.spec.id, &rule.spec.definition_digest, frame.key, trigger);
         let replaced = self.opened.iter().copied();
         let replaced = replaced.filter(|open| (episode.trigger + 1..=episode.last).contains(open));
+        let (measured, expected) = match episode.fixed || !rule.fixes() {
+            true => (episode.measured, episode.expected),
+            false => self.at_trigger(episode.trigger, rule).unwrap_or((episode.measured, None)),
+        };
         // What was given up after trigger − W of the run may have moved the trigger or been a member.
         let touched = frame.evicted.filter(|(to, _)| *to > episode.chain.saturating_sub(rule.spec.window()));
         Finding {
@@ -507,11 +527,8 @@ impl<E: Evidence> Many<E> {
             last_ns: episode.last,
             count: summary.count,
             value_count: summary.value_count(),
-            measured: match rule.spec.kind {
-                Kind::Risk if !episode.fixed => self.worth(episode.trigger, rule),
-                _ => episode.measured,
-            }
-            .map(|number| if rule.spec.kind == Kind::Risk { number * NUMBER_UNIT } else { number }),
+            measured,
+            expected,
             steps: summary.steps,
             steps_more: summary.steps_more,
             evidence_first: summary.first,

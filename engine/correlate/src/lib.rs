@@ -9,6 +9,7 @@
 //! Left to the engine: threads, queues, clocks, the verdict that a hit is
 //! future, and remembering which `(id, state)` were sent.
 
+mod buckets;
 mod chains;
 mod checkpoint;
 mod counters;
@@ -23,6 +24,7 @@ mod near;
 mod partition;
 mod place;
 mod raise;
+mod rare;
 pub mod reference;
 mod reorder;
 mod risks;
@@ -45,8 +47,8 @@ pub use near::{Measure, NEAR_WORK_MAX, NearMiss, NearMisses, near_misses};
 pub use place::place_value;
 pub use raise::{Raised, Upward};
 pub use rule::{
-    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, Link, MAX_EPISODE_NS, NUMBER_MAX, NUMBER_UNIT, Op,
-    PartWorth, RuleSpec, STATE_BYTES_MAX, Worth, number_value,
+    Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, Link, MAX_EPISODE_NS, Metric, NUMBER_MAX, NUMBER_UNIT,
+    Op, PartWorth, RuleSpec, STATE_BYTES_MAX, Season, Worth, number_value, rare_value,
 };
 pub use shard::{REFUSED_MAX, Shard, ShardConfig};
 pub use tower::{Tower, TowerMessage};

@@ -206,6 +206,7 @@ mod tests {
             evidence_max: 5,
             links: Vec::new(),
             risk: None,
+            calendar: std::sync::Arc::default(),
         }
     }
 

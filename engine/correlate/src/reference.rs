@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::buckets::{bucket_value, read_bucket, thousandths};
 use crate::place::too_far;
 use crate::{
-    Ended, Evidence, Finding, Hit, Kind, Member, NUMBER_UNIT, RuleSpec, SOURCES_MAX, STEPS_MAX, SourceId, State, Step,
-    VALUES_EXACT_MAX, ValueCount, finding_id,
+    Ended, Evidence, Finding, Hit, Kind, Member, Metric, NUMBER_UNIT, RuleSpec, SOURCES_MAX, STEPS_MAX, SourceId,
+    State, Step, VALUES_EXACT_MAX, ValueCount, finding_id,
 };
 
 /// The final findings of one rule over hits that are neither late nor future, in canonical order.
@@ -29,7 +30,11 @@ pub fn evaluate<E: Evidence>(rule: &RuleSpec, rule_index: u32, hits: &[Hit<E>], 
     let start_ns = hits.iter().map(|hit| hit.time_ns).min().unwrap_or(0);
     for hits in keys.values_mut() {
         hits.sort_by_key(|hit| (hit.time_ns, hit.digest, hit.source, hit.value, hit.part));
-        let counting = counting(&spec, hits, start_ns, end_ns);
+        let counting = match spec.kind {
+            Kind::Volume { .. } | Kind::Baseline { .. } => buckets(&spec, hits, start_ns),
+            _ => counting(&spec, hits, start_ns, end_ns).into_iter().cloned().collect(),
+        };
+        let counting: Vec<&Hit<E>> = counting.iter().collect();
         findings.extend(of_key(&spec, rule_index, &counting, end_ns - spec.lag()));
     }
     findings.sort_by(Finding::canonical_order);
@@ -59,9 +64,65 @@ fn counting<'a, E>(spec: &RuleSpec, hits: &[&'a Hit<E>], start_ns: i64, end_ns: 
             };
             hit.time_ns >= start_ns + warmup_ns && !hits.iter().any(|other| seen(&other))
         }
+        Kind::Rare { horizon_ns, warmup_ns, times, share_millionths } => {
+            let pair = |hit: &Hit<E>| hit.value.map(|both| (both[..8].to_vec(), both[8..].to_vec()));
+            let inside = |other: &&&Hit<E>| hit.time_ns - horizon_ns < other.time_ns && other.time_ns <= hit.time_ns;
+            let pairs = || hits.iter().filter(inside).filter_map(|other| pair(other));
+            let own = || pairs().filter(|(value, _)| pair(hit).is_some_and(|(own, _)| own == *value));
+            let entities = pairs().map(|(_, entity)| entity).collect::<BTreeSet<_>>().len() as u128;
+            let having = own().map(|(_, entity)| entity).collect::<BTreeSet<_>>().len() as u128;
+            let seldom = own().count() < times as usize;
+            let few = having * 1_000_000 < u128::from(share_millionths) * entities;
+            hit.time_ns >= start_ns + warmup_ns && (seldom || few)
+        }
         _ => true,
     };
     hits.iter().filter(counts).copied().collect()
+}
+
+/// A hit for each bucket that the kind names: its first hit, with what was observed and expected for a value.
+fn buckets<E: Evidence>(spec: &RuleSpec, hits: &[&Hit<E>], start_ns: i64) -> Vec<Hit<E>> {
+    let (Kind::Volume { bucket_ns, metric } | Kind::Baseline { bucket_ns, metric, .. }) = spec.kind else {
+        return vec![];
+    };
+    let mut buckets: BTreeMap<i64, Vec<&Hit<E>>> = BTreeMap::new();
+    for hit in hits {
+        buckets.entry((hit.time_ns - 1).div_euclid(bucket_ns)).or_default().push(hit);
+    }
+    let measure = |hits: &[&Hit<E>]| match metric {
+        Metric::Count => hits.len() as i128 * NUMBER_UNIT,
+        Metric::Sum => hits.iter().filter_map(|hit| hit.value).map(i128::from_be_bytes).sum(),
+        Metric::Distinct => hits.iter().map(|hit| hit.value).collect::<BTreeSet<_>>().len() as i128 * NUMBER_UNIT,
+    };
+    let metrics: BTreeMap<i64, i128> = buckets.iter().map(|(bucket, hits)| (*bucket, measure(hits))).collect();
+    let named = |(bucket, hits): (&i64, &Vec<&Hit<E>>)| {
+        let observed = metrics[bucket];
+        let mut expected = 0;
+        if let Kind::Baseline { deviation_permille, horizon_ns, history_min, .. } = spec.kind {
+            let season = |bucket: i64| spec.season_of(bucket * bucket_ns);
+            let from = bucket - horizon_ns / bucket_ns;
+            let alike =
+                (from..*bucket).filter(|other| other * bucket_ns >= start_ns && season(*other) == season(*bucket));
+            let mut history: Vec<i128> = alike.map(|other| metrics.get(&other).copied().unwrap_or(0)).collect();
+            if history.is_empty() || history.len() < history_min as usize {
+                return None;
+            }
+            let median = |series: &mut Vec<i128>| {
+                series.sort_unstable();
+                series[(series.len() - 1) / 2]
+            };
+            expected = median(&mut history);
+            let mut apart: Vec<i128> = history.iter().map(|metric| (metric - expected).abs()).collect();
+            let spread = (median(&mut apart) * 14_826).max(expected.max(0) * 1_000);
+            let above = observed - expected;
+            if above <= 0 || above * 10_000_000 < i128::from(deviation_permille) * spread {
+                return None;
+            }
+        }
+        let value = Some(bucket_value(thousandths(observed), thousandths(expected)));
+        spec.condition.holds(observed).then(|| Hit { value, ..hits[0].clone() })
+    };
+    buckets.iter().filter_map(named).collect()
 }
 
 fn of_key<E: Evidence>(spec: &Arc<RuleSpec>, rule: u32, hits: &[&Hit<E>], end_ns: i64) -> Vec<Finding<E>> {
@@ -112,6 +173,10 @@ fn of_key<E: Evidence>(spec: &Arc<RuleSpec>, rule: u32, hits: &[&Hit<E>], end_ns
         };
         let mut told = finding(spec, rule, &members, (trigger_ns, last_ns), ended);
         told.measured = matching[&trigger_ns];
+        if let Kind::Baseline { .. } = spec.kind {
+            let bucket = hits.iter().find(|hit| hit.time_ns == trigger_ns);
+            told.expected = bucket.and_then(|hit| hit.value).map(|value| read_bucket(value).1);
+        }
         findings.push(told);
     }
     findings
@@ -126,7 +191,11 @@ fn holds<E>(spec: &RuleSpec, window: &[&Hit<E>], time: i64) -> Option<Option<i12
     match spec.kind {
         Kind::EventCount => condition.holds(count).then_some(None),
         // Every hit that counts.
-        Kind::Absence | Kind::Silence | Kind::NewValue { .. } => Some(None),
+        Kind::Absence | Kind::Silence | Kind::NewValue { .. } | Kind::Rare { .. } => Some(None),
+        Kind::Volume { .. } | Kind::Baseline { .. } => {
+            let bucket = window.iter().find(|hit| hit.time_ns == time)?;
+            Some(Some(read_bucket(bucket.value?).0))
+        }
         Kind::Beacon { intervals, variation_permille } => {
             let times: BTreeSet<i64> = window.iter().map(|hit| hit.time_ns).collect();
             let times: Vec<i128> = times.into_iter().map(|time| i128::from(time.div_euclid(1000))).collect();
@@ -265,6 +334,7 @@ fn finding<E: Evidence>(
             _ => None,
         },
         measured: None,
+        expected: None,
         steps,
         steps_more,
         evidence_first: members[..first].iter().map(show).collect(),

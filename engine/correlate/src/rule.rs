@@ -54,6 +54,40 @@ pub enum Kind {
         /// Greatest speed believed, in kilometres an hour. Without coordinates, another country is too far.
         speed_kmh: u32,
     },
+    /// What a key does in a bucket of time ([`RuleSpec::condition`] in units of [`NUMBER_UNIT`]). The window is two buckets, so
+    /// that neighbours make one episode.
+    Volume {
+        /// The span of a bucket; bucket k is (k B, (k + 1) B] since the epoch.
+        bucket_ns: i64,
+        /// What is measured.
+        metric: Metric,
+    },
+    /// The same against the key's own history; the condition is the least that is looked at.
+    Baseline {
+        /// The span of a bucket.
+        bucket_ns: i64,
+        /// What is measured.
+        metric: Metric,
+        /// How many deviations above the expected are too many, in thousandths.
+        deviation_permille: u32,
+        /// How far back buckets are compared with.
+        horizon_ns: i64,
+        /// Fewest like buckets that make a history.
+        history_min: u32,
+        /// Which buckets are alike.
+        season: Season,
+    },
+    /// A hit whose value ([`rare_value`]) is rare in the key's population, over `(t − H, t]`.
+    Rare {
+        /// H.
+        horizon_ns: i64,
+        /// Nothing is rare before the rule's sources have been heard for so long.
+        warmup_ns: i64,
+        /// Rare is what comes fewer times than this; 0 = never.
+        times: u32,
+        /// Rare is what fewer than this share of the entities have, in millionths; 0 = never.
+        share_millionths: u32,
+    },
     /// Scores of the distinct rules and episodes in the window, added up ([`RuleSpec::risk`]).
     Risk,
     /// A percentile of the hits' numbers by nearest rank (Sigma `value_percentile`, `value_median`).
@@ -63,7 +97,45 @@ pub enum Kind {
     },
 }
 
+/// What is measured of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Hits.
+    Count,
+    /// The sum of their numbers.
+    Sum,
+    /// Distinct values.
+    Distinct,
+}
+
+/// Which buckets of a history are like one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Season {
+    /// All.
+    None,
+    /// Those of the same hour of the day.
+    Day,
+    /// Those of the same hour of the week.
+    Week,
+}
+
+/// What a hit of [`Kind::Rare`] carries: digests of its value and of the entity that has it, a half each.
+#[must_use]
+pub fn rare_value(value: &[u8], entity: &[u8]) -> [u8; 16] {
+    let half = |text: &[u8]| Sha256::digest(text).first_chunk::<8>().copied().unwrap_or_default();
+    let mut both = [0; 16];
+    both[..8].copy_from_slice(&half(value));
+    both[8..].copy_from_slice(&half(entity));
+    both
+}
+
 impl Kind {
+    /// Whether the definition names the hits that count, and an episode is a run of them.
+    pub(crate) fn is_sieved(self) -> bool {
+        matches!(self, Kind::Absence | Kind::Silence | Kind::NewValue { .. } | Kind::Rare { .. })
+            || self.bucket().is_some()
+    }
+
     /// Whether the condition is over a number of distinct things: values, or rules.
     #[must_use]
     pub fn counts_distinct(self) -> bool {
@@ -79,7 +151,11 @@ impl Kind {
     /// Whether a hit without [`crate::Hit::value`] takes no part.
     #[must_use]
     pub fn needs_value(self) -> bool {
-        matches!(self, Kind::ValueCount | Kind::NewValue { .. } | Kind::Travel { .. }) || self.measures()
+        match self {
+            Kind::Volume { metric, .. } | Kind::Baseline { metric, .. } => metric != Metric::Count,
+            Kind::ValueCount | Kind::NewValue { .. } | Kind::Travel { .. } | Kind::Rare { .. } => true,
+            _ => self.measures(),
+        }
     }
 
     /// The value of a hit whose named value is this text; `None` for kinds that need more than its identity.
@@ -231,6 +307,8 @@ pub struct RuleSpec {
     pub evidence_max: usize,
     /// The correlations whose episodes are its hits, beside the hits of rules. Never round in a circle.
     pub links: Vec<Link>,
+    /// For [`Season`]: from when on the calendar is how many seconds ahead of UTC, ascending; UTC before the first.
+    pub calendar: Arc<[(i64, i32)]>,
     /// What the hits of [`Kind::Risk`] are worth; `None` for the other kinds.
     pub risk: Option<Arc<Worth>>,
 }
@@ -300,7 +378,7 @@ impl RuleSpec {
     pub(crate) fn lag(&self) -> i64 {
         match self.kind {
             Kind::Absence | Kind::Silence => self.window(),
-            _ => 0,
+            kind => kind.bucket().unwrap_or(0),
         }
     }
 
@@ -313,7 +391,8 @@ impl RuleSpec {
     /// How far back hits bear on a hit.
     pub(crate) fn reach(&self) -> i64 {
         match self.kind {
-            Kind::NewValue { horizon_ns, .. } => self.window().max(horizon_ns),
+            Kind::NewValue { horizon_ns, .. } | Kind::Rare { horizon_ns, .. } => self.window().max(horizon_ns),
+            Kind::Baseline { horizon_ns, .. } => self.window().saturating_add(horizon_ns),
             _ => self.window(),
         }
     }

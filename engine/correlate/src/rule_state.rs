@@ -49,10 +49,11 @@ impl Compiled {
         Compiled {
             monotone: match spec.kind {
                 Kind::TemporalOrdered { .. } => true,
+                kind if kind.is_sieved() => true,
                 kind => !kind.slides() && spec.condition.is_monotone(),
             },
             // One hit may be worth enough.
-            need: if spec.kind == Kind::Risk { 1 } else { need.max(1) },
+            need: if spec.kind == Kind::Risk || spec.kind.is_sieved() { 1 } else { need.max(1) },
             judge_from: if from == i64::MIN { from } else { from.saturating_add(spec.reach()) },
             read_from: from,
             settled: resume.map_or(i64::MIN, |resume| resume.settled_ns),
@@ -63,7 +64,7 @@ impl Compiled {
 
     /// Whether something of an episode is kept, or told upwards, once the watermark has passed its trigger.
     pub(crate) fn fixes(&self) -> bool {
-        self.raises || self.spec.kind == Kind::Risk
+        self.raises || self.spec.kind == Kind::Risk || self.spec.kind.bucket().is_some()
     }
 
     /// The input must be read again from here to find a run again that began at `chain`, and to know that it did.

@@ -1,4 +1,4 @@
-//! Kinds whose result is a set of hits: no answer in time, or a value not seen before.
+//! Kinds whose result is a set of hits: no answer in time, a value not seen before or seldom seen, a bucket of too much.
 //!
 //! A sieve stands before the windows of its rule. It holds hits back until the watermark has decided
 //! them, and lets through those that the definition names; these then make episodes as if counted by an
@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::buckets::{Buckets, Likenesses};
 use crate::partition::{Entry, Held, Partition};
+use crate::rare::Rare;
 use crate::timers::Timers;
 use crate::window::Record;
 use crate::{Evidence, Key, Kind, PARTITIONS, RuleSpec};
@@ -22,6 +24,7 @@ pub(crate) struct Sieve<E> {
     timers: Timers,
     /// Earliest event time of the rule's sources: nothing is new before it has been covered for long enough.
     pub(crate) start: i64,
+    likenesses: Likenesses,
 }
 
 /// What is held of one key.
@@ -29,6 +32,8 @@ pub(crate) struct Sieve<E> {
 enum Kept<E> {
     Awaiting(Awaiting<E>),
     Seen(Box<Seen<E>>),
+    Buckets(Box<Buckets<E>>),
+    Rare(Box<Rare<E>>),
 }
 
 /// A hit that was let through, with its key.
@@ -47,6 +52,8 @@ impl<E: Evidence> Held for Kept<E> {
         match self {
             Kept::Awaiting(awaiting) => awaiting.bytes(),
             Kept::Seen(seen) => seen.bytes(),
+            Kept::Buckets(buckets) => buckets.bytes(),
+            Kept::Rare(rare) => rare.bytes(),
         }
     }
 
@@ -54,6 +61,8 @@ impl<E: Evidence> Held for Kept<E> {
         match self {
             Kept::Awaiting(awaiting) => awaiting.waiting.len().max(1),
             Kept::Seen(seen) => seen.values.len(),
+            Kept::Buckets(buckets) => buckets.hits(),
+            Kept::Rare(rare) => rare.hits(),
         }
     }
 
@@ -61,6 +70,8 @@ impl<E: Evidence> Held for Kept<E> {
         match self {
             Kept::Awaiting(awaiting) => awaiting.last,
             Kept::Seen(seen) => seen.last,
+            Kept::Buckets(buckets) => buckets.last,
+            Kept::Rare(rare) => rare.last,
         }
     }
 }
@@ -70,6 +81,8 @@ impl<E: Evidence> Kept<E> {
         match self {
             Kept::Awaiting(awaiting) => awaiting.deadline(spec.window()),
             Kept::Seen(seen) => seen.deadline(),
+            Kept::Buckets(buckets) => buckets.deadline(spec),
+            Kept::Rare(rare) => rare.deadline(spec.kind),
         }
     }
 }
@@ -77,9 +90,10 @@ impl<E: Evidence> Kept<E> {
 impl<E: Evidence> Sieve<E> {
     /// The sieve of a rule of a kind that needs one.
     pub(crate) fn of(spec: &RuleSpec) -> Option<Box<Sieve<E>>> {
-        matches!(spec.kind, Kind::Absence | Kind::Silence | Kind::NewValue { .. }).then(|| {
+        spec.kind.is_sieved().then(|| {
             let partitions = (0..PARTITIONS).map(|_| None).collect();
-            Box::new(Sieve { partitions, timers: Timers::new(spec.window()), start: i64::MAX })
+            let (timers, likenesses) = (Timers::new(spec.window()), Likenesses::default());
+            Box::new(Sieve { partitions, timers, start: i64::MAX, likenesses })
         })
     }
 
@@ -90,6 +104,8 @@ impl<E: Evidence> Sieve<E> {
         let slot = partition.find(&key).unwrap_or_else(|| {
             let state = match spec.kind {
                 Kind::NewValue { horizon_ns, .. } => Kept::Seen(Box::new(Seen::new(record.time, horizon_ns))),
+                Kind::Volume { .. } | Kind::Baseline { .. } => Kept::Buckets(Box::new(Buckets::new())),
+                Kind::Rare { .. } => Kept::Rare(Box::new(Rare::new())),
                 _ => Kept::Awaiting(Awaiting::new()),
             };
             partition.add(Entry { key, state, timer_at: i64::MAX })
@@ -98,6 +114,12 @@ impl<E: Evidence> Sieve<E> {
         let bytes = entry.bytes();
         match &mut entry.state {
             Kept::Seen(seen) => seen.insert(record),
+            Kept::Rare(rare) => rare.insert(record),
+            Kept::Buckets(buckets) => {
+                if let Kind::Volume { bucket_ns, metric } | Kind::Baseline { bucket_ns, metric, .. } = spec.kind {
+                    buckets.insert(record, bucket_ns, metric);
+                }
+            }
             Kept::Awaiting(awaiting) => {
                 let (asks, answers) = (spec.kind == Kind::Silence || record.part == 0, record.part > 0);
                 awaiting.insert(record, asks, answers || spec.kind == Kind::Silence, spec.window());
@@ -132,6 +154,10 @@ impl<E: Evidence> Sieve<E> {
             match &mut entry.state {
                 Kept::Awaiting(awaiting) => awaiting.strain(watermark, spec.window(), pass),
                 Kept::Seen(seen) => seen.strain(watermark, false, pass),
+                Kept::Rare(rare) => rare.strain(watermark, false, spec.kind, pass),
+                Kept::Buckets(buckets) => {
+                    buckets.strain(watermark, false, spec, (self.start, &mut self.likenesses), pass);
+                }
             }
             // What is left is looked at again, later than now.
             entry.timer_at = entry.state.deadline(spec).max(watermark.saturating_add(1));
@@ -150,13 +176,20 @@ impl<E: Evidence> Sieve<E> {
     /// The input ended: hits at the watermark itself are decided where nothing after them matters. The state is given up.
     pub(crate) fn finish(&mut self, watermark: i64, judge_from: i64, spec: &RuleSpec, out: &mut Vec<Passed<E>>) {
         let from = self.pass_from(judge_from, spec);
+        let (start, mut likenesses) = (self.start, Likenesses::default());
         for entry in self.drain() {
-            if let Kept::Seen(mut seen) = entry.state {
-                seen.strain(watermark, true, |record| {
-                    if record.time >= from {
-                        out.push((entry.key.clone(), record));
-                    }
-                });
+            let pass = |record: Record<E>| {
+                if record.time >= from {
+                    out.push((entry.key.clone(), record));
+                }
+            };
+            match entry.state {
+                Kept::Seen(mut seen) => seen.strain(watermark, true, pass),
+                Kept::Rare(mut rare) => rare.strain(watermark, true, spec.kind, pass),
+                // What there is of them is all there will be.
+                Kept::Buckets(mut buckets) => buckets.strain(watermark, true, spec, (start, &mut likenesses), pass),
+                // What lies beyond the end is not known.
+                Kept::Awaiting(_) => {}
             }
         }
         out.sort_by(|(_, a), (_, b)| a.order().cmp(&b.order()));
@@ -165,7 +198,9 @@ impl<E: Evidence> Sieve<E> {
     /// Hits before this are not let through: what was known before them is not known here.
     fn pass_from(&self, judge_from: i64, spec: &RuleSpec) -> i64 {
         match spec.kind {
-            Kind::NewValue { warmup_ns, .. } => judge_from.max(self.start.saturating_add(warmup_ns)),
+            Kind::NewValue { warmup_ns, .. } | Kind::Rare { warmup_ns, .. } => {
+                judge_from.max(self.start.saturating_add(warmup_ns))
+            }
             _ => judge_from,
         }
     }

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use common::{Delivery, Feed, Random, SECOND, finals, hit, rule, source_rows};
 use noroshi_correlate::{
-    Condition, Finding, Hit, Kind, Op, RuleSpec, Shard, ShardConfig, State, WatermarkPolicy, number_value, place_value,
-    reference,
+    Condition, Finding, Hit, Kind, Metric, NUMBER_UNIT, Op, RuleSpec, Season, Shard, ShardConfig, State,
+    WatermarkPolicy, number_value, place_value, rare_value, reference,
 };
 use proptest::prelude::*;
 
@@ -33,6 +33,10 @@ fn terms() -> impl Strategy<Value = Vec<(Op, i128)>> {
     ]
 }
 
+fn metric() -> impl Strategy<Value = Metric> {
+    prop_oneof![Just(Metric::Count), Just(Metric::Sum), Just(Metric::Distinct)]
+}
+
 fn case() -> impl Strategy<Value = Case> {
     let kind = prop_oneof![
         2 => Just(Kind::EventCount),
@@ -50,6 +54,25 @@ fn case() -> impl Strategy<Value = Case> {
         }),
         1 => (1u32..6, 0u32..1500).prop_map(|(intervals, variation_permille)| Kind::Beacon { intervals, variation_permille }),
         1 => Just(Kind::Travel { speed_kmh: 900_000 }),
+        2 => (1i64..20, metric()).prop_map(|(bucket_s, metric)| Kind::Volume { bucket_ns: bucket_s * SECOND, metric }),
+        2 => (1i64..12, metric(), 0u32..4000, 5i64..120, 0u32..4, 0usize..3).prop_map(
+            |(bucket_s, metric, deviation_permille, horizon_s, history_min, season)| Kind::Baseline {
+                bucket_ns: bucket_s * SECOND,
+                metric,
+                deviation_permille,
+                horizon_ns: horizon_s * SECOND,
+                history_min,
+                season: [Season::None, Season::Day, Season::Week][season],
+            },
+        ),
+        2 => (1i64..60, 0i64..60, 0u32..5, prop_oneof![Just(0u32), 1u32..1_000_000]).prop_map(
+            |(horizon_s, warmup_s, times, share_millionths)| Kind::Rare {
+                horizon_ns: horizon_s * SECOND,
+                warmup_ns: warmup_s * SECOND,
+                times,
+                share_millionths,
+            },
+        ),
     ];
     // Times gather at multiples of small steps, so that windows end on hits and ties abound.
     let hits = prop::collection::vec((0i64..120, 0u8..3, 0u8..5, 0u8..3), 1..90);
@@ -70,12 +93,19 @@ fn case() -> impl Strategy<Value = Case> {
 impl Case {
     fn rule(&self) -> RuleSpec {
         // Kinds without a number have no condition.
-        let bare = matches!(self.kind, Kind::Absence | Kind::Silence | Kind::NewValue { .. });
-        let terms = if bare { Vec::new() } else { self.terms.clone() };
+        let bare = matches!(self.kind, Kind::Absence | Kind::Silence | Kind::NewValue { .. } | Kind::Rare { .. });
+        let mut terms = if bare { Vec::new() } else { self.terms.clone() };
+        let mut window_s = self.window_s;
+        if let Kind::Volume { bucket_ns, .. } | Kind::Baseline { bucket_ns, .. } = self.kind {
+            terms.iter_mut().for_each(|(_, bound)| *bound *= NUMBER_UNIT);
+            window_s = 2 * bucket_ns / SECOND;
+        }
         RuleSpec {
+            // The clock goes back an hour while the hits come.
+            calendar: [(0, 3600), (common::EPOCH + 70 * SECOND, 0)].into(),
             max_episode_ns: self.max_episode_s * SECOND,
             evidence_max: self.evidence_max,
-            ..rule(self.kind, Condition::new(terms), self.window_s)
+            ..rule(self.kind, Condition::new(terms), window_s)
         }
     }
 
@@ -91,6 +121,16 @@ impl Case {
                     place_value(*b"DE", None),
                 ];
                 hit.value = value.checked_sub(1).map(|at| places[usize::from(at) % 4]);
+            }
+            if let Kind::Rare { .. } = self.kind {
+                hit.value = hit.value.map(|_| rare_value(&[value % 3], &[key, source]));
+            }
+            let sums = matches!(
+                self.kind,
+                Kind::Volume { metric: Metric::Sum, .. } | Kind::Baseline { metric: Metric::Sum, .. }
+            );
+            if sums {
+                hit.value = hit.value.map(|_| number_value((i128::from(value) * 3 % 10 - 3) * NUMBER_UNIT));
             }
             if self.kind.measures() {
                 // From -3 to 6, so that sums go up and down.

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use noroshi_correlate::{
     Condition, FeedSet, Finding, Hit, Key, Kind, RuleSpec, Shard, ShardConfig, ShardMessage, SourceAdvance, SourceId,
@@ -52,6 +53,7 @@ pub fn rule(kind: Kind, condition: Condition, window_s: i64) -> RuleSpec {
         evidence_max: 3,
         links: Vec::new(),
         risk: None,
+        calendar: Arc::default(),
     }
 }
 
