@@ -11,10 +11,17 @@ use crate::rule_state::Compiled;
 use crate::window::{Record, Window};
 use crate::{Ended, Evidence, Finding, Key, Kind, NUMBER_UNIT, Raised, SourceId, State, finding_id};
 
-/// State of one key. Most keys of most rules see a single hit, so that case carries nothing else.
+/// Hits held without a window. A condition that needs more of them gets its window here: beyond, putting a hit in its
+/// place costs more than the window saves.
+const FEW_MAX: usize = 64;
+
+/// State of one key. Most keys of most rules see a single hit, and most others fewer than the condition needs, so those
+/// cases carry nothing else.
 #[derive(Debug)]
 pub(crate) enum KeyState<E> {
     One(Record<E>),
+    /// In order, fewer than can satisfy the condition of any window.
+    Few(Vec<Record<E>>),
     Many(Box<Many<E>>),
 }
 
@@ -53,23 +60,62 @@ impl<E: Evidence> KeyState<E> {
 
     /// Makes room for more than a lone hit.
     pub(crate) fn grow(&mut self, rule: &Compiled) -> &mut Many<E> {
-        if let KeyState::One(_) = self {
-            if let KeyState::One(hit) = std::mem::replace(self, KeyState::empty())
-                && let KeyState::Many(many) = self
-            {
-                many.insert(hit, rule, i64::MIN);
+        if !matches!(self, KeyState::Many(_)) {
+            let hits = match std::mem::replace(self, KeyState::empty()) {
+                KeyState::One(hit) => vec![hit],
+                KeyState::Few(hits) => hits,
+                KeyState::Many(_) => Vec::new(),
+            };
+            if let KeyState::Many(many) = self {
+                hits.into_iter().for_each(|hit| _ = many.insert(hit, rule, i64::MIN));
             }
         }
         match self {
             KeyState::Many(many) => many,
-            KeyState::One(_) => unreachable!("replaced above"),
+            _ => unreachable!("replaced above"),
         }
+    }
+
+    /// Takes a hit in where even with it there are too few for any window to satisfy the condition; else gives it back.
+    pub(crate) fn hold(&mut self, hit: Record<E>, rule: &Compiled, decided: i64) -> Option<Record<E>> {
+        if !rule.monotone || matches!(self, KeyState::Many(_)) {
+            return Some(hit);
+        }
+        let expired = decided.saturating_sub(rule.spec.window());
+        if let KeyState::Few(hits) = self
+            && decided != i64::MIN
+        {
+            let gone = hits.partition_point(|known| known.time <= expired);
+            hits.drain(..gone);
+        }
+        let held = self.hits();
+        if held + 1 >= FEW_MAX || held as i128 + 1 >= rule.need {
+            return Some(hit);
+        }
+        if let KeyState::One(_) = self
+            && let KeyState::One(first) = std::mem::replace(self, KeyState::Few(Vec::with_capacity(2)))
+            && let KeyState::Few(hits) = self
+        {
+            hits.push(first);
+        }
+        let KeyState::Few(hits) = self else { return Some(hit) };
+        if hits.len() == hits.capacity() {
+            // Doubling would leave a third of a million windows empty.
+            hits.reserve_exact(hits.len() / 4 + 1);
+        }
+        let at = match hits.last() {
+            Some(last) if last.order() > hit.order() => hits.partition_point(|known| known.order() <= hit.order()),
+            _ => hits.len(),
+        };
+        hits.insert(at, hit);
+        None
     }
 
     /// Reads what an insertion will read, so that it is in the cache by then.
     pub(crate) fn touch(&self) -> i64 {
         match self {
             KeyState::One(_) => 0,
+            KeyState::Few(hits) => hits.last().map_or(0, |last| last.time),
             KeyState::Many(many) => many.last_time().wrapping_add(many.window.first_time().unwrap_or(0)),
         }
     }
@@ -80,6 +126,7 @@ impl<E: Evidence> KeyState<E> {
         match self {
             KeyState::One(hit) if rule.monotone => hit.time.saturating_add(window),
             KeyState::One(hit) => hit.time.saturating_add(1),
+            KeyState::Few(hits) => hits.last().map_or(i64::MIN, |last| last.time.saturating_add(window)),
             KeyState::Many(many) => many.deadline(rule),
         }
     }
@@ -89,6 +136,10 @@ impl<E: Evidence> Held for KeyState<E> {
     fn bytes(&self) -> usize {
         match self {
             KeyState::One(hit) => hit.evidence.as_ref().map_or(0, Evidence::bytes),
+            KeyState::Few(hits) => {
+                let evidence = hits.iter().filter_map(|hit| hit.evidence.as_ref()).map(Evidence::bytes);
+                hits.capacity() * size_of::<Record<E>>() + evidence.sum::<usize>()
+            }
             KeyState::Many(many) => many.bytes(),
         }
     }
@@ -96,6 +147,7 @@ impl<E: Evidence> Held for KeyState<E> {
     fn hits(&self) -> usize {
         match self {
             KeyState::One(_) => 1,
+            KeyState::Few(hits) => hits.len(),
             KeyState::Many(many) => many.window.len(),
         }
     }
@@ -103,6 +155,7 @@ impl<E: Evidence> Held for KeyState<E> {
     fn last_time(&self) -> i64 {
         match self {
             KeyState::One(hit) => hit.time,
+            KeyState::Few(hits) => hits.last().map_or(i64::MIN, |last| last.time),
             KeyState::Many(many) => many.last_time(),
         }
     }

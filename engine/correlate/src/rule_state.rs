@@ -242,6 +242,13 @@ impl<E: Evidence> RuleState<E> {
         };
         let Some(entry) = partition.get_mut(slot) else { return };
         let bytes = entry.bytes();
+        let Some(record) = entry.state.hold(record, rule, decided) else {
+            // Its timer stands, or is too early and put right when it comes.
+            let grown = entry.bytes();
+            partition.bytes = partition.bytes + grown - bytes;
+            self.keep_budget(place, out);
+            return;
+        };
         let many = entry.state.grow(rule);
         let news = many.insert(record, rule, decided);
         if news && self.emit_open && !many.due {
@@ -316,8 +323,14 @@ impl<E: Evidence> RuleState<E> {
             return;
         }
         let rule = &self.rule;
-        if matches!(&entry.state, KeyState::One(_)) && rule.monotone {
-            partition.remove(slot);
+        if !matches!(&entry.state, KeyState::Many(_)) && rule.monotone {
+            let again = entry.state.deadline(rule);
+            if again <= decided {
+                partition.remove(slot);
+            } else {
+                entry.timer_at = again;
+                self.timers.push(again, place, slot);
+            }
             return;
         }
         let bytes = entry.bytes();
@@ -418,7 +431,7 @@ impl<E: Evidence> RuleState<E> {
     pub(crate) fn checkpoint(&self) -> RuleCheckpoint {
         let entries = self.partitions.iter().flatten().flat_map(|partition| partition.entries());
         let chains = entries.filter_map(|entry| match &entry.state {
-            KeyState::One(_) => None,
+            KeyState::One(_) | KeyState::Few(_) => None,
             KeyState::Many(many) => many.episodes().first().map(|episode| episode.chain),
         });
         let earliest = chains.min().unwrap_or(i64::MAX).min(self.decided());
