@@ -121,7 +121,7 @@ impl Default for RulesConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TablesConfig {
-    /// Directory of CSV files, each a table.
+    /// Directory of CSV, JSON, YAML or MaxMind files, each a table.
     pub path: Option<PathBuf>,
     /// Zone in which the tables tell times of day; the configuration's where it is not given.
     pub timezone: Option<String>,

@@ -28,8 +28,8 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Config;
 use crate::evidence::{first_16, hex};
 use crate::intel::{self, Grading, IntelOptions};
-use crate::tables::Tables;
 use crate::tables::join::Joins;
+use crate::tables::{self, Tables};
 
 /// Largest rule file read; the rules' own bound is far below.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -196,7 +196,7 @@ impl Detection {
         let mut diagnostics = Vec::new();
         let rule_files = rule_files(rule_paths, &mut diagnostics);
         let table_files =
-            read_files(options.tables.as_slice(), &mut diagnostics, |path| extension(path).eq_ignore_ascii_case("csv"));
+            read_files(options.tables.as_slice(), &mut diagnostics, |path| is_one_of(path, tables::ENDINGS));
         Self::of_texts(rule_files, table_files, indicator_paths, options, diagnostics)
     }
 
@@ -208,7 +208,9 @@ impl Detection {
         options: &LoadOptions,
         mut diagnostics: Vec<Diagnostic>,
     ) -> Loaded {
-        let tables = Tables::new(table_files, options.zone.clone(), &mut diagnostics);
+        let mut tables = Tables::new(table_files, options.zone.clone(), &mut diagnostics);
+        let databases = files_below(options.tables.as_slice(), &mut diagnostics, |path| is_one_of(path, &["mmdb"]));
+        tables.add_databases(read_each(databases, &mut diagnostics, read_bytes), &mut diagnostics);
         let mut dictionary = Dictionary::new();
         let mut placeholders = options.placeholders.clone();
         crate::lists::read(&options.lists, &mut placeholders, &mut diagnostics);
@@ -582,12 +584,26 @@ pub(crate) fn rule_files(paths: &[PathBuf], diagnostics: &mut Vec<Diagnostic>) -
     read_files(paths, diagnostics, |path| matches!(extension(path), "yml" | "yaml"))
 }
 
-/// The files below the paths, sorted; a path that is a file itself is taken whatever its name.
+fn is_one_of(path: &Path, endings: &[&str]) -> bool {
+    endings.iter().any(|ending| extension(path).eq_ignore_ascii_case(ending))
+}
+
+/// The text of the files below the paths, sorted.
 fn read_files(
     paths: &[PathBuf],
     diagnostics: &mut Vec<Diagnostic>,
     wanted: impl Fn(&Path) -> bool + Copy,
 ) -> Vec<(PathBuf, String)> {
+    let files = files_below(paths, diagnostics, wanted);
+    read_each(files, diagnostics, read)
+}
+
+/// The files below the paths, sorted; a path that is a file itself is taken whatever its name.
+fn files_below(
+    paths: &[PathBuf],
+    diagnostics: &mut Vec<Diagnostic>,
+    wanted: impl Fn(&Path) -> bool + Copy,
+) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, true, wanted, &mut files, diagnostics, 0);
@@ -595,24 +611,34 @@ fn read_files(
     files.sort();
     files.dedup();
     files
-        .into_iter()
-        .filter_map(|path| match read(&path) {
-            Ok(text) => Some((path, text)),
-            Err(cause) => {
-                diagnostics.push(unreadable(&path, &cause));
-                None
-            }
-        })
-        .collect()
+}
+
+fn read_each<T>(
+    files: Vec<PathBuf>,
+    diagnostics: &mut Vec<Diagnostic>,
+    read: impl Fn(&Path) -> Result<T, String>,
+) -> Vec<(PathBuf, T)> {
+    let of = |path: PathBuf| match read(&path) {
+        Ok(read) => Some((path, read)),
+        Err(cause) => {
+            diagnostics.push(unreadable(&path, &cause));
+            None
+        }
+    };
+    files.into_iter().filter_map(of).collect()
 }
 
 fn read(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_bytes(path)?)
+        .map_err(|cause| format!("not UTF-8 at byte {}", cause.utf8_error().valid_up_to()))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let bytes = std::fs::metadata(path).map_err(|cause| cause.to_string())?.len();
     if bytes > FILE_BYTES_MAX {
         return Err(format!("it is {bytes} bytes long, over the bound of {FILE_BYTES_MAX}"));
     }
-    let bytes = std::fs::read(path).map_err(|cause| cause.to_string())?;
-    String::from_utf8(bytes).map_err(|cause| format!("not UTF-8 at byte {}", cause.utf8_error().valid_up_to()))
+    std::fs::read(path).map_err(|cause| cause.to_string())
 }
 
 fn unreadable(path: &Path, cause: &str) -> Diagnostic {

@@ -189,7 +189,7 @@ pub(crate) struct RuleArgs {
     /// Known-good lists (MISP warning lists or plain), or directories of them: what they know raises nothing.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub known_good: Vec<PathBuf>,
-    /// Directory of inventory tables: each CSV file is a table, named by its stem.
+    /// Directory of inventory tables: each CSV, JSON, YAML or MaxMind file is a table, named by its stem.
     #[arg(long, value_name = "DIR")]
     pub tables: Option<PathBuf>,
     /// Let every rule see every event, whatever its logsource says.

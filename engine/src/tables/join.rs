@@ -12,6 +12,7 @@ use noroshi_parsers::event::{Event, EventView};
 
 use super::Tables;
 use super::column::{Index, Typed};
+use super::maxmind;
 use super::shift::weekday_name;
 
 /// Most rows of one table that are told of one entity. An account of a dozen vendors is real; more is a table of something else.
@@ -67,10 +68,21 @@ const WEEKDAY: &str = "noroshi.local.weekday";
 pub struct Joins {
     tables: Arc<Tables>,
     joins: Vec<Join>,
+    lookups: Vec<DatabaseJoin>,
     source_ip: Option<FieldId>,
     loaded: Option<FieldId>,
     hour: Option<FieldId>,
     weekday: Option<FieldId>,
+}
+
+/// One entity in one MaxMind file.
+#[derive(Debug)]
+struct DatabaseJoin {
+    database: usize,
+    /// Fields whose address is looked up; the first that the event has.
+    keys: Vec<FieldId>,
+    /// By column, the field it becomes.
+    columns: Vec<Option<FieldId>>,
 }
 
 /// One entity in one table.
@@ -120,15 +132,21 @@ impl Joins {
                 });
             }
         }
-        let find = |name: &str| dictionary.find(name.as_bytes());
-        Joins {
-            joins,
-            source_ip: find("source.ip"),
-            loaded: find(LOADED).filter(|_| !tables.tables.is_empty()),
-            hour: find(HOUR),
-            weekday: find(WEEKDAY),
-            tables,
+        let mut lookups = Vec::new();
+        for (number, database) in tables.databases.iter().enumerate() {
+            for (entity, fields) in ENTITIES {
+                let named = |part: &&str| dictionary.find(format!("{entity}.{}.{part}", database.name).as_bytes());
+                let columns: Vec<_> = maxmind::COLUMNS.iter().map(named).collect();
+                let Some((_, names)) = fields.iter().find(|(typed, _)| *typed == Typed::Network) else { continue };
+                if columns.iter().any(Option::is_some) {
+                    let keys = names.iter().filter_map(|name| dictionary.intern(name)).collect();
+                    lookups.push(DatabaseJoin { database: number, keys, columns });
+                }
+            }
         }
+        let find = |name: &str| dictionary.find(name.as_bytes());
+        let loaded = find(LOADED).filter(|_| !tables.tables.is_empty() || !tables.databases.is_empty());
+        Joins { joins, lookups, source_ip: find("source.ip"), loaded, hour: find(HOUR), weekday: find(WEEKDAY), tables }
     }
 
     /// The tables behind them.
@@ -139,7 +157,12 @@ impl Joins {
     /// Adds to an event what the tables say of it.
     #[inline]
     pub fn enrich(&self, event: &mut Event, record: &[u8]) {
-        if self.joins.is_empty() && self.loaded.is_none() && self.hour.is_none() && self.weekday.is_none() {
+        if self.joins.is_empty()
+            && self.lookups.is_empty()
+            && self.loaded.is_none()
+            && self.hour.is_none()
+            && self.weekday.is_none()
+        {
             return;
         }
         self.add(event, record);
@@ -191,9 +214,22 @@ impl Joins {
             }
             checks.into_iter().flatten().for_each(|(id, told)| writer.put_str(id, told));
         }
+        for lookup in &self.lookups {
+            let view = event.view(record);
+            let address = lookup.keys.iter().find_map(|&key| noroshi_parsers::ip::parse(view.first(key)?));
+            let Some(address) = address else { continue };
+            let mut writer = event.writer(b"");
+            self.tables.databases[lookup.database].cells(address.to_canonical(), |column, cell| {
+                if let Some(id) = lookup.columns[column] {
+                    writer.put(id, cell.as_bytes());
+                }
+            });
+        }
         let mut writer = event.writer(b"");
         if let Some(id) = self.loaded {
-            self.tables.tables.iter().for_each(|table| writer.put(id, table.name.as_bytes()));
+            let names = self.tables.tables.iter().map(|table| &table.name);
+            let databases = self.tables.databases.iter().map(|database| &database.name);
+            names.chain(databases).for_each(|name| writer.put(id, name.as_bytes()));
         }
         if let Some(id) = self.hour {
             writer.put_i64(id, local_s.rem_euclid(86_400) / 3600);
@@ -244,7 +280,8 @@ mod tests {
         let files = [("vendors", VENDORS), ("assets", ASSETS)];
         let files = files.iter().map(|(name, text)| (PathBuf::from(format!("{name}.csv")), (*text).to_owned()));
         let mut diagnostics = Vec::new();
-        let tables = Tables::new(files.collect(), Zone::parse("Asia/Tokyo").unwrap(), &mut diagnostics);
+        let mut tables = Tables::new(files.collect(), Zone::parse("Asia/Tokyo").unwrap(), &mut diagnostics);
+        tables.add_databases(vec![(PathBuf::from("place.mmdb"), super::maxmind::tests::city())], &mut diagnostics);
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let joins = Joins::new(Arc::new(tables), &mut dictionary);
         let mut event = Event::new();
@@ -264,13 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn a_maxmind_file_is_a_table_of_addresses() {
+        let of = |address: &str| {
+            let wanted = ["source.place.country", "source.place.city", "destination.place.country", "noroshi.tables"];
+            joined(&[("source.ip", address), ("destination.ip", "192.0.2.1")], "2026-03-03T03:00:00Z", &wanted)
+        };
+        assert_eq!(of("203.0.113.9"), ["JP", "Osaka", "", "vendors,assets,place"]);
+        assert_eq!(of("192.0.2.9")[..2], ["", ""]);
+    }
+
+    #[test]
     fn an_address_a_name_and_a_mac_lead_to_the_same_row() {
         let wanted = ["source.assets.role", "destination.assets.host", "host.assets.role", "noroshi.tables"];
         let told =
             joined(&[("source.ip", "192.0.2.10"), ("host.name", "DB01.corp.example")], "2026-03-02T00:00:00Z", &wanted);
-        assert_eq!(told, ["web", "", "db", "vendors,assets"]);
+        assert_eq!(told, ["web", "", "db", "vendors,assets,place"]);
         let told = joined(&[("source.mac", "00-50-56-00-00-02")], "2026-03-02T00:00:00Z", &wanted);
-        assert_eq!(told, ["db", "", "", "vendors,assets"]);
+        assert_eq!(told, ["db", "", "", "vendors,assets,place"]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Inventories: who and what a bank has, as tables that rules look events up in.
 //!
-//! Each CSV file of the directory is a table, named by its stem. Columns are typed by what
+//! Each CSV, JSON or YAML file of the directory is a table, named by its stem. Columns are typed by what
 //! they hold and by their header; typed columns are what events are looked up by ([`join`]). A table
-//! `geo` says where addresses are, a table `iocs` is an indicator list too. A table that
+//! `geo` says where addresses are, as a MaxMind file does; a table `iocs` is an indicator list too. A table that
 //! can't be read is a diagnostic like a broken rule, so that a set is refused whole.
 
 pub mod column;
 pub mod join;
+pub mod maxmind;
+mod rows;
 pub mod shift;
 
 use std::net::IpAddr;
@@ -18,6 +20,9 @@ use noroshi_rules::diagnostic::{Diagnostic, Place};
 use sha2::{Digest as _, Sha256};
 
 use column::{Column, Index, Typed};
+use maxmind::Database;
+pub use rows::ENDINGS;
+use rows::Rows;
 use shift::{Shift, ShiftColumns};
 
 /// Most rows of one table: every address of a large bank, a few times over.
@@ -60,6 +65,8 @@ impl Table {
 pub struct Tables {
     /// By name.
     pub tables: Vec<Table>,
+    /// MaxMind files, by name too.
+    pub databases: Vec<Database>,
     /// Zone in which the tables tell times.
     pub zone: Zone,
     /// SHA-256 over names and contents; zero where there are none.
@@ -109,6 +116,30 @@ impl Tables {
         made
     }
 
+    /// Adds MaxMind files (path and bytes), in the order of their paths.
+    pub fn add_databases(&mut self, files: Vec<(PathBuf, Vec<u8>)>, diagnostics: &mut Vec<Diagnostic>) {
+        if files.is_empty() {
+            return;
+        }
+        let mut hash = Sha256::new();
+        hash.update(self.digest);
+        for (path, bytes) in files {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+            if self.tables.iter().any(|table| table.name == name)
+                || self.databases.iter().any(|database| database.name == name)
+            {
+                diagnostics.push(refusal(&path, 1, format!("there are two tables `{name}`")));
+                continue;
+            }
+            hash.update(Sha256::digest(&bytes));
+            match Database::new(&path, name, bytes) {
+                Ok(database) => self.databases.push(database),
+                Err(told) => diagnostics.push(told),
+            }
+        }
+        self.digest = hash.finalize().into();
+    }
+
     fn take(&mut self, table: Table, path: &Path, diagnostics: &mut Vec<Diagnostic>) {
         if table.name == "geo" {
             match Geo::of(&table, self.tables.len(), path) {
@@ -122,17 +153,21 @@ impl Tables {
         self.tables.push(table);
     }
 
-    /// Whether there is a table `geo`.
+    /// Whether there is a table `geo`, or a MaxMind file that knows countries.
     pub fn has_geo(&self) -> bool {
-        self.geo.is_some()
+        self.geo.is_some() || self.databases.iter().any(Database::has_places)
     }
 
-    /// Where an address is, as correlations of the kind `travel` compare it.
+    /// Where an address is, as correlations of the kind `travel` compare it: by the table `geo`, else by a MaxMind file.
     pub fn place(&self, address: &[u8]) -> Option<[u8; 16]> {
-        let geo = self.geo.as_ref()?;
         let address: IpAddr = noroshi_parsers::ip::parse(address)?;
-        let Some(Index::Networks(networks)) = &self.tables[geo.table].columns[geo.network].index else { return None };
-        Some(geo.places[*networks.longest(address)?.first()? as usize])
+        let in_table = self.geo.as_ref().and_then(|geo| {
+            let Some(Index::Networks(networks)) = &self.tables[geo.table].columns[geo.network].index else {
+                return None;
+            };
+            Some(geo.places[*networks.longest(address)?.first()? as usize])
+        });
+        in_table.or_else(|| self.databases.iter().find_map(|database| database.place(address.to_canonical())))
     }
 }
 
@@ -165,35 +200,8 @@ fn refusal(path: &Path, line: u32, message: String) -> Diagnostic {
 }
 
 fn read(path: &Path, name: String, text: &str) -> Result<Table, Diagnostic> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let line_of = |cause: &csv::Error| cause.position().map_or(1, |place| place.line() as u32);
-    let broken = |cause: csv::Error| {
-        let help = "give every row as many cells as the header, in quotes where a cell holds commas";
-        refusal(path, line_of(&cause), cause.to_string()).help(help)
-    };
-    let headers = reader.headers().map_err(broken)?.clone();
-    if headers.iter().all(str::is_empty) {
-        return Err(refusal(path, 1, "the table has no header".to_owned()));
-    }
-    if headers.len() > COLUMNS_MAX {
-        return Err(refusal(path, 1, format!("the table has more than {COLUMNS_MAX} columns")));
-    }
-    let names: Vec<String> = headers.iter().map(column::name_of).collect();
-    let (mut cells, mut held, mut lines) = (Vec::new(), String::new(), Vec::new());
-    let mut row = csv::StringRecord::new();
-    while reader.read_record(&mut row).map_err(broken)? {
-        if lines.len() == ROWS_MAX {
-            return Err(refusal(path, 1, format!("the table has more than {ROWS_MAX} rows")));
-        }
-        lines.push(row.position().map_or(0, |place| place.line() as u32));
-        for cell in &row {
-            let from = held.len() as u32;
-            held.push_str(cell);
-            cells.push((from, held.len() as u32));
-        }
-    }
-    let mut table = Table { name, columns: Vec::new(), rows: lines.len(), cells, text: held, shifts: None };
+    let Rows { names, cells, text, lines } = Rows::read(path, text)?;
+    let mut table = Table { name, columns: Vec::new(), rows: lines.len(), cells, text, shifts: None };
     let wide = names.len();
     let of_column = |column: usize| {
         let (cells, text) = (&table.cells, &table.text);
