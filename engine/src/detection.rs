@@ -220,7 +220,14 @@ impl Detection {
             lint: options.lint,
             without_exceptions: options.without_exceptions,
         };
-        let loaded = RuleSet::load(rule_files, &mut dictionary, &rule_options);
+        let indicator_paths: Vec<PathBuf> = indicator_paths.iter().chain(&tables.indicators).cloned().collect();
+        // Neither needs anything of the other, and each takes half a second where it is large.
+        let (loaded, found) = std::thread::scope(|scope| {
+            let found = scope.spawn(|| intel::load(&indicator_paths, &options.intel));
+            let loaded = RuleSet::load(rule_files, &mut dictionary, &rule_options);
+            (loaded, found.join())
+        });
+        let found = found.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         diagnostics.extend(loaded.diagnostics);
         for rule in loaded.rules.correlations().iter().filter(|rule| rule.lateness_ns.is_some()) {
             let message = "`noroshi.lateness` of a rule is not run yet; the sources' own lateness applies";
@@ -237,8 +244,6 @@ impl Detection {
                 diagnostics.push(Diagnostic::note(&rule.file, place, message).help(help).rule(&rule.id));
             }
         }
-        let indicator_paths: Vec<PathBuf> = indicator_paths.iter().chain(&tables.indicators).cloned().collect();
-        let found = intel::load(&indicator_paths, &options.intel);
         diagnostics.extend(found.diagnostics);
         let mut indicators = found.indicators;
         indicators.bind(&mut dictionary);
