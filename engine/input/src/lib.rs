@@ -15,7 +15,7 @@ mod collector;
 mod config;
 mod counters;
 mod evtx;
-pub mod files;
+pub use noroshi_files as files;
 mod inputs;
 mod join;
 mod outlet;
