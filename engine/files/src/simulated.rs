@@ -2,7 +2,7 @@
 //!
 //! What a program sees while it runs is what it wrote. What it finds after [`SimulatedDisk::cut_power`] is what a real disk
 //! could have kept: everything synced, and of the rest any sectors and any number of the first creations, renames and
-//! removals, chosen by a seed. A sector of [`SECTOR_BYTES`] is old or new as a whole; a file may have grown without its bytes.
+//! removals, chosen by a seed. A sector (512 bytes) is old or new as a whole; a file may have grown without its bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::{FileMetadata, Files, ReadFile, WriteFile, directory_of};
 
 /// What a disk writes whole.
-pub const SECTOR_BYTES: usize = 512;
+pub(crate) const SECTOR_BYTES: usize = 512;
 
 #[derive(Default, Debug)]
 struct Inode {
