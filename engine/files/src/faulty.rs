@@ -194,6 +194,10 @@ impl<F: Files> Files for FaultyFiles<F> {
         check(&self.plan, Operation::Open)?;
         Ok(Box::new(FaultyWrite { inner: self.inner.create(path)?, plan: self.plan.clone() }))
     }
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        check(&self.plan, Operation::Open)?;
+        Ok(Box::new(FaultyWrite { inner: self.inner.create_private(path)?, plan: self.plan.clone() }))
+    }
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         check(&self.plan, Operation::Open)?;
         Ok(Box::new(FaultyWrite { inner: self.inner.append(path)?, plan: self.plan.clone() }))
@@ -217,6 +221,10 @@ impl<F: Files> Files for FaultyFiles<F> {
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
         check(&self.plan, Operation::Open)?;
         self.inner.create_directory(directory)
+    }
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        check(&self.plan, Operation::Remove)?;
+        self.inner.remove_directory(directory)
     }
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         check(&self.plan, Operation::Sync)?;

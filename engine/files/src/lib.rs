@@ -29,6 +29,8 @@ pub struct FileMetadata {
     pub links: u64,
     /// True for a regular file.
     pub is_file: bool,
+    /// Permission bits.
+    pub mode: u32,
 }
 
 /// A file open for reading.
@@ -84,6 +86,11 @@ pub trait Files: Send + Sync + Debug {
     /// # Errors
     /// Those of `open`.
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>>;
+    /// Creates for the owner alone (mode 0600): for keys. Fails with `AlreadyExists` where the name stands.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn WriteFile>>;
     /// Opens for appending; created when absent.
     ///
     /// # Errors
@@ -114,6 +121,11 @@ pub trait Files: Send + Sync + Debug {
     /// # Errors
     /// Those of `mkdir`.
     fn create_directory(&self, directory: &Path) -> io::Result<()>;
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// Those of `rmdir`.
+    fn remove_directory(&self, directory: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals in a directory durable.
     ///
     /// # Errors

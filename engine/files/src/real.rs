@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::{FileMetadata, Files, ReadFile, WriteFile};
@@ -15,6 +15,7 @@ impl FileMetadata {
             ino: metadata.ino(),
             links: metadata.nlink(),
             is_file: metadata.is_file(),
+            mode: metadata.mode() & 0o7777,
         }
     }
 }
@@ -79,6 +80,9 @@ impl Files for RealFiles {
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         Ok(Box::new(RealWrite(fs::File::create(path)?)))
     }
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        Ok(Box::new(RealWrite(fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?)))
+    }
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         Ok(Box::new(RealWrite(fs::OpenOptions::new().create(true).append(true).open(path)?)))
     }
@@ -99,6 +103,9 @@ impl Files for RealFiles {
     }
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    }
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        fs::remove_dir(directory)
     }
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         fs::File::open(directory)?.sync_all()

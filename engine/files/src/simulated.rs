@@ -96,7 +96,7 @@ impl State {
 
     fn metadata(&self, ino: u64) -> FileMetadata {
         let inode = &self.inodes[&ino];
-        FileMetadata { len: inode.data.len() as u64, dev: 1, ino, links: inode.links, is_file: true }
+        FileMetadata { len: inode.data.len() as u64, dev: 1, ino, links: inode.links, is_file: true, mode: 0o600 }
     }
 }
 
@@ -325,6 +325,13 @@ impl Files for SimulatedDisk {
         Ok(Box::new(self.handle(ino, 0)))
     }
 
+    fn create_private(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        if self.lock().find(path).is_ok() {
+            return Err(io::Error::from_raw_os_error(libc::EEXIST));
+        }
+        self.create(path)
+    }
+
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         let (ino, len) = {
             let mut state = self.lock();
@@ -362,7 +369,7 @@ impl Files for SimulatedDisk {
     fn metadata(&self, path: &Path) -> io::Result<FileMetadata> {
         let state = self.lock();
         if state.directories.contains(path) {
-            return Ok(FileMetadata { len: 0, dev: 1, ino: 0, links: 2, is_file: false });
+            return Ok(FileMetadata { len: 0, dev: 1, ino: 0, links: 2, is_file: false, mode: 0o700 });
         }
         Ok(state.metadata(state.find(path)?))
     }
@@ -383,6 +390,14 @@ impl Files for SimulatedDisk {
         let mut state = self.lock();
         // A directory is durable at once: what is simulated is the loss of files.
         state.directories.extend(directory.ancestors().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned));
+        Ok(())
+    }
+
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        if !self.list(directory)?.is_empty() {
+            return Err(io::Error::from_raw_os_error(libc::ENOTEMPTY));
+        }
+        self.lock().directories.remove(directory);
         Ok(())
     }
 
