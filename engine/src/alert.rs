@@ -12,6 +12,7 @@ use noroshi_input::Origin;
 use noroshi_parsers::dictionary::{Dictionary, FieldId, FieldType};
 use noroshi_parsers::time::format_rfc3339;
 use noroshi_rules::correlation::CorrelationKind;
+use noroshi_rules::rule::Translation;
 use noroshi_rules::{IndicatorIndex, RuleIndex};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -106,6 +107,7 @@ impl Alert {
         let severity = Severity::of_level(meta.level.as_str());
         Builder::new(detection, id, severity, evidence.time_ns)
             .rule(&meta.id, &meta.title, &meta.tags, &meta.techniques)
+            .says(meta.description.as_deref(), meta.ja.as_ref(), &meta.falsepositives)
             .explain(explain)
             .evidence(std::slice::from_ref(evidence), &[], &detection.dictionary)
             .finish("final", 1)
@@ -192,6 +194,7 @@ impl Alert {
         let last: Vec<_> = finding.evidence_last.iter().map(|member| Arc::clone(&member.evidence.0)).collect();
         let mut builder = Builder::new(detection, finding.id, severity, finding.trigger_ns)
             .rule(&rule.id, &rule.title, &rule.tags, &techniques)
+            .says(rule.description.as_deref(), rule.ja.as_ref(), &rule.falsepositives)
             .explain(vec![window])
             .evidence(&first, &last, &detection.dictionary);
         builder.group(&rule.group_by, &key);
@@ -297,6 +300,27 @@ impl<'a> Builder<'a> {
         self.body.insert("tags".into(), tags.into());
         if !techniques.is_empty() {
             self.body.insert("threat".into(), json!({"framework": "MITRE ATT&CK", "technique": {"id": techniques}}));
+        }
+        self
+    }
+
+    /// What the rule tells people, in both languages, and what else may cause it: `rule.description` and `noroshi.rule`.
+    fn says(mut self, description: Option<&str>, ja: Option<&Translation>, falsepositives: &[String]) -> Self {
+        if let Some(description) = description {
+            self.body["rule"]["description"] = description.trim_end().into();
+        }
+        let mut told = Map::new();
+        if let Some(ja) = ja {
+            let texts = [("title", &ja.title), ("description", &ja.description)];
+            let texts =
+                texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_deref()?.trim_end().into())));
+            told.insert("ja".into(), Value::Object(texts.collect()));
+        }
+        if !falsepositives.is_empty() {
+            told.insert("falsepositives".into(), falsepositives.into());
+        }
+        if !told.is_empty() {
+            self.noroshi.insert("rule".into(), told.into());
         }
         self
     }

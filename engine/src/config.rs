@@ -125,6 +125,8 @@ pub struct TablesConfig {
     pub path: Option<PathBuf>,
     /// Zone in which the tables tell times of day; the configuration's where it is not given.
     pub timezone: Option<String>,
+    /// Calendar of working days, of inputs that name none; `japan` where the zone is Tokyo's, else `weekdays`.
+    pub calendar: Option<String>,
 }
 
 impl TablesConfig {

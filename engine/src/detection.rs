@@ -28,6 +28,7 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Config;
 use crate::evidence::{first_16, hex};
 use crate::intel::{self, Grading, IntelOptions};
+use crate::tables::calendar::of_zone;
 use crate::tables::join::Joins;
 use crate::tables::{self, Tables};
 
@@ -47,6 +48,10 @@ pub struct LoadOptions {
     pub tables: Option<PathBuf>,
     /// Zone in which tables tell times.
     pub zone: Zone,
+    /// Calendar of events whose source names none; `None`: the zone's.
+    pub calendar: Option<String>,
+    /// Calendars that sources name.
+    pub calendars: Vec<String>,
     /// Nothing is new for so long, unless the rule or its horizon says less.
     pub warmup_ns_max: i64,
     /// Values of placeholders that the configuration names itself.
@@ -74,6 +79,8 @@ impl Default for LoadOptions {
             config_digest: [0; 32],
             tables: None,
             zone: Zone::default(),
+            calendar: None,
+            calendars: Vec::new(),
             warmup_ns_max: WARMUP_NS,
             placeholders: Placeholders::new(),
             lists: Vec::new(),
@@ -94,6 +101,8 @@ impl LoadOptions {
             tables: config.tables.path.clone(),
             // A zone that is none is told by the configuration's own check.
             zone: config.tables.zone(config).unwrap_or_default(),
+            calendar: config.tables.calendar.clone(),
+            calendars: config.inputs.iter().filter_map(|input| input.calendar.clone()).collect(),
             warmup_ns_max: WARMUP_NS,
             placeholders: config.rules.placeholders.clone(),
             lists: config.rules.lists.clone(),
@@ -211,6 +220,15 @@ impl Detection {
         let mut tables = Tables::new(table_files, options.zone.clone(), &mut diagnostics);
         let databases = files_below(options.tables.as_slice(), &mut diagnostics, |path| is_one_of(path, &["mmdb"]));
         tables.add_databases(read_each(databases, &mut diagnostics, read_bytes), &mut diagnostics);
+        let calendar = options.calendar.as_deref().unwrap_or_else(|| of_zone(options.zone.name()));
+        let named = options.calendars.iter().map(|name| tables.calendars.check(name));
+        let wrong: Vec<String> = named.chain([tables.calendars.check(calendar)]).filter_map(Result::err).collect();
+        let place = Place { line: 1, column: 1 };
+        diagnostics.extend(wrong.into_iter().map(|told| {
+            let help = "name one of these in the configuration, or add its days to the table `holidays`";
+            Diagnostic::error(options.tables.as_deref().unwrap_or(Path::new("tables")), place, told).help(help)
+        }));
+        tables.calendars.make_default(calendar);
         let mut dictionary = Dictionary::new();
         let mut placeholders = options.placeholders.clone();
         crate::lists::read(&options.lists, &mut placeholders, &mut diagnostics);

@@ -76,6 +76,7 @@ struct Group {
     out: Option<usize>,
     rules: Vec<RuleIndex>,
     indicators: Vec<IndicatorIndex>,
+    calendar: Option<Arc<str>>,
 }
 
 impl Examiner {
@@ -103,7 +104,7 @@ impl Examiner {
     #[inline]
     pub fn examine(&mut self, record: &[u8], receive_time_ns: i64, settings: &InputSettings) {
         self.decoder.decode(record, receive_time_ns, &settings.options, &mut self.event);
-        self.look(record);
+        self.look(record, settings.options.calendar.as_deref());
     }
 
     /// Decodes the records of a group; then [`Examiner::examine_member`] is due for each.
@@ -115,6 +116,7 @@ impl Examiner {
     ) {
         self.group.rules.clear();
         self.group.indicators.clear();
+        self.group.calendar.clone_from(&settings.options.calendar);
         for (at, record) in records.enumerate() {
             if self.group.events.len() == at {
                 self.group.events.push((Event::new(), 0));
@@ -137,7 +139,8 @@ impl Examiner {
             group::Member { view: event.view(records[other]), own: *own }
         });
         group::lend(&mut self.event, events[at].1, others);
-        self.look(records[at]);
+        let calendar = self.group.calendar.clone();
+        self.look(records[at], calendar.as_deref());
         let Group { rules, indicators, .. } = &mut self.group;
         self.hits.retain(|rule| !rules.contains(rule));
         rules.extend_from_slice(&self.hits);
@@ -154,10 +157,10 @@ impl Examiner {
 
     /// Fills `hits` and `indicator_hits` from the event.
     #[inline]
-    fn look(&mut self, record: &[u8]) {
+    fn look(&mut self, record: &[u8], calendar: Option<&str>) {
         self.hits.clear();
         self.indicator_hits.clear();
-        self.detection.joins.enrich(&mut self.event, record);
+        self.detection.joins.enrich(&mut self.event, record, calendar);
         let view = self.event.view(record);
         self.detection.rules.evaluate(&view, &mut self.scratch, &mut self.hits);
         self.detection.indicators.lookup(&view, &mut self.indicator_hits);

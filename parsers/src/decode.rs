@@ -35,6 +35,8 @@ pub struct SourceOptions {
     /// Read only what the record itself writes: each value once, under the first name that its product gives it, with typed
     /// time. No constants, no sets of related values, no second names: what a relay or a collector keeps.
     pub as_written: bool,
+    /// The working calendar that its days are told by; the engine's business, no decoder reads it.
+    pub calendar: Option<Arc<str>>,
     /// What year-less stamps are judged by where the receive time is not known, and what stands
     /// in for a missing time; nanoseconds since the epoch.
     pub reference_time_ns: i64,

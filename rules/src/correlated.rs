@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::compile::Candidates;
 use crate::correlation::{CorrelationKind, CountCondition};
-use crate::rule::Level;
+use crate::rule::{Level, Translation};
 use crate::set::RuleIndex;
 
 /// How values of a part compare beyond exact text. Addresses are canonical in every part.
@@ -76,6 +76,8 @@ pub struct CorrelationRule {
     pub tags: Vec<String>,
     /// ATT&CK techniques of the tags.
     pub techniques: Vec<String>,
+    /// `noroshi.ja`.
+    pub ja: Option<Translation>,
     /// `falsepositives`.
     pub falsepositives: Vec<String>,
     /// `references`.

@@ -232,6 +232,7 @@ fn meta_of(rule: &Rule, file: PathBuf) -> RuleMeta {
         level: head.level,
         tags: head.tags.clone(),
         techniques: head.techniques(),
+        ja: head.ja.clone(),
         falsepositives: head.falsepositives.clone(),
         references: head.references.clone(),
         source: rule.source.clone(),

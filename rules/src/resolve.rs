@@ -226,6 +226,7 @@ impl Resolver<'_> {
             level: head.level,
             tags: head.tags.clone(),
             techniques: head.techniques(),
+            ja: head.ja.clone(),
             falsepositives: head.falsepositives.clone(),
             references: head.references.clone(),
             file: file.clone(),

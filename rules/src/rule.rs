@@ -79,12 +79,30 @@ pub struct Head {
     pub fields: Vec<String>,
     /// `author`.
     pub author: Option<String>,
+    /// `noroshi.ja`: what it is called and says in Japanese.
+    pub ja: Option<Translation>,
     /// `noroshi.verified`: the day its threshold was held against records.
     pub verified: Option<String>,
     /// Where the document starts.
     pub place: Place,
     /// SHA-256 of the document's content; layout, comments, tests and Japanese texts do not count.
     pub digest: [u8; 32],
+}
+
+/// What a rule is called and says in another language.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Translation {
+    /// Its title.
+    pub title: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
+}
+
+/// `noroshi.ja` of a document; what is wrong with it is told by [`crate::case`].
+fn translation(document: &Node) -> Option<Translation> {
+    let ja = document.get("noroshi")?.get("ja")?;
+    let text = |key: &str| ja.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+    Some(Translation { title: text("title"), description: text("description") })
 }
 
 /// The document without what tells people about it and what tests it: neither changes which events it hits.
@@ -339,6 +357,7 @@ impl<'a> Reader<'a> {
             falsepositives: self.strings(document, "falsepositives"),
             fields: self.strings(document, "fields"),
             author: self.string(document, "author"),
+            ja: translation(document),
             verified: self.verified(document),
             place: document.place,
             digest,

@@ -15,7 +15,7 @@ use crate::load;
 use crate::need::{self, Demand, Need};
 use crate::route::Route;
 use crate::router::{Branches, Router};
-use crate::rule::{Level, Placeholders, Rule, RuleSource};
+use crate::rule::{Level, Placeholders, Rule, RuleSource, Translation};
 
 /// A rule, by its place in the set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -59,6 +59,8 @@ pub struct RuleMeta {
     pub tags: Vec<String>,
     /// ATT&CK techniques of the tags, as `T1059.001`.
     pub techniques: Vec<String>,
+    /// `noroshi.ja`.
+    pub ja: Option<Translation>,
     /// `falsepositives`.
     pub falsepositives: Vec<String>,
     /// `references`.

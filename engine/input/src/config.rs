@@ -165,6 +165,8 @@ pub struct InputSpec {
     pub separator: Option<String>,
     /// Zone of stamps without one. Read by the engine.
     pub timezone: Option<String>,
+    /// Calendar by which its days are working days or holidays. Read by the engine.
+    pub calendar: Option<String>,
     /// Character set, by name.
     pub charset: Option<String>,
     /// How lines are put together to records: a name of [`Join::ALL`]; else as the format says.
@@ -300,6 +302,7 @@ impl InputSpec {
             join: None,
             split: None,
             as_written: None,
+            calendar: None,
             lateness_s: None,
             allowed_skew_s: None,
             source_idle_timeout_s: None,

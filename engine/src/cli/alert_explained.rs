@@ -254,7 +254,7 @@ fn single(
     let file = inputs.files.iter().find(|file| file.path.to_string_lossy() == path).unwrap_or(&inputs.files[0]);
     let mut event = Event::new();
     Decoder::new(Arc::clone(&detection.dictionary)).decode(raw.as_bytes(), 0, &file.options, &mut event);
-    detection.joins.enrich(&mut event, raw.as_bytes());
+    detection.joins.enrich(&mut event, raw.as_bytes(), file.options.calendar.as_deref());
     let view = event.view(raw.as_bytes());
     let verdict = detection.rules.verdict(rule, &view, &detection.dictionary);
     let (meta, source) = (detection.rules.rule(rule), view.core().log_source.get());
@@ -359,7 +359,7 @@ impl Looked<'_> {
         let raw = &seen.hit.evidence.0.raw;
         let mut event = Event::new();
         Decoder::new(Arc::clone(&self.detection.dictionary)).decode(raw, 0, &seen.options, &mut event);
-        self.detection.joins.enrich(&mut event, raw);
+        self.detection.joins.enrich(&mut event, raw, seen.options.calendar.as_deref());
         let verdict = self.detection.rules.verdict(rule, &event.view(raw), &self.detection.dictionary);
         let mut reasons = Vec::new();
         exceptions(&verdict.root, &mut reasons);

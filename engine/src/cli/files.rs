@@ -67,6 +67,7 @@ struct Declared {
     split: Option<bool>,
     join: Option<Join>,
     as_written: bool,
+    calendar: Option<Arc<str>>,
 }
 
 /// A batch with the number of its file.
@@ -144,6 +145,7 @@ impl Inputs {
                 split: None,
                 join: None,
                 as_written,
+                calendar: None,
             });
         }
         if let Some(path) = &read.config {
@@ -169,6 +171,7 @@ impl Inputs {
                         split: input.split,
                         join,
                         as_written,
+                        calendar: input.calendar.as_deref().map(Arc::from),
                     });
                 }
             }
@@ -187,7 +190,8 @@ impl Inputs {
             let split = read.split.or(found.and_then(|found| found.split)).unwrap_or(defaults.split);
             let columns = found.and_then(|found| found.columns.clone());
             let as_written = found.map_or(as_written, |found| found.as_written);
-            let options = SourceOptions { format, zone, charset, columns, as_written, reference_time_ns: 0 };
+            let calendar = found.and_then(|found| found.calendar.clone());
+            let options = SourceOptions { format, zone, charset, columns, as_written, calendar, reference_time_ns: 0 };
             inputs.push((path.clone(), options));
             let of_format = || format.map_or_else(Join::default, |format| Join::of_format(format.get().name));
             let join = declared_join.or(found.and_then(|found| found.join)).or(defaults.join).unwrap_or_else(of_format);

@@ -377,6 +377,7 @@ fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
                 charset: input.charset(),
                 columns: input.column_map().map_err(anyhow::Error::msg)?.map(Arc::new),
                 as_written: input.as_written.unwrap_or_default(),
+                calendar: input.calendar.as_deref().map(Arc::from),
                 reference_time_ns: 0,
             };
             let declared = Declared {

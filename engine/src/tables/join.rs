@@ -2,7 +2,7 @@
 //!
 //! A field is `<entity>.<table>.<column>`: `source.assets.role`, `user.vendors.account`. Beside the columns
 //! there are `.matches_source` (a row's network holds `source.ip`), `.on_time` (a row holds at the event's
-//! local time) and `.approved` (both, of one row), as `true` or `false`. Only what a rule names is ever looked up: a
+//! local time) and `.approved` (both, of one row), as `true` or `false`. Days are those of the event's calendar. Only what a rule names is ever looked up: a
 //! join that no rule reads costs nothing.
 
 use std::sync::Arc;
@@ -62,6 +62,9 @@ const LOADED: &str = "noroshi.tables";
 /// Hour of the day and day of the week in the tables' zone.
 const HOUR: &str = "noroshi.local.hour";
 const WEEKDAY: &str = "noroshi.local.weekday";
+/// The holiday's name, and whether the day is worked, by the calendar of the event's source.
+const HOLIDAY: &str = "noroshi.local.holiday";
+const WORKDAY: &str = "noroshi.local.workday";
 
 /// The joins that the rules ask for.
 #[derive(Debug, Default)]
@@ -73,6 +76,10 @@ pub struct Joins {
     loaded: Option<FieldId>,
     hour: Option<FieldId>,
     weekday: Option<FieldId>,
+    holiday: Option<FieldId>,
+    workday: Option<FieldId>,
+    /// Whether a rule reads any of it.
+    is_read: bool,
 }
 
 /// One entity in one MaxMind file.
@@ -146,7 +153,10 @@ impl Joins {
         }
         let find = |name: &str| dictionary.find(name.as_bytes());
         let loaded = find(LOADED).filter(|_| !tables.tables.is_empty() || !tables.databases.is_empty());
-        Joins { joins, lookups, source_ip: find("source.ip"), loaded, hour: find(HOUR), weekday: find(WEEKDAY), tables }
+        let [hour, weekday, holiday, workday] = [HOUR, WEEKDAY, HOLIDAY, WORKDAY].map(find);
+        let of_time = [hour, weekday, holiday, workday].iter().any(Option::is_some);
+        let is_read = of_time || loaded.is_some() || !joins.is_empty() || !lookups.is_empty();
+        Joins { joins, lookups, source_ip: find("source.ip"), loaded, hour, weekday, holiday, workday, is_read, tables }
     }
 
     /// The tables behind them.
@@ -154,22 +164,17 @@ impl Joins {
         &self.tables
     }
 
-    /// Adds to an event what the tables say of it.
+    /// Adds to an event what the tables say of it. `calendar` is the one its source declares.
     #[inline]
-    pub fn enrich(&self, event: &mut Event, record: &[u8]) {
-        if self.joins.is_empty()
-            && self.lookups.is_empty()
-            && self.loaded.is_none()
-            && self.hour.is_none()
-            && self.weekday.is_none()
-        {
-            return;
+    pub fn enrich(&self, event: &mut Event, record: &[u8], calendar: Option<&str>) {
+        if self.is_read {
+            self.add(event, record, calendar);
         }
-        self.add(event, record);
     }
 
     #[inline(never)]
-    fn add(&self, event: &mut Event, record: &[u8]) {
+    fn add(&self, event: &mut Event, record: &[u8], calendar: Option<&str>) {
+        let calendar = self.tables.calendars.of(calendar);
         let time_ns = event.view(record).core().time_ns;
         let local_s = time_ns.div_euclid(1_000_000_000) + i64::from(self.tables.zone.offset_at_ns(time_ns));
         for join in &self.joins {
@@ -193,7 +198,7 @@ impl Joins {
                 };
                 join.networks.iter().all(held)
             };
-            let on_time = |row: u32| table.shift(row as usize).is_none_or(|shift| shift.holds(local_s));
+            let on_time = |row: u32| table.shift(row as usize).is_none_or(|shift| shift.holds(local_s, calendar));
             let told = |id: Option<FieldId>, test: &dyn Fn(u32) -> bool| {
                 id.map(|id| (id, if rows.iter().any(|&row| test(row)) { "true" } else { "false" }))
             };
@@ -236,6 +241,12 @@ impl Joins {
         }
         if let Some(id) = self.weekday {
             writer.put_str(id, weekday_name(local_s.div_euclid(86_400)));
+        }
+        if let Some((id, name)) = self.holiday.zip(calendar.holiday(local_s.div_euclid(86_400))) {
+            writer.put(id, name.as_bytes());
+        }
+        if let Some(id) = self.workday {
+            writer.put_str(id, if calendar.is_workday(local_s.div_euclid(86_400)) { "true" } else { "false" });
         }
     }
 }
@@ -292,7 +303,7 @@ mod tests {
         for (name, value) in fields {
             writer.put(dictionary.find(name.as_bytes()).unwrap(), value.as_bytes());
         }
-        joins.enrich(&mut event, b"");
+        joins.enrich(&mut event, b"", Some("japan"));
         let view = event.view(b"");
         let text = |id: FieldId| {
             view.values(id).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(",")
@@ -338,6 +349,16 @@ mod tests {
     }
 
     #[test]
+    fn days_are_told_by_the_calendar() {
+        let wanted = ["noroshi.local.holiday", "noroshi.local.workday", "noroshi.local.hour"];
+        let told = |time: &str| joined(&[], time, &wanted).join(" ");
+        // Nine hours ahead it is the day after: Marine Day, the day after it, a Saturday.
+        assert_eq!(told("2026-07-19T16:00:00Z"), "海の日 false 1");
+        assert_eq!(told("2026-07-20T15:00:00Z"), " true 0");
+        assert_eq!(told("2026-07-25T00:00:00Z"), " false 9");
+    }
+
+    #[test]
     fn a_broken_table_is_told_with_its_place() {
         let told = |name: &str, text: &str| {
             let mut diagnostics = Vec::new();
@@ -351,6 +372,9 @@ mod tests {
             told("assets", "ip,role\n192.0.2.1,web\nx,db\n").contains("`x` in column `ip` is no address or network")
         );
         assert!(told("vendors", "account,dow\na,Moonday\n").contains("is no day of the week"));
+        let holidays = told("holidays", "date,name\n2026-01-02,x\n2026-02-30,y\n");
+        assert!(holidays.contains("holidays.csv:3") && holidays.contains("`2026-02-30` is no date"), "{holidays}");
+        assert!(told("holidays", "name\nx\n").contains("needs a column `date`"));
         assert!(
             told("geo", "cidr,name\n192.0.2.0/24,x\n").contains("needs a column of networks and a column `country`")
         );

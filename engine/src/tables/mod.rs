@@ -2,9 +2,10 @@
 //!
 //! Each CSV, JSON or YAML file of the directory is a table, named by its stem. Columns are typed by what
 //! they hold and by their header; typed columns are what events are looked up by ([`join`]). A table
-//! `geo` says where addresses are, as a MaxMind file does; a table `iocs` is an indicator list too. A table that
-//! can't be read is a diagnostic like a broken rule, so that a set is refused whole.
+//! `geo` says where addresses are, as a MaxMind file does; a table `iocs` is an indicator list too, and a table `holidays` changes
+//! the working [`calendar`]s. A table that can't be read is a diagnostic like a broken rule, so that a set is refused whole.
 
+pub mod calendar;
 pub mod column;
 pub mod join;
 pub mod maxmind;
@@ -19,6 +20,7 @@ use noroshi_parsers::zone::Zone;
 use noroshi_rules::diagnostic::{Diagnostic, Place};
 use sha2::{Digest as _, Sha256};
 
+use calendar::Calendars;
 use column::{Column, Index, Typed};
 use maxmind::Database;
 pub use rows::ENDINGS;
@@ -45,6 +47,8 @@ pub struct Table {
     text: String,
     /// By row, when it holds; where the table has columns that say so.
     shifts: Option<Vec<Shift>>,
+    /// By row, its line in the file; kept of the calendars' table only.
+    lines: Vec<u32>,
 }
 
 impl Table {
@@ -73,6 +77,8 @@ pub struct Tables {
     pub digest: [u8; 32],
     /// Files of the tables that are indicator lists.
     pub indicators: Vec<PathBuf>,
+    /// Which days are worked.
+    pub calendars: Calendars,
     geo: Option<Geo>,
 }
 
@@ -87,7 +93,8 @@ struct Geo {
 impl Tables {
     /// Makes the tables of files (path and text), in the order of their paths.
     pub fn new(files: Vec<(PathBuf, String)>, zone: Zone, diagnostics: &mut Vec<Diagnostic>) -> Tables {
-        let mut made = Tables { zone, ..Tables::default() };
+        let mut made =
+            Tables { calendars: Calendars::new(None).expect("no table, no bad row"), zone, ..Tables::default() };
         let mut hash = Sha256::new();
         for (path, text) in files {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -150,6 +157,15 @@ impl Tables {
                 }
             }
         }
+        if table.name == calendar::TABLE {
+            match Calendars::new(Some(&table)) {
+                Ok(calendars) => self.calendars = calendars,
+                Err((row, cause)) => {
+                    diagnostics.push(refusal(path, table.lines.get(row).copied().unwrap_or(1), cause));
+                    return;
+                }
+            }
+        }
         self.tables.push(table);
     }
 
@@ -201,7 +217,8 @@ fn refusal(path: &Path, line: u32, message: String) -> Diagnostic {
 
 fn read(path: &Path, name: String, text: &str) -> Result<Table, Diagnostic> {
     let Rows { names, cells, text, lines } = Rows::read(path, text)?;
-    let mut table = Table { name, columns: Vec::new(), rows: lines.len(), cells, text, shifts: None };
+    let mut table =
+        Table { name, columns: Vec::new(), rows: lines.len(), cells, text, shifts: None, lines: Vec::new() };
     let wide = names.len();
     let of_column = |column: usize| {
         let (cells, text) = (&table.cells, &table.text);
@@ -231,5 +248,8 @@ fn read(path: &Path, name: String, text: &str) -> Result<Table, Diagnostic> {
         table.shifts = Some(shifts.collect::<Result<_, _>>()?);
     }
     table.columns = columns;
+    if table.name == calendar::TABLE {
+        table.lines = lines;
+    }
     Ok(table)
 }

@@ -1,4 +1,6 @@
-//! When a row holds: days of the week, and a time of day.
+//! When a row holds: days of the week, working days or holidays, and a time of day.
+
+use super::calendar::Calendar;
 
 /// Which columns say when a row holds.
 pub struct ShiftColumns {
@@ -27,8 +29,8 @@ impl ShiftColumns {
 /// When a row holds, in local time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shift {
-    /// Bit 0 is Monday.
-    days: u8,
+    /// Bit 0 is Monday; then [`WORKDAYS`], [`HOLIDAYS`] and [`NO_HOLIDAYS`].
+    days: u16,
     /// Minutes of the day.
     from: u16,
     /// The last minute; below `from`, it is of the next day.
@@ -36,11 +38,17 @@ pub struct Shift {
 }
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const ALL_DAYS: u8 = 0x7f;
+const ALL_DAYS: u16 = 0x7f;
+/// The working days of the calendar.
+const WORKDAYS: u16 = 1 << 7;
+/// Its holidays.
+const HOLIDAYS: u16 = 1 << 8;
+/// Holidays are taken off the other days.
+const NO_HOLIDAYS: u16 = 1 << 9;
 const DAY_MINUTES: u16 = 24 * 60;
 
 impl Shift {
-    /// Reads days (`Mon-Fri`, `Tue;Thu`, empty for all), and two times of day (`22:00`; empty for the whole day).
+    /// Reads days (`Mon-Fri`, `Tue;Thu;!holiday`, `workday`, empty for all), and two times of day (`22:00`; empty for the whole day).
     ///
     /// # Errors
     /// What can't be read.
@@ -50,11 +58,17 @@ impl Shift {
         Ok(Shift { days: read_days(days)?, from, to: to.min(DAY_MINUTES - 1) })
     }
 
-    /// Whether it holds at a local time, in seconds since the epoch.
-    pub fn holds(&self, local_s: i64) -> bool {
+    /// Whether it holds at a local time, in seconds since the epoch, by the calendar of who asks.
+    pub fn holds(&self, local_s: i64, calendar: &Calendar) -> bool {
         let day = local_s.div_euclid(86_400);
         let minute = (local_s.rem_euclid(86_400) / 60) as u16;
-        let is_day = |day: i64| self.days & (1 << weekday(day)) != 0;
+        let has = |bit: u16| self.days & bit != 0;
+        let is_day = |day: i64| {
+            let is_holiday = || calendar.holiday(day).is_some();
+            has(1 << weekday(day)) && !(has(NO_HOLIDAYS) && is_holiday())
+                || has(WORKDAYS) && calendar.is_workday(day)
+                || has(HOLIDAYS) && is_holiday()
+        };
         if self.from <= self.to {
             return is_day(day) && (self.from..=self.to).contains(&minute);
         }
@@ -82,7 +96,7 @@ fn minutes(text: &str) -> Result<u16, String> {
     if minute < 60 && hour < 25 && time <= DAY_MINUTES { Ok(time) } else { Err(wrong()) }
 }
 
-fn read_days(text: &str) -> Result<u8, String> {
+fn read_days(text: &str) -> Result<u16, String> {
     let mut days = 0;
     for part in text.split([';', ',', ' ', '|', '/']).filter(|part| !part.is_empty()) {
         let day = |name: &str| {
@@ -90,6 +104,16 @@ fn read_days(text: &str) -> Result<u8, String> {
             let known = DAYS.iter().position(|day| name.starts_with(day) && !name.is_empty());
             known.ok_or_else(|| format!("`{name}` is no day of the week such as Mon"))
         };
+        let special = match part.to_ascii_lowercase().as_str() {
+            "workday" | "workdays" => WORKDAYS,
+            "holiday" | "holidays" => HOLIDAYS,
+            "!holiday" | "!holidays" => NO_HOLIDAYS,
+            _ => 0,
+        };
+        if special != 0 {
+            days |= special;
+            continue;
+        }
         match part.split_once('-') {
             None => days |= 1 << day(part)?,
             Some((first, last)) => {
@@ -98,11 +122,12 @@ fn read_days(text: &str) -> Result<u8, String> {
             }
         }
     }
-    Ok(if days == 0 { ALL_DAYS } else { days })
+    Ok(if days & !NO_HOLIDAYS == 0 { days | ALL_DAYS } else { days })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::{Calendars, JAPAN};
     use super::*;
 
     /// 2026-03-02 is a Monday.
@@ -110,11 +135,17 @@ mod tests {
 
     #[track_caller]
     fn check(days: &str, from: &str, to: &str, expected: &[(i64, u32)]) {
+        check_week(MONDAY, days, from, to, expected);
+    }
+
+    #[track_caller]
+    fn check_week(monday: i64, days: &str, from: &str, to: &str, expected: &[(i64, u32)]) {
+        let calendars = Calendars::new(None).unwrap();
         let shift = Shift::parse([days, from, to]).unwrap();
-        let at = |day: i64, hour: u32| (MONDAY + day) * 86_400 + i64::from(hour) * 3600;
+        let at = |day: i64, hour: u32| (monday + day) * 86_400 + i64::from(hour) * 3600;
         let held: Vec<(i64, u32)> = (0..7)
             .flat_map(|day| (0..24).step_by(6).map(move |hour| (day, hour)))
-            .filter(|&(d, h)| shift.holds(at(d, h)))
+            .filter(|&(d, h)| shift.holds(at(d, h), calendars.of(Some(JAPAN))))
             .collect();
         assert_eq!(held, expected, "{days} {from} {to}");
     }
@@ -126,6 +157,28 @@ mod tests {
         check("wed", "22:00", "06:00", &[(3, 0), (3, 6)]);
         check("friday", "18:00", "24:00", &[(4, 18)]);
         assert_eq!(weekday_name(MONDAY), "mon");
+    }
+
+    /// 2026-09-21 is a Monday of three holidays.
+    #[test]
+    fn working_days_and_holidays_are_those_of_the_calendar() {
+        let check = |days: &str, expected: &[i64]| {
+            let noon: Vec<(i64, u32)> = expected.iter().map(|&day| (day, 12)).collect();
+            check_week(MONDAY + 203, days, "12:00", "13:00", &noon);
+        };
+        check("workday", &[3, 4]);
+        check("holiday", &[0, 1, 2]);
+        check("Sat;holiday", &[0, 1, 2, 5]);
+        check("Tue;Thu;!holiday", &[3]);
+        check("!holiday", &[3, 4, 5, 6]);
+        // The night after the last holiday is still its own.
+        check_week(
+            MONDAY + 203,
+            "holidays",
+            "18:00",
+            "06:00",
+            &[(0, 18), (1, 0), (1, 6), (1, 18), (2, 0), (2, 6), (2, 18), (3, 0), (3, 6)],
+        );
     }
 
     #[test]
