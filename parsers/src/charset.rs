@@ -70,24 +70,11 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// Reads every byte. The compiler makes vector code of it: 16 bytes a step.
+    /// Reads every byte.
     #[inline]
     pub(crate) fn at(record: &[u8]) -> Look {
-        // As signed numbers, those over 0x7F are below the control characters: one comparison for all. Most records
-        // hold none of them.
-        let odd = record.iter().fold(0, |odd, &byte| odd | if (byte as i8) < 0x20 { 0xFFu8 } else { 0 });
-        if odd == 0 { Look { high: false, nul: false, escape: false } } else { Look::closely(record) }
-    }
-
-    #[inline(never)]
-    fn closely(record: &[u8]) -> Look {
-        let (mut high, mut nul, mut escape) = (0u8, 0u8, 0u8);
-        for &byte in record {
-            high |= byte;
-            nul |= u8::from(byte == 0);
-            escape |= u8::from(byte == 0x1B);
-        }
-        Look { high: high >= 0x80, nul: nul != 0, escape: escape != 0 }
+        let (high, nul, escape) = crate::scan::odd_bytes(record);
+        Look { high, nul, escape }
     }
 }
 

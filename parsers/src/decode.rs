@@ -13,6 +13,7 @@ use crate::event::{Event, EventWriter, TimePrecision};
 use crate::logsource::ProductId;
 use crate::products::delimited::ColumnMap;
 use crate::time::Stamp;
+use crate::wire::json::Learned;
 use crate::wire::successors::Successors;
 use crate::wire::syslog::LastStamp;
 use crate::zone::Zone;
@@ -54,6 +55,8 @@ pub struct Context<'a> {
     pub(crate) successors: &'a Successors,
     /// The last stamp without a year.
     pub(crate) last_stamp: &'a Cell<LastStamp>,
+    /// What the members of JSON documents are called, and the room to read them; taken while one is read.
+    pub(crate) learned: &'a Cell<Option<Box<Learned>>>,
     /// Room for a document that stands escaped in another's string.
     pub(crate) scratch: &'a Cell<Vec<u8>>,
 }
@@ -96,6 +99,7 @@ pub struct Decoder {
     dictionary: Arc<Dictionary>,
     successors: Successors,
     last_stamp: Cell<LastStamp>,
+    learned: Cell<Option<Box<Learned>>>,
     scratch: Cell<Vec<u8>>,
 }
 
@@ -103,7 +107,13 @@ impl Decoder {
     /// A decoder that resolves names by `dictionary`.
     pub fn new(dictionary: Arc<Dictionary>) -> Self {
         let successors = Successors::new(&dictionary);
-        Decoder { dictionary, successors, last_stamp: Cell::default(), scratch: Cell::default() }
+        Decoder {
+            dictionary,
+            successors,
+            last_stamp: Cell::default(),
+            learned: Cell::default(),
+            scratch: Cell::default(),
+        }
     }
 
     /// Fills `event` from one record. Whatever can't be understood is left in the raw
@@ -123,6 +133,7 @@ impl Decoder {
             receive_time_ns,
             successors: &self.successors,
             last_stamp: &self.last_stamp,
+            learned: &self.learned,
             scratch: &self.scratch,
         };
         let mut writer = event.writer(shown);

@@ -236,7 +236,7 @@ fn tag(hash: usize) -> u32 {
 /// read-only on the path of an event, so an attacker's keys can make one probe
 /// chain long only by guessing names that are already in it.
 #[inline]
-fn hash(name: &[u8]) -> usize {
+pub(crate) fn hash(name: &[u8]) -> usize {
     let len = name.len();
     let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
         (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))

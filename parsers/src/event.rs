@@ -5,9 +5,12 @@
 //! (values that had to be unescaped or made), plus a few typed columns. Look-ups
 //! by id are one table access. It never allocates once warm.
 
+mod arena;
 mod run;
 
 use std::net::IpAddr;
+
+use arena::Arena;
 
 use crate::defect::{Defect, Defects};
 use crate::dictionary::FieldId;
@@ -188,7 +191,7 @@ pub struct Event {
     /// bounds them and the path of a field calls nothing.
     fields: Vec<Field>,
     fields_len: usize,
-    arena: Vec<u8>,
+    arena: Arena,
     /// The record as UTF-8, where `transcoded`: spans refer to it then, else to the record.
     text: Vec<u8>,
     transcoded: bool,
@@ -217,7 +220,7 @@ impl Event {
     /// Forgets the record before; keeps the memory.
     pub fn clear(&mut self) {
         self.fields_len = 0;
-        self.arena.clear();
+        self.arena.truncate(0);
         self.transcoded = false;
         self.constants_len = 0;
         self.document_from = 0;
@@ -402,6 +405,24 @@ impl<'a> EventWriter<'a> {
         self.event.push(id, kind, vendor, Span::default(), value);
     }
 
+    /// As [`EventWriter::put_span`]; says whether the field at `since` or one behind it has the name already.
+    #[inline]
+    pub(crate) fn put_span_again(&mut self, id: FieldId, value: Span, kind: Kind, vendor: bool, since: usize) -> bool {
+        let event = &mut *self.event;
+        let at = event.fields_len;
+        let (Some(slot), Some(field)) = (event.slots.get_mut(id.index()), event.fields.get_mut(at)) else {
+            event.push_grown(id, kind, vendor, Span::default(), value);
+            return false;
+        };
+        let again = slot.generation == event.generation;
+        if !again {
+            *slot = Slot { generation: event.generation, first: at as u16 };
+        }
+        *field = Field { id, kind, vendor, name: Span::default(), value };
+        event.fields_len = at + 1;
+        again && usize::from(slot.first) >= since
+    }
+
     /// Adds a value whose name no dictionary holds. Vendor names only.
     #[inline]
     pub fn put_unnamed(&mut self, name: Span, value: Span, kind: Kind) {
@@ -444,7 +465,7 @@ impl<'a> EventWriter<'a> {
 
     #[cold]
     fn made_addr(&mut self, ip: IpAddr) -> Span {
-        use std::io::Write as _;
+        use std::fmt::Write as _;
         let from = self.arena_start();
         let _ = write!(self.event.arena, "{ip}");
         self.arena_end(from)
@@ -574,16 +595,7 @@ impl<'a> EventWriter<'a> {
             self.event.defects.add(Defect::FieldsCapped);
             return;
         }
-        self.event.arena.extend_from_slice(bytes);
-    }
-
-    /// Lets `append` add at most `most` bytes to the value being made. `None`: there is no room, and nothing was asked.
-    pub(crate) fn arena_append<T>(&mut self, most: usize, append: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
-        if self.event.arena.len() + most > ARENA_BYTES_MAX {
-            self.event.defects.add(Defect::FieldsCapped);
-            return None;
-        }
-        Some(append(&mut self.event.arena))
+        self.event.arena.push(bytes);
     }
 
     /// Makes a value of two parts with a byte between them.
@@ -594,10 +606,9 @@ impl<'a> EventWriter<'a> {
         if arena.len() + first.len() + 1 + second.len() > ARENA_BYTES_MAX {
             self.event.defects.add(Defect::FieldsCapped);
         } else {
-            arena.reserve(first.len() + 1 + second.len());
-            arena.extend_from_slice(first);
-            arena.push(between);
-            arena.extend_from_slice(second);
+            arena.push(first);
+            arena.push(&[between]);
+            arena.push(second);
         }
         self.arena_end(from)
     }
@@ -612,7 +623,7 @@ impl<'a> EventWriter<'a> {
             let bytes = constant_bytes(&self.event.constants, span);
             self.arena_push(bytes);
         } else if self.event.arena.len() + span.len() <= ARENA_BYTES_MAX {
-            self.event.arena.extend_from_within(at..at + span.len());
+            self.event.arena.push_within(at..at + span.len());
         } else {
             self.event.defects.add(Defect::FieldsCapped);
         }
@@ -766,7 +777,7 @@ fn resolve<'a>(record: &'a [u8], event: &'a Event, span: Span) -> &'a [u8] {
     let from = if span.at & IN_ARENA == 0 {
         record
     } else if span.at & IS_CONSTANT == 0 {
-        &event.arena
+        event.arena.as_slice()
     } else {
         return constant_bytes(&event.constants, span);
     };

@@ -108,6 +108,67 @@ pub(crate) fn string_bits(block: &[u8; BLOCK_BYTES]) -> (u64, u64, u64) {
     (equal_bits(block, b'"'), equal_bits(block, b'\\'), controls)
 }
 
+/// Bytes of a half block, whose bits fit a word of 32.
+pub(crate) const HALF_BYTES: usize = 32;
+
+/// Quotes and backslashes of a half block in one, and its control characters, as [`equal_bits`] has them.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub(crate) fn escape_bits(half: &[u8; HALF_BYTES]) -> (u32, u32) {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    };
+    let (mut stops, mut controls) = (0, 0);
+    for at in [0, 16] {
+        // SAFETY: SSE2 is part of x86_64, and two loads of 16 bytes, which need no alignment, lie within the half.
+        unsafe {
+            let bytes = _mm_loadu_si128(half.as_ptr().add(at).cast::<__m128i>());
+            let bits = |equal: __m128i| u32::from(_mm_movemask_epi8(equal) as u16) << at;
+            let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+            stops |= bits(_mm_or_si128(quotes, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8))));
+            controls |= bits(_mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes));
+        }
+    }
+    (stops, controls)
+}
+
+/// Quotes and backslashes of a half block in one, and its control characters, as [`equal_bits`] has them.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn escape_bits(half: &[u8; HALF_BYTES]) -> (u32, u32) {
+    half.iter().enumerate().fold((0, 0), |(stops, controls), (at, &byte)| {
+        (stops | u32::from(matches!(byte, b'"' | b'\\')) << at, controls | u32::from(byte < 0x20) << at)
+    })
+}
+
+/// Bytes of a lane, the fewest that are looked at in one step.
+pub(crate) const LANE_BYTES: usize = 16;
+
+/// Quotes, backslashes and control characters of a lane in one, the lowest bit of the first byte.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub(crate) fn string_stops(lane: &[u8; LANE_BYTES]) -> u32 {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    };
+    // SAFETY: SSE2 is part of x86_64, and the load of 16 bytes, which needs no alignment, is of the lane.
+    unsafe {
+        let bytes = _mm_loadu_si128(lane.as_ptr().cast::<__m128i>());
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+        let controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), controls)) as u32
+    }
+}
+
+/// Quotes, backslashes and control characters of a lane in one, the lowest bit of the first byte.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn string_stops(lane: &[u8; LANE_BYTES]) -> u32 {
+    let stops = |byte: u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    lane.iter().enumerate().fold(0, |bits, (at, &byte)| bits | u32::from(stops(byte)) << at)
+}
+
 /// Of the bits of backslashes those characters that one of them takes its meaning from: every second of a row. `carry` is
 /// whether the first of the block is one, and whether the first of the next will be.
 #[inline]
@@ -120,6 +181,48 @@ pub(crate) fn escaped_bits(backslashes: u64, carry: &mut u64) -> u64 {
     let (sums, over) = odd.overflowing_add(begins);
     *carry = u64::from(over);
     (EVEN ^ sums << 1) & behind
+}
+
+/// Whether some byte of `text` is over 0x7F, some NUL, some ESC.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub(crate) fn odd_bytes(text: &[u8]) -> (bool, bool, bool) {
+    #[target_feature(enable = "avx2")]
+    fn wide(text: &[u8]) -> (bool, bool, bool) {
+        odd_bytes_plainly(text)
+    }
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { wide(text) };
+    }
+    odd_bytes_by_steps(text)
+}
+
+/// Whether some byte of `text` is over 0x7F, some NUL, some ESC.
+#[inline]
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn odd_bytes(text: &[u8]) -> (bool, bool, bool) {
+    odd_bytes_by_steps(text)
+}
+
+/// As [`odd_bytes`]: most texts hold none of them, which one comparison a byte tells.
+fn odd_bytes_by_steps(text: &[u8]) -> (bool, bool, bool) {
+    // As signed numbers, those over 0x7F are below the control characters.
+    let odd = text.iter().fold(0, |odd, &byte| odd | if (byte as i8) < 0x20 { 0xFFu8 } else { 0 });
+    if odd == 0 { (false, false, false) } else { odd_bytes_plainly(text) }
+}
+
+/// The compiler makes vector code of it, as wide as where it stands may be.
+#[inline(always)]
+fn odd_bytes_plainly(text: &[u8]) -> (bool, bool, bool) {
+    let (mut high, mut nul, mut escape) = (0u8, 0u8, 0u8);
+    for &byte in text {
+        high |= byte;
+        nul |= if byte == 0 { 0xFF } else { 0 };
+        escape |= if byte == 0x1B { 0xFF } else { 0 };
+    }
+    (high >= 0x80, nul != 0, escape != 0)
 }
 
 /// Finds the next of one byte from any place on, by the bits of the block that place is in: where many short strings
@@ -254,6 +357,16 @@ mod tests {
                 let expected = (at..text.len()).find(|&at| text[at] == byte);
                 prop_assert_eq!(next.from(at), expected);
             }
+        }
+
+        #[test]
+        fn odd_bytes_are_those_of_the_byte_loop(
+            text in prop::collection::vec(prop_oneof![60 => 0x20..0x7Fu8, 1 => prop::sample::select(&b"\0\x1B\x80\xff\t"[..])], 0..200),
+        ) {
+            let any = |wanted: fn(u8) -> bool| text.iter().any(|&byte| wanted(byte));
+            let expected = (any(|byte| byte > 0x7F), any(|byte| byte == 0), any(|byte| byte == 0x1B));
+            prop_assert_eq!(odd_bytes(&text), expected);
+            prop_assert_eq!(odd_bytes_by_steps(&text), expected);
         }
 
         #[test]

@@ -6,11 +6,13 @@
 
 pub(crate) mod dialect;
 mod escape;
+mod learned;
 pub(crate) mod scan;
 mod select;
 pub(crate) mod unwrap;
 mod walk;
 
+pub(crate) use learned::Learned;
 pub use select::{Member, PATHS_MAX, Picked, Selector};
 
 use crate::decode::Context;
@@ -25,6 +27,16 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>, text: 
     if !is_object(text) {
         return None;
     }
+    // Events of Windows are long: the walk sees as well what a search for the members of others would.
+    if Dialect::may_be_windows(text) {
+        let before = writer.mark();
+        let walked = walk::Walker::new(writer, context, text, Dialect::Windows).walk();
+        if !walked.saw_event_type {
+            close(writer, text, walked.end);
+            return Some(Dialect::Windows);
+        }
+        writer.rewind(&before);
+    }
     let dialect = Dialect::of(text);
     decode_as(writer, context, text, dialect);
     Some(dialect)
@@ -37,8 +49,8 @@ pub(crate) fn is_object(text: &[u8]) -> bool {
 
 /// Writes every member of the object in `text` as that of a document of `dialect`.
 pub(crate) fn decode_as(writer: &mut EventWriter<'_>, context: &Context<'_>, text: &[u8], dialect: Dialect) {
-    let end = walk::Walker::new(writer, context, text, dialect).walk();
-    close(writer, text, end);
+    let walked = walk::Walker::new(writer, context, text, dialect).walk();
+    close(writer, text, walked.end);
 }
 
 /// Writes the members of a document whose value at `inner` is written already.
@@ -48,8 +60,8 @@ pub(crate) fn decode_envelope(
     text: &[u8],
     inner: std::ops::Range<usize>,
 ) {
-    let end = walk::Walker::new(writer, context, text, Dialect::Envelope).without(inner).walk();
-    close(writer, text, end);
+    let walked = walk::Walker::new(writer, context, text, Dialect::Envelope).without(inner).walk();
+    close(writer, text, walked.end);
 }
 
 /// Writes the members of the JSON object that the value of `id` is, below that member's own name:
@@ -60,10 +72,10 @@ pub(crate) fn decode_value(writer: &mut EventWriter<'_>, context: &Context<'_>, 
     text.clear();
     text.extend_from_slice(value);
     // Not `Generic`: the names are the vendor's, and below a name of the vendor's.
-    let end = walk::Walker::new(writer, context, &text, Dialect::Suricata)
+    let walked = walk::Walker::new(writer, context, &text, Dialect::Suricata)
         .under(context.dictionary.name(id).as_bytes())
         .walk();
-    close(writer, &text, end);
+    close(writer, &text, walked.end);
     context.scratch.set(text);
     true
 }

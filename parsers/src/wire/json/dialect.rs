@@ -47,41 +47,41 @@ fn reserved(id: FieldId) -> bool {
     matches!(id, ecs::EVENT_ORIGINAL | ecs::EVENT_CREATED | ecs::TIMESTAMP)
 }
 
+static EVENT_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("EventID\""));
+
+/// The member by which a document of Suricata's is told from one of Windows.
+pub(super) const EVENT_TYPE: &[u8] = b"event_type";
+
 impl Dialect {
+    /// All, in order.
+    pub(super) const ALL: [Dialect; 4] = [Dialect::Generic, Dialect::Suricata, Dialect::Windows, Dialect::Envelope];
+
     /// Judges a document by its members.
     pub(crate) fn of(text: &[u8]) -> Dialect {
-        static EVENT_TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"event_type\""));
+        static OF_EVE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"event_type\""));
         static FLOW_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"flow_id\""));
         static STATS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"stats\""));
         static WINLOG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"winlog"));
-        static EVENT_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("EventID\""));
         static WAZUH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"win\""));
         static SRC_IP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"src_ip\""));
         static TIMESTAMP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"timestamp\""));
-        if EVENT_TYPE.find(text).is_some()
+        if OF_EVE.find(text).is_some()
             && (FLOW_ID.find(text).is_some()
                 || STATS.find(text).is_some()
                 // Others that relay its alerts flatten them and name the time otherwise.
                 || SRC_IP.find(text).is_some() && TIMESTAMP.find(text).is_some())
         {
             Dialect::Suricata
-        } else if WINLOG.find(text).is_some() || EVENT_ID.find(text).is_some() || WAZUH.find(text).is_some() {
+        } else if EVENT_ID.find(text).is_some() || WINLOG.find(text).is_some() || WAZUH.find(text).is_some() {
             Dialect::Windows
         } else {
             Dialect::Generic
         }
     }
 
-    /// Whether every name is the vendor's own.
-    #[inline]
-    pub(super) fn is_own(self) -> bool {
-        self == Dialect::Suricata
-    }
-
-    /// Whether a member's name is its whole path, so that the name tells where it stands.
-    #[inline]
-    pub(super) fn names_are_paths(self) -> bool {
-        self != Dialect::Windows
+    /// Whether the text looks like a document of Windows, unless a member [`EVENT_TYPE`] says otherwise.
+    pub(super) fn may_be_windows(text: &[u8]) -> bool {
+        EVENT_ID.find(text).is_some()
     }
 
     /// Where the member at `path` is written.

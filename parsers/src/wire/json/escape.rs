@@ -1,6 +1,6 @@
 //! JSON string escapes (RFC 8259 §7).
 
-use crate::scan::{BLOCK_BYTES, string_bits};
+use crate::scan::{HALF_BYTES, escape_bits};
 
 /// What an escape of one letter stands for; 0 where it is none.
 const LETTERS: [u8; 256] = {
@@ -23,76 +23,130 @@ const LETTERS: [u8; 256] = {
     letters
 };
 
-/// Bytes copied at once, whether a run between two escapes has as many or not.
-const STRIDE: usize = 32;
+/// Bytes of a string that are read in one go: what is written has room before it is, so that no step asks for any.
+const WINDOW_BYTES: usize = 8 << 10;
 
-/// As [`unescape`], appended to `out`: the escapes of a block are found at once and the runs between them copied without a
-/// call. Messages of Windows have an escape in every twenty bytes.
-pub(crate) fn unescape_into(raw: &[u8], out: &mut Vec<u8>) -> bool {
-    let from = out.len();
-    // What is unescaped is never longer than its escapes; strides may write over the end.
-    out.resize(from + raw.len() + STRIDE, 0);
-    let (mut sound, mut to) = (true, from);
-    // What lies before is written; a block's escapes that lie before it belong to another.
-    let mut done = 0;
-    let mut base = 0;
-    while base < raw.len() {
-        let rest = &raw[base..];
-        let (_, mut backslashes, controls) = match rest.first_chunk::<BLOCK_BYTES>() {
-            Some(block) => string_bits(block),
-            None => {
-                let mut block = [b' '; BLOCK_BYTES];
-                block[..rest.len()].copy_from_slice(rest);
-                string_bits(&block)
+/// As [`unescape`] for a string whose end is not known yet: its content begins at `at` of `text`, its first byte that is
+/// not plain stands at `stop`. Written into `out` from `from` on, which is made longer as needed; tells where the closing
+/// quote stands, where what is written ends, and whether all escapes were sound. `None` = the text ends first.
+///
+/// One pass finds the end and copies on the way. Messages of Windows have an escape in every twenty bytes: a search for the
+/// end and another for each escape took three times as long.
+pub(crate) fn unescape_string(
+    text: &[u8],
+    at: usize,
+    stop: usize,
+    out: &mut Vec<u8>,
+    from: usize,
+) -> Option<(usize, usize, bool)> {
+    let plain = text.get(at..stop)?;
+    let (mut at, mut to) = (stop, from + plain.len());
+    make_room(out, to);
+    out[from..to].copy_from_slice(plain);
+    let mut sound = true;
+    loop {
+        let window = &text[at..text.len().min(at + WINDOW_BYTES)];
+        make_room(out, to + window.len());
+        let steps = unescape_steps(window, &mut out[to..]);
+        (at, to, sound) = (at + steps.read, to + steps.written, sound && steps.plain);
+        match text.get(at)? {
+            b'"' => return Some((at, to, sound)),
+            b'\\' => {
+                let (read, written) = unescape_one(&text[at..], &mut out[to..], &mut sound)?;
+                (at, to) = (at + read, to + written);
             }
-        };
-        sound &= controls == 0;
-        while backslashes != 0 {
-            let at = base + backslashes.trailing_zeros() as usize;
-            backslashes &= backslashes - 1;
-            if at < done {
-                continue;
-            }
-            to = copy_run(raw, done, at, out, to);
-            let letter = raw.get(at + 1).map_or(0, |letter| LETTERS[usize::from(*letter)]);
-            if letter != 0 {
-                out[to] = letter;
-                to += 1;
-                done = at + 2;
-                continue;
-            }
-            match unicode(&raw[at..]) {
-                Some((char, len)) => {
-                    to += char.encode_utf8(&mut out[to..to + 4]).len();
-                    done = at + len;
-                }
-                None => {
-                    sound = false;
-                    let kept = if raw.get(at + 1) == Some(&b'u') { 2 } else { 1 };
-                    to = copy_run(raw, at, at + kept, out, to);
-                    done = at + kept;
-                }
+            // Fewer bytes are left than a step takes; in the middle of a text the next window goes on.
+            &byte => {
+                out[to] = byte;
+                sound &= byte >= 0x20;
+                (at, to) = (at + 1, to + 1);
             }
         }
-        base += BLOCK_BYTES;
     }
-    to = copy_run(raw, done, raw.len(), out, to);
-    out.truncate(to);
-    sound
 }
 
-/// Copies the bytes from one place to another behind what is written; returns where that ends now.
+/// Makes `out` long enough for `to` bytes and a step more, which writes more than it keeps.
 #[inline]
-fn copy_run(raw: &[u8], from: usize, until: usize, out: &mut [u8], to: usize) -> usize {
-    let len = until - from;
-    match raw[from..].first_chunk::<STRIDE>() {
-        Some(stride) if len <= STRIDE => out[to..to + STRIDE].copy_from_slice(stride),
-        _ => out[to..to + len].copy_from_slice(&raw[from..until]),
+fn make_room(out: &mut Vec<u8>, to: usize) {
+    #[cold]
+    #[inline(never)]
+    fn lengthen(out: &mut Vec<u8>, wanted: usize) {
+        out.resize(wanted.next_power_of_two().max(4096), 0);
     }
-    to + len
+    if out.len() < to + STEP_BYTES {
+        lengthen(out, to + STEP_BYTES);
+    }
 }
 
-/// Feeds the unescaped content of a string to `push`, piece by piece: the plain twin of [`unescape_into`]. An escape that is none, and a
+/// How far the steps came.
+struct Steps {
+    read: usize,
+    written: usize,
+    /// No control character was among what was read.
+    plain: bool,
+}
+
+/// Bytes that a step may read: a half block, an escape that begins with its last byte, and a run copied behind that one.
+const STEP_BYTES: usize = 2 * HALF_BYTES + 2;
+
+/// Unescapes a half block a step, up to a quote, an escape of more than one letter, or until less than a step is left.
+fn unescape_steps(text: &[u8], out: &mut [u8]) -> Steps {
+    let out_len = out.len();
+    let (mut rest, mut free, mut controls) = (text, out, 0);
+    while let (Some(from), Some(into)) = (rest.first_chunk::<STEP_BYTES>(), free.first_chunk_mut::<STEP_BYTES>()) {
+        let Some(half) = from.first_chunk::<HALF_BYTES>() else { break };
+        let (mut stops, odd) = escape_bits(half);
+        // What is copied too much here and below is written over by what follows, or lies behind the end.
+        into[..HALF_BYTES].copy_from_slice(half);
+        let (mut read, mut written) = (0, 0);
+        let ends = loop {
+            if stops == 0 {
+                written += HALF_BYTES.saturating_sub(read);
+                read = read.max(HALF_BYTES);
+                break false;
+            }
+            let at = stops.trailing_zeros() as usize;
+            written += at - read;
+            read = at;
+            let letter = LETTERS[usize::from(from[at + 1])];
+            if from[at] == b'"' || letter == 0 {
+                break true;
+            }
+            into[written] = letter;
+            (read, written) = (at + 2, written + 1);
+            // What the backslash took the meaning of may be a backslash or a quote.
+            stops &= (!0u64 << (at + 2)) as u32;
+            into[written..written + HALF_BYTES].copy_from_slice(&from[at + 2..at + 2 + HALF_BYTES]);
+        };
+        controls |= if ends { odd & ((1u64 << read) - 1) as u32 } else { odd };
+        (rest, free) = (&rest[read..], &mut free[written..]);
+        if ends {
+            break;
+        }
+    }
+    Steps { read: text.len() - rest.len(), written: out_len - free.len(), plain: controls == 0 }
+}
+
+/// Unescapes the escape that `text` begins with; the bytes read and written. One that is none is passed on as written.
+fn unescape_one(text: &[u8], out: &mut [u8], sound: &mut bool) -> Option<(usize, usize)> {
+    let second = *text.get(1)?;
+    let letter = LETTERS[usize::from(second)];
+    if letter != 0 {
+        out[0] = letter;
+        return Some((2, 1));
+    }
+    Some(match unicode(text) {
+        Some((char, len)) => (len, char.encode_utf8(&mut out[..4]).len()),
+        None => {
+            *sound = false;
+            let kept = if second == b'u' { 2 } else { 1 };
+            out[..kept].copy_from_slice(&text[..kept]);
+            (kept, kept)
+        }
+    })
+}
+
+/// Feeds the unescaped content of a string to `push`, piece by piece: the plain twin of [`unescape_string`]. An escape that is none, and a
 /// surrogate without its other half, is passed on as written; the answer tells whether all were sound.
 /// A control character, which the grammar forbids unescaped, is passed on and is unsound too.
 pub(crate) fn unescape(mut raw: &[u8], mut push: impl FnMut(&[u8])) -> bool {
@@ -156,14 +210,24 @@ mod tests {
     use crate::wire::json::scan;
     use proptest::prelude::*;
 
+    /// Unescapes at once the string that begins `text`, behind three bytes that were written before.
+    fn at_once(text: &[u8]) -> Option<(usize, Vec<u8>, bool)> {
+        let mut out = b"...".to_vec();
+        let (end, to, sound) = unescape_string(text, 0, scan::plain_end(text, 0), &mut out, 3)?;
+        assert_eq!(&out[..3], b"...");
+        Some((end, out[3..to].to_vec(), sound))
+    }
+
     #[track_caller]
     fn check(raw: &str, expected: &str, sound: bool) {
         let mut out = Vec::new();
         assert_eq!(unescape(raw.as_bytes(), |bytes| out.extend_from_slice(bytes)), sound, "{raw}");
         assert_eq!(String::from_utf8_lossy(&out), expected, "{raw}");
-        let mut at_once = b"before".to_vec();
-        assert_eq!(unescape_into(raw.as_bytes(), &mut at_once), sound, "{raw}");
-        assert_eq!(at_once, [b"before", &*out].concat(), "{raw}");
+        let text = format!("{raw}\"");
+        let text = text.as_bytes();
+        // A backslash at the end takes the quote's meaning.
+        let expected = (!raw.ends_with('\\')).then_some((raw.len(), out, sound));
+        assert_eq!(at_once(text), expected, "{raw}");
     }
 
     proptest! {
@@ -177,20 +241,21 @@ mod tests {
                 0..40,
             ),
         ) {
-            let raw = pieces.concat();
-            let mut expected = Vec::new();
-            let sound = unescape(raw.as_bytes(), |bytes| expected.extend_from_slice(bytes));
-            let mut out = Vec::new();
-            prop_assert_eq!(unescape_into(raw.as_bytes(), &mut out), sound);
-            prop_assert_eq!(&out, &expected);
-
+            let text = pieces.concat();
+            let text = text.as_bytes();
             // Where the string ends: at the first quote that no backslash takes its meaning from.
             let mut end = 0;
-            while end < raw.len() && raw.as_bytes()[end] != b'"' {
-                end += if raw.as_bytes()[end] == b'\\' { 2 } else { 1 };
+            while end < text.len() && text[end] != b'"' {
+                end += if text[end] == b'\\' { 2 } else { 1 };
             }
-            let found = scan::string_end(raw.as_bytes(), 0).map(|(end, _)| end);
-            prop_assert_eq!(found, (end < raw.len()).then_some(end));
+            let end = (end < text.len()).then_some(end);
+            prop_assert_eq!(scan::string_end(text, 0).map(|(end, _)| end), end);
+            let expected = end.map(|end| {
+                let mut out = Vec::new();
+                let sound = unescape(&text[..end], |bytes| out.extend_from_slice(bytes));
+                (end, out, sound)
+            });
+            prop_assert_eq!(at_once(text), expected);
         }
     }
 

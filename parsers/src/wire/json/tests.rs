@@ -22,6 +22,7 @@ fn members(text: &[u8]) -> (Vec<String>, Vec<&'static str>) {
         receive_time_ns: 0,
         successors: &successors,
         last_stamp: &std::cell::Cell::default(),
+        learned: &std::cell::Cell::default(),
         scratch: &scratch,
     };
     let mut event = Event::new();
@@ -115,6 +116,35 @@ fn a_schema_name_holds_only_what_fits_its_type() {
 }
 
 #[test]
+fn one_path_written_two_ways_is_a_duplicate() {
+    check(r#"{"q":{"z":1},"q.z":2}"#, &["q.z=n:1", "q.z=n:2"], &["duplicate_key"]);
+    check(r#"{"q.z":2,"q":{"z":1}}"#, &["q.z=n:1", "q.z=n:2"], &["duplicate_key"]);
+    check(r#"{"q":[{"z":1},{"z":2}],"y":3,"y":4}"#, &["q.z=n:1", "q.z=n:2", "y=n:3", "y=n:4"], &["duplicate_key"]);
+}
+
+#[test]
+fn an_alert_that_speaks_of_an_event_id_is_no_event_of_windows() {
+    let text = br#"{"EventID":1,"a":{"b":2},"event_type":"alert","flow_id":7}"#;
+    let dictionary = Arc::new(Dictionary::new());
+    let options = SourceOptions::default();
+    let context = Context {
+        dictionary: &dictionary,
+        options: &options,
+        receive_time_ns: 0,
+        successors: &Successors::new(&dictionary),
+        last_stamp: &std::cell::Cell::default(),
+        learned: &std::cell::Cell::default(),
+        scratch: &std::cell::Cell::default(),
+    };
+    let mut event = Event::new();
+    for _ in 0..2 {
+        event.clear();
+        assert_eq!(super::decode(&mut event.writer(text), &context, text), Some(super::Dialect::Suricata));
+        assert_eq!(event.view(text).fields().len(), 4);
+    }
+}
+
+#[test]
 fn no_object_is_refused() {
     let dictionary = Arc::new(Dictionary::new());
     let options = SourceOptions::default();
@@ -126,6 +156,7 @@ fn no_object_is_refused() {
         receive_time_ns: 0,
         successors: &successors,
         last_stamp: &std::cell::Cell::default(),
+        learned: &std::cell::Cell::default(),
         scratch: &scratch,
     };
     for text in ["", "{", "{x", "[1]", "{1:2}", "\"a\""] {
@@ -212,6 +243,7 @@ proptest! {
         receive_time_ns: 0,
         successors: &successors,
         last_stamp: &std::cell::Cell::default(),
+        learned: &std::cell::Cell::default(),
         scratch: &scratch,
     };
         let mut event = Event::new();
