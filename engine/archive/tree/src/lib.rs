@@ -10,6 +10,9 @@
 //! - [`tree`]: appending, with one writer; [`reader`]: proofs by others
 //! - [`check`]: the whole directory against the signed root
 //! - [`key`], [`note`], [`checkpoint`]: keys, signed notes, signed tree states
+//! - [`record`], [`leaf`], [`proof`]: what an archive puts in, and how it is shown to have been there
+//! - [`witness`]: another host that sees to it that the tree only grows
+//! - [`mac`]: what is not signed yet
 
 pub mod check;
 pub mod checkpoint;
@@ -17,11 +20,16 @@ mod disk;
 pub mod error;
 pub mod hash;
 pub mod key;
+pub mod leaf;
+pub mod mac;
 pub mod merkle;
 pub mod note;
+pub mod proof;
 pub mod reader;
+pub mod record;
 pub mod tile;
 pub mod tree;
+pub mod witness;
 
 pub use checkpoint::Checkpoint;
 pub use error::{Damage, DamageKind, TreeError};
