@@ -26,4 +26,5 @@ pub mod sources;
 pub mod spool;
 pub mod tables;
 pub mod terminal;
+pub mod witness;
 pub mod worker;

@@ -263,13 +263,14 @@ async fn healthz(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
 }
 
 /// A listener that accepts no more than so many connections at once.
-struct Bounded {
-    listener: TcpListener,
-    permits: Arc<Semaphore>,
+pub(crate) struct Bounded {
+    pub(crate) listener: TcpListener,
+    /// One for each connection that may be open.
+    pub(crate) permits: Arc<Semaphore>,
 }
 
 /// A connection that gives its place back when it ends.
-struct Permitted {
+pub(crate) struct Permitted {
     stream: TcpStream,
     idle: Pin<Box<Sleep>>,
     _permit: OwnedSemaphorePermit,

@@ -125,8 +125,16 @@ impl Engine {
     /// When the binary cannot be run.
     #[track_caller]
     pub fn spawn(binary: &str, dir: &Path, args: &[&str]) -> Self {
-        let mut child = command(binary, dir, &["run", "--config", "noroshi.toml"])
-            .args(args)
+        Self::spawn_command(binary, dir, &[&["run", "--config", "noroshi.toml"], args].concat())
+    }
+
+    /// Starts any command that runs until it is stopped.
+    ///
+    /// # Panics
+    /// When the binary cannot be run.
+    #[track_caller]
+    pub fn spawn_command(binary: &str, dir: &Path, args: &[&str]) -> Self {
+        let mut child = command(binary, dir, args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -45,6 +45,9 @@ pub(crate) enum Command {
     Intel(IntelArgs),
     /// List the products whose records are understood, with the documents followed and the fields each yields.
     Sources(SourcesArgs),
+    /// On another host, cosign that an archive only ever grows.
+    #[command(subcommand)]
+    Witness(WitnessCommand),
     /// Print a shell completion script.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -52,6 +55,36 @@ pub(crate) enum Command {
     },
     /// Print the manual page (roff).
     Man,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum WitnessCommand {
+    /// Make the witness's key and print its public half, which archives and auditors are given.
+    Init(WitnessInitArgs),
+    /// Serve the witness until stopped: POST /add-checkpoint, as c2sp.org/tlog-witness has it.
+    Run(WitnessRunArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WitnessInitArgs {
+    /// Name of the witness: a host and a path, such as witness.example.com/w1.
+    pub name: String,
+    /// Where its key and what it remembers are kept.
+    #[arg(long, default_value = "witness")]
+    pub dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WitnessRunArgs {
+    /// Where its key and what it remembers are kept.
+    #[arg(long, default_value = "witness")]
+    pub dir: PathBuf,
+    /// Where it listens.
+    #[arg(long, default_value = "127.0.0.1:8470")]
+    pub listen: std::net::SocketAddr,
+    /// Verifier key of an archive, or a file that holds it; once for each.
+    #[arg(long, value_name = "KEY")]
+    pub log: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -17,6 +17,7 @@ mod run;
 mod sources;
 mod testing;
 mod verdict;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
         Command::Intel(args) => intel::intel(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),
+        Command::Witness(command) => witness::witness(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "noroshi", &mut std::io::stdout());
             Ok(Outcome::Done)

@@ -80,7 +80,7 @@ fn override_by(config: &mut Config, args: &RunArgs) {
     }
 }
 
-fn start_log(level: &str) {
+pub(super) fn start_log(level: &str) {
     use std::io::IsTerminal as _;
     let filter = tracing_subscriber::EnvFilter::try_from_env("NOROSHI_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
