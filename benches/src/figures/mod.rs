@@ -5,6 +5,7 @@ mod decoding;
 mod framing;
 mod indicating;
 mod matching;
+mod proving;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub const STREAM_BYTES: usize = 4 << 20;
 type Group = fn() -> Result<Vec<Case>>;
 
 /// All groups by name.
-pub const GROUPS: [(&str, Group); 6] = [
+pub const GROUPS: [(&str, Group); 7] = [
     // First, on a heap that holds nothing yet: the memory of a key is told by what the process grew.
     ("correlate", correlating::cases),
     ("framing", framing::cases),
@@ -32,6 +33,7 @@ pub const GROUPS: [(&str, Group); 6] = [
     ("match", matching::cases),
     ("indicators", indicating::cases),
     ("together", indicating::together_cases),
+    ("tree", proving::cases),
 ];
 
 fn split_pass(stream: &Arc<Stream>) -> Pass {
