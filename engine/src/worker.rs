@@ -256,6 +256,7 @@ impl Worker {
                     sources: sources.clone(),
                     receive_time_ns,
                     rules: fresh.then(|| Arc::clone(&detection.specs)),
+                    cut: false,
                 },
                 detection: fresh.then(|| Arc::clone(&detection)),
             })

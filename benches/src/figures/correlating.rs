@@ -131,6 +131,7 @@ impl Load {
             }],
             receive_time_ns: time_ns,
             rules: None,
+            cut: false,
         }
     }
 

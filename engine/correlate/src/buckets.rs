@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::window::Record;
 use crate::{Evidence, Kind, Metric, NUMBER_UNIT, RuleSpec, Season};
 
@@ -40,6 +41,8 @@ pub(crate) fn bucket_of(time: i64, bucket_ns: i64) -> i64 {
 pub(crate) struct Likenesses {
     known: HashMap<i64, u32>,
 }
+
+saved!(Likenesses { known });
 
 /// Buckets whose likeness is remembered: those that can be open at once, in numbers.
 const LIKENESSES_MAX: usize = 4096;
@@ -76,6 +79,28 @@ struct Open<E> {
     /// Count or sum, in units of [`NUMBER_UNIT`].
     metric: i128,
     values: HashSet<[u8; 16], FixedState>,
+}
+
+saved!(Open<E> { first, metric, values });
+
+impl<E: Evidence> Saved<E> for Buckets<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.open);
+        to.put(&self.closed);
+        to.put(&self.last);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let open: BTreeMap<i64, Open<E>> = from.take()?;
+        let evidence = open.values().filter_map(|open| open.first.evidence.as_ref());
+        Ok(Buckets {
+            evidence_bytes: evidence.map(Evidence::bytes).sum(),
+            values: open.values().map(|open| open.values.len()).sum(),
+            open,
+            closed: from.take()?,
+            last: from.take()?,
+        })
+    }
 }
 
 impl<E: Evidence> Buckets<E> {

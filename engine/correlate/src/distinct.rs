@@ -6,6 +6,8 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
+
 /// Distinct values of a finding counted exactly; above it the number is an estimate with a standard error of 0.8 %.
 /// Ten thousand users or ports leave no doubt about a spray or a scan, and cost 320 KiB.
 pub const VALUES_EXACT_MAX: usize = 10_000;
@@ -93,6 +95,34 @@ pub(crate) enum Distinct {
 /// The registers of a set that outgrew the exact count.
 #[derive(Clone, Debug)]
 pub(crate) struct Sketch(HyperLogLog);
+
+impl<E: Clone> Saved<E> for Distinct {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        match self {
+            Distinct::Exact(values) => {
+                to.put(&false);
+                to.put(values);
+            }
+            Distinct::Approximate(sketch) => {
+                to.put(&true);
+                to.raw(&sketch.0.registers);
+            }
+        }
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        if !from.take::<bool>()? {
+            return Ok(Distinct::Exact(from.take()?));
+        }
+        let registers: Box<[u8]> = from.raw()?.into();
+        let fits = registers.len() == REGISTERS && registers.iter().all(|&rank| usize::from(rank) <= RANK_MAX);
+        if fits {
+            Ok(Distinct::Approximate(Sketch(HyperLogLog { registers })))
+        } else {
+            Err(Damaged("a sketch is of another size"))
+        }
+    }
+}
 
 impl Distinct {
     pub(crate) fn new() -> Distinct {

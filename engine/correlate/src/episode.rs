@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::distinct::Distinct;
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::rule_state::Compiled;
 use crate::window::Record;
 use crate::{Evidence, Kind, Member, RuleSpec, SOURCES_MAX, STEPS_MAX, SourceId, Step, ValueCount};
@@ -33,6 +34,10 @@ pub(crate) struct Episode<E> {
     /// Open findings sent.
     pub(crate) updates: u32,
 }
+
+saved!(Episode<E> {
+    trigger, last, floor, chain, cut, folded, measured, expected, fixed, sent_count, updates,
+});
 
 impl<E> Episode<E> {
     /// Whether a hit at this time is a member.
@@ -89,6 +94,62 @@ pub(crate) struct Summary<E> {
     /// Steps are values, not single hits.
     by_value: bool,
     evidence_bytes: usize,
+}
+
+saved!(Step { part, digest, first_ns, last_ns, count });
+
+impl<E: Evidence> Saved<E> for Member<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.time_ns);
+        to.put(&self.digest);
+        to.put(&self.source);
+        to.put(&self.part);
+        to.evidence(&self.evidence);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let (time_ns, digest) = (from.take()?, from.take()?);
+        Ok(Member { time_ns, digest, source: from.take()?, part: from.take()?, evidence: from.evidence()? })
+    }
+}
+
+impl<E: Evidence> Saved<E> for Summary<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.count);
+        to.put(&self.first_ns);
+        to.put(&self.first);
+        to.put(&self.last);
+        to.put(&self.sources);
+        to.put(&self.sources_more);
+        to.put(&self.steps);
+        to.put(&self.steps_more);
+        to.put(&self.values);
+        to.put(&self.step_names);
+        to.put(&self.by_value);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let mut summary = Summary {
+            count: from.take()?,
+            first_ns: from.take()?,
+            first: from.take()?,
+            last: from.take()?,
+            sources: from.take()?,
+            sources_more: from.take()?,
+            steps: from.take()?,
+            steps_more: from.take()?,
+            values: from.take()?,
+            step_names: from.take()?,
+            by_value: from.take()?,
+            evidence_bytes: 0,
+        };
+        if summary.step_names.as_ref().is_some_and(|names| names.len() != summary.steps.len()) {
+            return Err(Damaged("steps and their names differ in number"));
+        }
+        let members = summary.first.iter().chain(&summary.last);
+        summary.evidence_bytes = members.map(|member| member.evidence.bytes()).sum();
+        Ok(summary)
+    }
 }
 
 impl<E: Evidence> Summary<E> {

@@ -81,6 +81,8 @@ pub struct ShardMessage<E> {
     pub receive_time_ns: i64,
     /// A new rule set, in force from this message on.
     pub rules: Option<Arc<Vec<RuleSpec>>>,
+    /// The state behind this message is to be captured ([`crate::Shard::capture`]); told to every shard.
+    pub cut: bool,
 }
 
 /// Why a hit entered no window.

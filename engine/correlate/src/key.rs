@@ -25,8 +25,13 @@ impl Key {
             push_length(&mut bytes, value.len());
             bytes.extend_from_slice(value);
         }
+        Key::of_bytes(bytes.into_boxed_slice())
+    }
+
+    /// The key with these canonical bytes.
+    pub(crate) fn of_bytes(bytes: Box<[u8]>) -> Key {
         let hash = stable_hash(&bytes);
-        Key { bytes: bytes.into_boxed_slice(), hash }
+        Key { bytes, hash }
     }
 
     /// The canonical bytes: what ids are made of.

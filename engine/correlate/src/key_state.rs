@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::buckets::read_bucket;
 use crate::chains::Chains;
 use crate::episode::{Episode, Summary, attach};
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 use crate::measure::Slide;
 use crate::partition::Held;
 use crate::rule_state::Compiled;
@@ -52,7 +53,59 @@ pub(crate) struct Frame<'a> {
     pub(crate) evicted: Option<(i64, u8)>,
 }
 
+impl<E: Evidence> Saved<E> for KeyState<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        match self {
+            KeyState::One(hit) => {
+                to.bytes.push(0);
+                to.put(hit);
+            }
+            KeyState::Few(hits) => {
+                to.bytes.push(1);
+                to.put(hits);
+            }
+            KeyState::Many(many) => {
+                to.bytes.push(2);
+                to.put(&many.window);
+                to.put(&many.episodes);
+                to.put(&many.opened);
+                to.put(&many.slide);
+                to.put(&many.judged_to);
+                to.put(&many.emit_from);
+                to.put(&many.due);
+            }
+        }
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        Ok(match from.take::<u8>()? {
+            0 => KeyState::One(from.take()?),
+            1 => KeyState::Few(from.take()?),
+            2 => KeyState::Many(Box::new(Many {
+                window: from.take()?,
+                episodes: from.take()?,
+                opened: from.take()?,
+                slide: from.take()?,
+                judged_to: from.take()?,
+                emit_from: from.take()?,
+                due: from.take()?,
+            })),
+            _ => return Err(Damaged("a key's state is of another kind")),
+        })
+    }
+}
+
 impl<E: Evidence> KeyState<E> {
+    /// After loading: what the rule's kind looks up, and whether what was loaded can be of that kind.
+    pub(crate) fn relink(&mut self, kind: Kind) -> Result<(), Damaged> {
+        let KeyState::Many(many) = self else { return Ok(()) };
+        if many.slide.as_ref().is_some_and(|slide| !slide.fits(kind, many.window.len())) {
+            return Err(Damaged("a measure is not of the rule's kind"));
+        }
+        many.window.relink(kind);
+        Ok(())
+    }
+
     /// The state of a key without hits.
     pub(crate) fn empty() -> KeyState<E> {
         KeyState::Many(Box::new(Many::new()))

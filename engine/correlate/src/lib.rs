@@ -10,6 +10,7 @@
 //! future, and remembering which `(id, state)` were sent.
 
 mod buckets;
+mod capture;
 mod chains;
 mod checkpoint;
 mod counters;
@@ -17,6 +18,7 @@ mod distinct;
 mod episode;
 mod finding;
 mod hit;
+mod image;
 mod key;
 mod key_state;
 mod measure;
@@ -37,11 +39,13 @@ mod tower;
 mod watermark;
 mod window;
 
+pub use capture::Capture;
 pub use checkpoint::RuleCheckpoint;
 pub use counters::{RuleCounters, ShardCounters};
 pub use distinct::VALUES_EXACT_MAX;
 pub use finding::{Ended, Finding, Member, SOURCES_MAX, STEPS_MAX, State, Step, ValueCount, finding_id};
 pub use hit::{Evidence, Hit, Refusal, Refused, ShardMessage, SourceAdvance, SourceId};
+pub use image::Damaged;
 pub use key::{Key, PARTITIONS, partition_of, shard_of};
 pub use near::{Measure, NEAR_WORK_MAX, NearMiss, NearMisses, near_misses};
 pub use place::place_value;

@@ -6,6 +6,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::place::too_far;
 use crate::window::Window;
 use crate::{Evidence, Kind, NUMBER_UNIT, RuleSpec};
@@ -39,7 +40,50 @@ enum Known {
     Places(HashMap<[u8; 16], i64, FixedState>),
 }
 
+saved!(Slide { start, end, known });
+
+impl<E: Clone> Saved<E> for Known {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        match self {
+            Known::Numbers { sum, count, sorted } => {
+                to.bytes.push(0);
+                to.put(&(*sum, *count));
+                to.put(sorted);
+            }
+            Known::Intervals { count, sum, squares } => {
+                to.bytes.push(1);
+                to.put(&(*count, (*sum, *squares)));
+            }
+            Known::Places(places) => {
+                to.bytes.push(2);
+                to.put(places);
+            }
+        }
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        Ok(match from.take::<u8>()? {
+            0 => Known::Numbers { sum: from.take()?, count: from.take()?, sorted: from.take()? },
+            1 => Known::Intervals { count: from.take()?, sum: from.take()?, squares: from.take()? },
+            2 => Known::Places(from.take()?),
+            _ => return Err(Damaged("a measure is of another kind")),
+        })
+    }
+}
+
 impl Slide {
+    /// Whether it is of this kind, and so of these hits.
+    pub(crate) fn fits(&self, kind: Kind, hits: usize) -> bool {
+        match &self.known {
+            Known::Numbers { count, sorted, .. } => {
+                let ordered = matches!(kind, Kind::Percentile { .. });
+                kind.measures() && *count <= hits as i128 && (!ordered || sorted.len() as i128 == *count)
+            }
+            Known::Intervals { .. } => matches!(kind, Kind::Beacon { .. }),
+            Known::Places(_) => matches!(kind, Kind::Travel { .. }),
+        }
+    }
+
     pub(crate) fn new(kind: Kind) -> Slide {
         let known = match kind {
             Kind::Beacon { .. } => Known::Intervals { count: 0, sum: 0, squares: 0 },

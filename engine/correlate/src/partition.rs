@@ -1,8 +1,13 @@
 //! The keys of one rule in one partition, within a budget of bytes.
+//!
+//! A partition can be captured while it goes on: from [`Partition::begin_capture`] on, a key is written out before it is
+//! changed for the first time, and the others little by little, so that what is written is the state of one moment and
+//! no hit waits for more than its own key.
 
 use hashbrown::HashTable;
 
 use crate::Key;
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 
 /// Keys compared when one must be given up: enough to find one of the least promising, few enough for a flood.
 const EVICTION_SAMPLE: usize = 16;
@@ -38,9 +43,46 @@ impl<S: Held> Entry<S> {
     }
 }
 
-/// One partition of a rule.
+impl<E: Clone, S: Saved<E>> Saved<E> for Entry<S> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.raw(self.key.bytes());
+        to.put(&self.timer_at);
+        to.put(&self.state);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        Ok(Entry { key: Key::of_bytes(from.raw()?.into()), timer_at: from.take()?, state: from.take()? })
+    }
+}
+
+/// A capture that is being taken.
 #[derive(Debug)]
-pub(crate) struct Partition<S> {
+struct Capture<E> {
+    to: ImageWriter<E>,
+    /// A bit for each slot of the moment: written out, or not of that moment.
+    done: Vec<u64>,
+    /// Slots that there were.
+    slots: u32,
+    /// Slots before this are done.
+    next: u32,
+}
+
+impl<E> Capture<E> {
+    /// Marks a slot; false if it was marked before, or is not of the moment.
+    fn mark(&mut self, slot: u32) -> bool {
+        if slot >= self.slots {
+            return false;
+        }
+        let (word, bit) = (&mut self.done[slot as usize / 64], 1 << (slot % 64));
+        let fresh = *word & bit == 0;
+        *word |= bit;
+        fresh
+    }
+}
+
+/// One partition of a rule; `E` is the evidence in its states.
+#[derive(Debug)]
+pub(crate) struct Partition<S, E> {
     index: HashTable<u32>,
     slots: Vec<Option<Entry<S>>>,
     free: Vec<u32>,
@@ -50,10 +92,14 @@ pub(crate) struct Partition<S> {
     pub(crate) evicted_hits: u64,
     /// Greatest time of a hit that was given up.
     pub(crate) evicted_to: i64,
+    capture: Option<Box<Capture<E>>>,
 }
 
-impl<S: Held> Partition<S> {
-    pub(crate) fn new() -> Partition<S> {
+/// The partitions of a rule, those that have seen a key.
+pub(crate) type Partitions<S, E> = Vec<Option<Box<Partition<S, E>>>>;
+
+impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
+    pub(crate) fn new() -> Partition<S, E> {
         Partition {
             index: HashTable::new(),
             slots: Vec::new(),
@@ -63,7 +109,85 @@ impl<S: Held> Partition<S> {
             hits: 0,
             evicted_hits: 0,
             evicted_to: i64::MIN,
+            capture: None,
         }
+    }
+
+    /// Begins to capture what there is now. A capture that was not finished is given up.
+    pub(crate) fn begin_capture(&mut self) {
+        let mut to = ImageWriter::default();
+        to.put(&self.hits);
+        to.put(&self.evicted_hits);
+        to.put(&self.evicted_to);
+        to.put(&(self.index.len() as u64));
+        let slots = self.slots.len() as u32;
+        let done = vec![0; self.slots.len().div_ceil(64)];
+        self.capture = Some(Box::new(Capture { to, done, slots, next: 0 }));
+    }
+
+    /// Whether a capture is being taken.
+    pub(crate) fn is_captured(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    /// Goes on until so many bytes are written, and takes them off `room`; the capture once it is whole.
+    pub(crate) fn go_on(&mut self, room: &mut usize) -> Option<ImageWriter<E>> {
+        let capture = self.capture.as_mut()?;
+        while capture.next < capture.slots {
+            if *room == 0 {
+                return None;
+            }
+            let slot = capture.next;
+            capture.next += 1;
+            if capture.mark(slot)
+                && let Some(entry) = self.slots.get(slot as usize).and_then(Option::as_ref)
+            {
+                let before = capture.to.bytes.len();
+                capture.to.put(entry);
+                *room = room.saturating_sub(capture.to.bytes.len() - before);
+            }
+        }
+        self.capture.take().map(|capture| capture.to)
+    }
+
+    /// Before a key is changed: it is written out as it was.
+    fn keep(&mut self, slot: u32) {
+        if let Some(capture) = &mut self.capture
+            && capture.mark(slot)
+            && let Some(entry) = self.slots.get(slot as usize).and_then(Option::as_ref)
+        {
+            capture.to.put(entry);
+        }
+    }
+
+    /// The partition of a capture; each state is shown to `relink` first.
+    pub(crate) fn restore(
+        from: &mut ImageReader<'_, E>,
+        relink: impl Fn(&mut S) -> Result<(), Damaged>,
+    ) -> Result<Partition<S, E>, Damaged> {
+        let mut partition = Partition::new();
+        (partition.hits, partition.evicted_hits) = (from.take()?, from.take()?);
+        partition.evicted_to = from.take()?;
+        for _ in 0..from.take::<u64>()? {
+            let mut entry: Entry<S> = from.take()?;
+            relink(&mut entry.state)?;
+            if partition.find(&entry.key).is_some() {
+                return Err(Damaged("a key is there twice"));
+            }
+            partition.add(entry);
+        }
+        from.end()?;
+        Ok(partition)
+    }
+
+    /// Whether it holds neither keys nor a memory of keys that were given up.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.index.is_empty() && self.hits == 0 && self.evicted_hits == 0
+    }
+
+    /// Every key with its slot.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Entry<S>)> {
+        (0..).zip(&self.slots).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,7 +200,11 @@ impl<S: Held> Partition<S> {
         self.index.find(key.hash(), same).copied()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry<S>> {
+        if self.capture.is_some() {
+            self.keep(slot);
+        }
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
@@ -106,6 +234,10 @@ impl<S: Held> Partition<S> {
                 (self.slots.len() - 1) as u32
             }
         };
+        if let Some(capture) = &mut self.capture {
+            // Empty at the moment of the capture, or written out since.
+            capture.mark(slot);
+        }
         let slots = &self.slots;
         self.index.insert_unique(hash, slot, |&slot| slots[slot as usize].as_ref().map_or(0, |entry| entry.key.hash()));
         slot
@@ -113,6 +245,7 @@ impl<S: Held> Partition<S> {
 
     /// Removes a key; its bytes are given back.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry<S>> {
+        self.keep(slot);
         let entry = self.slots.get_mut(slot as usize)?.take()?;
         if let Ok(found) = self.index.find_entry(entry.key.hash(), |&known| known == slot) {
             found.remove();
@@ -125,13 +258,14 @@ impl<S: Held> Partition<S> {
                 hits: self.hits,
                 evicted_hits: self.evicted_hits,
                 evicted_to: self.evicted_to,
+                capture: self.capture.take(),
                 ..Partition::new()
             };
         }
         Some(entry)
     }
 
-    /// Removes every key.
+    /// Removes every key; a capture that was not finished is given up.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Entry<S>> {
         let drained = std::mem::replace(self, Partition::new());
         self.hits = drained.hits;
@@ -161,4 +295,21 @@ impl<S: Held> Partition<S> {
         self.evicted_to = self.evicted_to.max(last);
         self.remove(slot)
     }
+}
+
+/// The next finished capture among partitions from `next` on; `None` when the room is used up, or there are no more.
+pub(crate) fn next_of<S: Held + Saved<E>, E: Clone>(
+    partitions: &mut Partitions<S, E>,
+    next: &mut usize,
+    room: &mut usize,
+) -> Option<(u8, ImageWriter<E>)> {
+    while let Some(partition) = partitions.get_mut(*next) {
+        if let Some(partition) = partition.as_mut().filter(|partition| partition.is_captured()) {
+            let done = partition.go_on(room)?;
+            *next += 1;
+            return Some(((*next - 1) as u8, done));
+        }
+        *next += 1;
+    }
+    None
 }

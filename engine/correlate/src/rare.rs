@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::window::Record;
 use crate::{Evidence, Kind};
 
@@ -35,6 +36,35 @@ struct Value {
     times: VecDeque<i64>,
     /// Latest time of each entity that has it.
     entities: HashMap<u64, i64, FixedState>,
+}
+
+saved!(Value { times, entities });
+
+/// What is due follows from what is known: each pair and entity once.
+impl<E: Evidence> Saved<E> for Rare<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.pending);
+        to.put(&self.values);
+        to.put(&self.entities);
+        to.put(&self.last);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let mut rare = Rare {
+            pending: from.take()?,
+            values: from.take()?,
+            entities: from.take()?,
+            last: from.take()?,
+            ..Rare::new()
+        };
+        rare.held = rare.pending.values().flatten().map(bytes_of).sum();
+        let pairs = rare.values.iter().flat_map(|(value, known)| {
+            known.entities.iter().map(move |(entity, last)| Reverse((*last, *value, *entity)))
+        });
+        rare.pairs_due = pairs.collect();
+        rare.entities_due = rare.entities.iter().map(|(entity, last)| Reverse((*last, *entity))).collect();
+        Ok(rare)
+    }
 }
 
 impl<E: Evidence> Rare<E> {

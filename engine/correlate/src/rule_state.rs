@@ -4,9 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use crate::capture::{PartCapture, RuleCapture};
 use crate::counters::completeness;
+use crate::image::{Damaged, ImageReader, ImageWriter};
 use crate::key_state::{Frame, KeyState};
-use crate::partition::{Entry, Held, Partition};
+use crate::partition::{Entry, Held, Partition, Partitions, next_of};
 use crate::risks::risk_value;
 use crate::sieve::{Lost, Passed, Sieve};
 use crate::timers::Timers;
@@ -92,7 +94,7 @@ type Due = Reverse<(i64, u8, u32)>;
 pub(crate) struct RuleState<E> {
     pub(crate) rule: Compiled,
     index: u32,
-    partitions: Vec<Option<Box<Partition<KeyState<E>>>>>,
+    partitions: Partitions<KeyState<E>, E>,
     /// What decides which hits count at all, for the kinds that need it.
     sieve: Option<Box<Sieve<E>>>,
     timers: Timers,
@@ -106,6 +108,17 @@ pub(crate) struct RuleState<E> {
     pub(crate) start: i64,
     /// Episodes for the correlations above, not fetched yet.
     pub(crate) raised: Vec<Raised<E>>,
+    capture: Option<Box<Capturing<E>>>,
+}
+
+/// A capture that is being taken.
+#[derive(Debug)]
+struct Capturing<E> {
+    rule: RuleCapture<E>,
+    /// Partitions of the sieve before this are captured.
+    next_sieved: usize,
+    /// The same of the windows'.
+    next: usize,
 }
 
 impl<E: Evidence> RuleState<E> {
@@ -133,7 +146,114 @@ impl<E: Evidence> RuleState<E> {
             complete_since,
             start: resume.map_or(i64::MAX, |resume| resume.start_ns),
             raised: Vec::new(),
+            capture: None,
         }
+    }
+
+    /// Begins to capture the state of this moment, and what `more` adds to it; [`RuleState::go_on`] is then due until it
+    /// gives the capture.
+    pub(crate) fn begin_capture(&mut self, more: impl FnOnce(&mut ImageWriter<E>)) {
+        let mut to = ImageWriter::<E>::default();
+        let Compiled { judge_from, read_from, settled, .. } = self.rule;
+        for number in [judge_from, read_from, settled, self.watermark, self.complete_since, self.start] {
+            to.put(&number);
+        }
+        let RuleCounters { hits, late, future, no_value, evicted_keys, evicted_hits, opens, finals, .. } =
+            self.counters;
+        for number in [hits, late, future, no_value, evicted_keys, evicted_hits, opens, finals] {
+            to.put(&number);
+        }
+        if let Some(sieve) = &mut self.sieve {
+            sieve.begin_capture(&mut to);
+        }
+        more(&mut to);
+        for partition in &mut self.partitions {
+            // Most rules never saw a key in most partitions.
+            if let Some(partition) = partition.as_mut().filter(|partition| !partition.is_blank()) {
+                partition.begin_capture();
+            }
+        }
+        let spec = &self.rule.spec;
+        let (definition_digest, id) = (spec.definition_digest, spec.id.as_str().into());
+        let rule = RuleCapture { definition_digest, id, head: to.bytes, parts: Vec::new() };
+        self.capture = Some(Box::new(Capturing { rule, next_sieved: 0, next: 0 }));
+    }
+
+    /// Goes on with the capture until so many bytes are written; gives it once it is whole.
+    pub(crate) fn go_on(&mut self, room: &mut usize) -> Option<RuleCapture<E>> {
+        let capturing = self.capture.as_mut()?;
+        let parts = &mut capturing.rule.parts;
+        if let Some(sieve) = &mut self.sieve {
+            while let Some((place, ImageWriter { bytes, evidence })) = sieve.go_on(&mut capturing.next_sieved, room) {
+                parts.push(PartCapture { place, sieved: true, bytes, evidence });
+            }
+            if capturing.next_sieved < PARTITIONS {
+                return None;
+            }
+        }
+        while let Some((place, ImageWriter { bytes, evidence })) =
+            next_of(&mut self.partitions, &mut capturing.next, room)
+        {
+            parts.push(PartCapture { place, sieved: false, bytes, evidence });
+        }
+        if capturing.next < PARTITIONS {
+            return None;
+        }
+        self.capture.take().map(|capturing| capturing.rule)
+    }
+
+    /// A new state takes up one capture of its definition: the partitions that are `mine`, and the counters where they
+    /// `count` here. Of several captures of one moment each is taken up.
+    pub(crate) fn restore(
+        &mut self,
+        capture: &RuleCapture<E>,
+        counts: bool,
+        mine: impl Fn(u8) -> bool,
+        more: impl FnOnce(&mut ImageReader<'_, E>) -> Result<(), Damaged>,
+    ) -> Result<(), Damaged> {
+        let mut from = ImageReader::<E>::new(&capture.head, &[]);
+        (self.rule.judge_from, self.rule.read_from, self.rule.settled) = (from.take()?, from.take()?, from.take()?);
+        // Shards may have looked at the clock at different moments: what one has settled the others do next.
+        self.watermark = self.watermark.max(from.take()?);
+        self.complete_since = from.take()?;
+        self.start = self.start.min(from.take()?);
+        let mut counted = RuleCounters::default();
+        let RuleCounters { hits, late, future, no_value, evicted_keys, evicted_hits, opens, finals, .. } = &mut counted;
+        for number in [hits, late, future, no_value, evicted_keys, evicted_hits, opens, finals] {
+            *number = from.take()?;
+        }
+        if counts {
+            self.counters.add(&counted);
+        }
+        if let Some(sieve) = &mut self.sieve {
+            sieve.restore(&mut from)?;
+        }
+        more(&mut from)?;
+        from.end()?;
+        for part in capture.parts.iter().filter(|part| mine(part.place)) {
+            let mut from = ImageReader::new(&part.bytes, &part.evidence);
+            if part.sieved {
+                let sieve = self.sieve.as_mut().ok_or(Damaged("the rule's kind has no sieve"))?;
+                sieve.restore_partition(part.place, &mut from, self.rule.spec.kind)?;
+                continue;
+            }
+            let kind = self.rule.spec.kind;
+            let partition = Partition::restore(&mut from, |state: &mut KeyState<E>| state.relink(kind))?;
+            for (slot, entry) in partition.slots() {
+                self.timers.push(entry.timer_at, part.place, slot);
+                if let KeyState::Many(many) = &entry.state
+                    && many.due
+                {
+                    self.due.push(Reverse((many.emit_from, part.place, slot)));
+                }
+            }
+            self.partitions[usize::from(part.place)] = Some(Box::new(partition));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
     }
 
     /// The same state under a new rule set: the definition is the same, budgets and place may differ.
@@ -449,7 +569,7 @@ impl<E: Evidence> RuleState<E> {
     }
 }
 
-fn evicted<S: Held>(partition: &Partition<S>) -> Option<(i64, u8)> {
+fn evicted<E: Evidence>(partition: &Partition<KeyState<E>, E>) -> Option<(i64, u8)> {
     let lost = partition.evicted_hits > 0;
     lost.then(|| (partition.evicted_to, completeness(partition.hits, partition.evicted_hits)))
 }

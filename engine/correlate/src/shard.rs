@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use crate::capture::{Capture, RuleCapture};
+use crate::image::{Damaged, ImageReader, ImageWriter};
 use crate::reorder::Reorder;
 use crate::rule_state::RuleState;
 use crate::watermark::SourceTable;
@@ -63,6 +65,39 @@ pub struct Shard<E> {
     before: Vec<TowerMessage<E>>,
     /// A rule set that the tower was not told of.
     fresh: Option<Arc<Vec<RuleSpec>>>,
+    capture: Option<Capturing<E>>,
+}
+
+/// A capture that is being taken.
+#[derive(Debug)]
+pub(crate) struct Capturing<E> {
+    cut: u64,
+    sources: Vec<u8>,
+    rules: Vec<RuleCapture<E>>,
+}
+
+impl<E: Evidence> Capturing<E> {
+    pub(crate) fn new(cut: u64, sources: Vec<u8>) -> Capturing<E> {
+        Capturing { cut, sources, rules: Vec::new() }
+    }
+
+    /// Goes on with the rules that are not captured yet; true once all are.
+    pub(crate) fn go_on<'a>(&mut self, rules: impl Iterator<Item = &'a mut RuleState<E>>, room: &mut usize) -> bool
+    where
+        E: 'a,
+    {
+        for rule in rules.skip(self.rules.len()) {
+            match rule.go_on(room) {
+                Some(rule) => self.rules.push(rule),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    pub(crate) fn end(self) -> (u64, Capture<E>) {
+        (self.cut, Capture { sources: self.sources, rules: self.rules })
+    }
 }
 
 impl<E: Evidence> Shard<E> {
@@ -85,9 +120,88 @@ impl<E: Evidence> Shard<E> {
             upward: Vec::new(),
             before: Vec::new(),
             fresh: None,
+            capture: None,
         };
         shard.link(rules);
         shard
+    }
+
+    /// A shard that goes on from the captures of all shards at one moment, whatever their number. Rules that were not
+    /// there start anew.
+    ///
+    /// # Errors
+    /// When a capture is not what was taken.
+    pub fn restore(config: ShardConfig, rules: &[RuleSpec], captures: &[Capture<E>]) -> Result<Shard<E>, Damaged> {
+        let mut shard = Shard::new(config, rules);
+        if let Some(first) = captures.first() {
+            let mut from = ImageReader::<E>::new(&first.sources, &[]);
+            shard.sources = from.take()?;
+            from.end()?;
+        }
+        let (mine, shards) = (shard.config.shard, shard.config.shards);
+        let since = shard.sources.event_time_max();
+        for (state, spec) in shard.rules.iter_mut().zip(rules) {
+            *state = RuleState::new(spec, state.index(), since, shard.config.emit_open, None);
+            for (at, capture) in captures.iter().enumerate() {
+                if let Some(known) = capture.of(spec) {
+                    let counts = at % shards.max(1) == mine;
+                    state.restore(known, counts, |place| shard_of(place, shards) == mine, |_| Ok(()))?;
+                }
+            }
+        }
+        shard.link(rules);
+        Ok(shard)
+    }
+
+    /// Goes on with the capture that a message with [`ShardMessage::cut`] asked for, by about `room` bytes; gives it once it
+    /// is whole, with the sequence number of that message. To be called between messages, until
+    /// [`Shard::is_capturing`] says no.
+    pub fn capture(&mut self, mut room: usize) -> Option<(u64, Capture<E>)> {
+        let capturing = self.capture.as_mut()?;
+        if !capturing.go_on(self.rules.iter_mut(), &mut room) {
+            return None;
+        }
+        self.capture.take().map(Capturing::end)
+    }
+
+    /// Whether a capture is being taken.
+    #[must_use]
+    pub fn is_capturing(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    /// Captures the state behind all messages worked off, at once, under a number of the caller's, and asks the tower for
+    /// the same. One that was being taken is given up.
+    pub fn capture_now(&mut self, cut: u64) -> Capture<E> {
+        self.begin_capture(cut);
+        let mut room = usize::MAX;
+        if let Some(capturing) = &mut self.capture {
+            capturing.go_on(self.rules.iter_mut(), &mut room);
+        }
+        let capture = self.capture.take().map(Capturing::end);
+        capture.map_or(Capture { sources: Vec::new(), rules: Vec::new() }, |(_, capture)| capture)
+    }
+
+    fn begin_capture(&mut self, cut: u64) {
+        // What was raised so far goes up before the tower is asked.
+        let mut before = Vec::new();
+        self.rise(false, &mut before);
+        let mut asked = self.cut(false);
+        asked.cut = Some(cut);
+        before.push(asked);
+        self.before = before;
+        let mut sources = ImageWriter::<E>::default();
+        sources.put(&self.sources);
+        self.rules.iter_mut().for_each(|rule| rule.begin_capture(|_| {}));
+        self.capture = Some(Capturing::new(cut, sources.bytes));
+    }
+
+    /// Takes a capture to its end before something changes that it does not see.
+    fn end_capture(&mut self) {
+        let mut room = usize::MAX;
+        if let Some(capturing) = &mut self.capture {
+            capturing.go_on(self.rules.iter_mut(), &mut room);
+        }
     }
 
     /// Notes which rules correlations are made of.
@@ -123,6 +237,7 @@ impl<E: Evidence> Shard<E> {
             self.counters.missing += missing;
             self.process(message, out);
         }
+        self.end_capture();
         let now_ns = self.sources.now_ns();
         for at in self.order.clone() {
             self.begin(at);
@@ -176,6 +291,7 @@ impl<E: Evidence> Shard<E> {
             starts: self.rules.iter().map(|rule| rule.start).collect(),
             rules: self.fresh.take(),
             now_ns: self.sources.now_ns(),
+            cut: None,
             ended,
         }
     }
@@ -197,6 +313,9 @@ impl<E: Evidence> Shard<E> {
             self.sources.advance(&SourceAdvance { max_event_time_ns, ..advance });
         }
         self.follow_watermarks(out);
+        if message.cut {
+            self.begin_capture(message.sequence);
+        }
     }
 
     /// Looks the keys of the next hits up without using the answer. With a million keys nearly every look-up misses
@@ -252,6 +371,7 @@ impl<E: Evidence> Shard<E> {
 
     /// State belongs to a definition: an unchanged rule keeps it, a changed or new one starts anew.
     fn reload(&mut self, specs: &Arc<Vec<RuleSpec>>, out: &mut Vec<Finding<E>>) {
+        self.end_capture();
         let mut before = Vec::new();
         self.rise(false, &mut before);
         self.before = before;

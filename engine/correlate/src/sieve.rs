@@ -11,7 +11,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::buckets::{Buckets, Likenesses};
-use crate::partition::{Entry, Held, Partition};
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
+use crate::partition::{Entry, Held, Partition, Partitions, next_of};
 use crate::rare::Rare;
 use crate::timers::Timers;
 use crate::window::Record;
@@ -20,7 +21,7 @@ use crate::{Evidence, Key, Kind, PARTITIONS, RuleSpec};
 /// The sieve of one rule.
 #[derive(Debug)]
 pub(crate) struct Sieve<E> {
-    partitions: Vec<Option<Box<Partition<Kept<E>>>>>,
+    partitions: Partitions<Kept<E>, E>,
     timers: Timers,
     /// Earliest event time of the rule's sources: nothing is new before it has been covered for long enough.
     pub(crate) start: i64,
@@ -76,7 +77,49 @@ impl<E: Evidence> Held for Kept<E> {
     }
 }
 
+impl<E: Evidence> Saved<E> for Kept<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        match self {
+            Kept::Awaiting(awaiting) => {
+                to.bytes.push(0);
+                to.put(awaiting);
+            }
+            Kept::Seen(seen) => {
+                to.bytes.push(1);
+                to.put(seen);
+            }
+            Kept::Buckets(buckets) => {
+                to.bytes.push(2);
+                to.put(buckets);
+            }
+            Kept::Rare(rare) => {
+                to.bytes.push(3);
+                to.put(rare);
+            }
+        }
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        Ok(match from.take::<u8>()? {
+            0 => Kept::Awaiting(from.take()?),
+            1 => Kept::Seen(from.take()?),
+            2 => Kept::Buckets(from.take()?),
+            3 => Kept::Rare(from.take()?),
+            _ => return Err(Damaged("a key's state is of another kind")),
+        })
+    }
+}
+
 impl<E: Evidence> Kept<E> {
+    fn fits(&self, kind: Kind) -> bool {
+        match self {
+            Kept::Awaiting(_) => matches!(kind, Kind::Absence | Kind::Silence),
+            Kept::Seen(_) => matches!(kind, Kind::NewValue { .. }),
+            Kept::Buckets(_) => kind.bucket().is_some(),
+            Kept::Rare(_) => matches!(kind, Kind::Rare { .. }),
+        }
+    }
+
     fn deadline(&self, spec: &RuleSpec) -> i64 {
         match self {
             Kept::Awaiting(awaiting) => awaiting.deadline(spec.window()),
@@ -205,6 +248,44 @@ impl<E: Evidence> Sieve<E> {
         }
     }
 
+    /// Begins to capture the keys, and writes out what is of all of them.
+    pub(crate) fn begin_capture(&mut self, to: &mut ImageWriter<E>) {
+        to.put(&self.start);
+        to.put(&self.likenesses);
+        self.partitions.iter_mut().flatten().for_each(|partition| partition.begin_capture());
+    }
+
+    /// The next capture of a partition, as [`Partition::go_on`]; `next` is the first that may not be done.
+    pub(crate) fn go_on(&mut self, next: &mut usize, room: &mut usize) -> Option<(u8, ImageWriter<E>)> {
+        next_of(&mut self.partitions, next, room)
+    }
+
+    /// Takes up what is of all keys.
+    pub(crate) fn restore(&mut self, from: &mut ImageReader<'_, E>) -> Result<(), Damaged> {
+        self.start = self.start.min(from.take()?);
+        self.likenesses = from.take()?;
+        Ok(())
+    }
+
+    /// Takes up the keys of a partition.
+    pub(crate) fn restore_partition(
+        &mut self,
+        place: u8,
+        from: &mut ImageReader<'_, E>,
+        kind: Kind,
+    ) -> Result<(), Damaged> {
+        let fits = |kept: &mut Kept<E>| match kept.fits(kind) {
+            true => Ok(()),
+            false => Err(Damaged("a key's state is not of the rule's kind")),
+        };
+        let partition = Partition::restore(from, fits)?;
+        for (slot, entry) in partition.slots() {
+            self.timers.push(entry.timer_at, place, slot);
+        }
+        self.partitions[usize::from(place)] = Some(Box::new(partition));
+        Ok(())
+    }
+
     fn drain(&mut self) -> impl Iterator<Item = Entry<Kept<E>>> {
         self.timers.clear();
         self.partitions.iter_mut().flatten().flat_map(|partition| partition.drain())
@@ -226,6 +307,20 @@ struct Awaiting<E> {
     answers: Vec<i64>,
     evidence_bytes: usize,
     last: i64,
+}
+
+impl<E: Evidence> Saved<E> for Awaiting<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.waiting);
+        to.put(&self.answers);
+        to.put(&self.last);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let waiting: Vec<Record<E>> = from.take()?;
+        let evidence_bytes = waiting.iter().filter_map(|record| record.evidence.as_ref()).map(Evidence::bytes).sum();
+        Ok(Awaiting { waiting, answers: from.take()?, evidence_bytes, last: from.take()? })
+    }
 }
 
 impl<E: Evidence> Awaiting<E> {
@@ -329,6 +424,48 @@ impl Times {
             Times::One(time) => std::slice::from_ref(time),
             Times::Many(times) => times,
         }
+    }
+}
+
+impl<E: Clone> Saved<E> for Times {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        let times = self.as_slice();
+        to.length(times.len());
+        times.iter().for_each(|time| to.put(time));
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let times: Vec<i64> = from.take()?;
+        match times[..] {
+            [] => Err(Damaged("a value was never seen")),
+            [time] => Ok(Times::One(time)),
+            _ => Ok(Times::Many(times)),
+        }
+    }
+}
+
+impl<E: Evidence> Saved<E> for Seen<E> {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.horizon);
+        to.put(&self.values);
+        to.put(&self.new);
+        to.put(&self.last);
+        to.put(&self.sweep_at);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let mut seen = Seen {
+            horizon: from.take()?,
+            values: from.take()?,
+            new: from.take()?,
+            times: 0,
+            held: 0,
+            last: from.take()?,
+            sweep_at: from.take()?,
+        };
+        seen.times = seen.values.values().map(|times| times.as_slice().len() - 1).sum();
+        seen.held = seen.new.values().flatten().map(held_bytes).sum();
+        Ok(seen)
     }
 }
 

@@ -8,8 +8,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::capture::Capture;
+use crate::image::{Damaged, ImageWriter};
 use crate::rule_state::RuleState;
-use crate::shard::children_first;
+use crate::shard::{Capturing, children_first};
 use crate::{
     Ended, Evidence, Finding, Hit, Raised, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, Upward,
     WatermarkPolicy,
@@ -30,8 +32,17 @@ pub struct TowerMessage<E> {
     pub rules: Option<Arc<Vec<RuleSpec>>>,
     /// Receive time.
     pub now_ns: i64,
+    /// The state behind this message of every shard is to be captured, under this number.
+    pub cut: Option<u64>,
     /// The shard has sent all.
     pub ended: bool,
+}
+
+impl<E> TowerMessage<E> {
+    /// Whether the tower waits here for the other shards.
+    fn is_border(&self) -> bool {
+        self.rules.is_some() || self.cut.is_some()
+    }
 }
 
 /// What the tower knows of a shard.
@@ -39,7 +50,7 @@ pub struct TowerMessage<E> {
 struct Below<E> {
     decided: Vec<i64>,
     starts: Vec<i64>,
-    /// Messages under a rule set that another shard has not come to.
+    /// Messages behind a new rule set or a cut that another shard has not come to.
     ahead: VecDeque<TowerMessage<E>>,
     ended: bool,
 }
@@ -65,6 +76,7 @@ pub struct Tower<E> {
     refused: Vec<Refused>,
     now_ns: i64,
     ended: bool,
+    capture: Option<Capturing<E>>,
 }
 
 impl<E: Evidence> Tower<E> {
@@ -91,15 +103,72 @@ impl<E: Evidence> Tower<E> {
             refused: Vec::new(),
             now_ns: i64::MIN,
             ended: false,
+            capture: None,
         };
         tower.load(specs, i64::MIN, &mut Vec::new());
         tower
     }
 
+    /// A tower that goes on from a capture. Rules that were not there start anew, after `since`.
+    ///
+    /// # Errors
+    /// When the capture is not what was taken.
+    pub fn restore(
+        shards: usize,
+        policy: WatermarkPolicy,
+        emit_open: bool,
+        specs: &Arc<Vec<RuleSpec>>,
+        capture: &Capture<E>,
+        since: i64,
+    ) -> Result<Tower<E>, Damaged> {
+        let mut tower = Tower::new(shards, policy, emit_open, Vec::new(), Arc::clone(specs));
+        for (at, spec) in specs.iter().enumerate() {
+            let Some(state) = &mut tower.rules[at] else { continue };
+            *state = RuleState::new(spec, at as u32, since, emit_open, None);
+            state.rule.raises = !tower.parents[at].is_empty();
+            if let Some(known) = capture.of(spec) {
+                let origins = &mut tower.origins[at];
+                state.restore(
+                    known,
+                    true,
+                    |_| true,
+                    |from| {
+                        *origins = from.take()?;
+                        Ok(())
+                    },
+                )?;
+            }
+        }
+        Ok(tower)
+    }
+
+    /// Goes on with the capture that a cut asked for, by about `room` bytes; gives it once it is whole, with the cut's
+    /// number. To be called between messages, until [`Tower::is_capturing`] says no.
+    pub fn capture(&mut self, mut room: usize) -> Option<(u64, Capture<E>)> {
+        let capturing = self.capture.as_mut()?;
+        if !capturing.go_on(self.rules.iter_mut().flatten(), &mut room) {
+            return None;
+        }
+        self.capture.take().map(Capturing::end)
+    }
+
+    /// Whether a capture is being taken.
+    #[must_use]
+    pub fn is_capturing(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    fn begin_capture(&mut self, cut: u64) {
+        for (rule, origins) in self.rules.iter_mut().zip(&self.origins) {
+            rule.iter_mut().for_each(|rule| rule.begin_capture(|to: &mut ImageWriter<E>| to.put(origins)));
+        }
+        self.capture = Some(Capturing::new(cut, Vec::new()));
+    }
+
     /// Takes a message in; findings are added to `out`.
     pub fn accept(&mut self, message: TowerMessage<E>, out: &mut Vec<Finding<E>>) {
         let Some(below) = self.below.get_mut(message.shard) else { return };
-        if message.rules.is_some() || !below.ahead.is_empty() {
+        if message.is_border() || !below.ahead.is_empty() {
             below.ahead.push_back(message);
             self.catch_up(out);
         } else {
@@ -108,24 +177,45 @@ impl<E: Evidence> Tower<E> {
         }
     }
 
-    /// Takes up a new rule set once every shard has come to it.
+    /// Takes up a new rule set, or captures, once every shard has come to it. All come to the same borders in the same
+    /// order.
     fn catch_up(&mut self, out: &mut Vec<Finding<E>>) {
-        while self.below.iter().all(|below| below.ahead.front().is_some_and(|first| first.rules.is_some())) {
-            let rules = self.below[0].ahead.front_mut().and_then(|first| first.rules.take());
+        while self.below.iter().all(|below| below.ahead.front().is_some_and(TowerMessage::is_border)) {
+            let first = self.below[0].ahead.front_mut();
+            let (rules, cut) = first.map_or((None, None), |first| (first.rules.take(), first.cut));
             if let Some(rules) = rules {
+                self.end_capture();
                 let since = self.below.iter().flat_map(|below| &below.decided).copied().max().unwrap_or(i64::MIN);
                 self.load(rules, since, out);
             }
+            if let Some(cut) = cut {
+                // What a shard sends with a cut it sent before it.
+                for at in 0..self.below.len() {
+                    if let Some(message) = self.below[at].ahead.pop_front() {
+                        self.process(message, out);
+                    }
+                }
+                self.follow(out);
+                self.begin_capture(cut);
+            }
             for at in 0..self.below.len() {
-                if let Some(first) = self.below[at].ahead.front_mut() {
+                if let Some(first) = self.below[at].ahead.front_mut().filter(|_| cut.is_none()) {
                     first.rules = None;
                 }
-                while self.below[at].ahead.front().is_some_and(|next| next.rules.is_none()) {
+                while self.below[at].ahead.front().is_some_and(|next| !next.is_border()) {
                     let Some(message) = self.below[at].ahead.pop_front() else { break };
                     self.process(message, out);
                 }
             }
             self.follow(out);
+        }
+    }
+
+    /// Takes a capture to its end before something changes that it does not see.
+    fn end_capture(&mut self) {
+        let mut room = usize::MAX;
+        if let Some(capturing) = &mut self.capture {
+            capturing.go_on(self.rules.iter_mut().flatten(), &mut room);
         }
     }
 
@@ -139,6 +229,7 @@ impl<E: Evidence> Tower<E> {
 
     /// All shards have ended, and the input with them: what still runs is told as final.
     fn finish(&mut self, out: &mut Vec<Finding<E>>) {
+        self.end_capture();
         for at in self.order.clone() {
             self.advance(at, out);
             if let Some(rule) = &mut self.rules[at as usize] {

@@ -6,6 +6,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::{FEED_CLASSES_MAX, FeedSet, SourceAdvance, SourceId};
 
 /// Sources (per feed class) tracked one by one; the rest share one slot per class. A bank's log collectors see some
@@ -29,6 +30,8 @@ struct Source {
     idle_timeout_ns: i64,
     seen_ns: i64,
 }
+
+saved!(Source { event_time_max, lateness_ns, idle_timeout_ns, seen_ns });
 
 impl Source {
     fn watermark(&self) -> i64 {
@@ -59,6 +62,18 @@ struct Class {
     start: i64,
 }
 
+/// What follows from the sources is worked out at the next refresh.
+impl<E: Clone> Saved<E> for Class {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.sources);
+        to.put(&self.start);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        Ok(Class { sources: from.take()?, active: None, idle_next: i64::MAX, changed: true, start: from.take()? })
+    }
+}
+
 /// The progress of all sources.
 #[derive(Debug)]
 pub(crate) struct SourceTable {
@@ -67,6 +82,38 @@ pub(crate) struct SourceTable {
     overflow: u64,
     now_ns: i64,
     event_time_max: i64,
+    /// Taken up from a capture: the time until the process was there again is nobody's silence.
+    resumed: bool,
+}
+
+impl<E: Clone> Saved<E> for SourceTable {
+    fn save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.slots);
+        to.put(&self.classes);
+        to.put(&self.overflow);
+        to.put(&self.now_ns);
+        to.put(&self.event_time_max);
+    }
+
+    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
+        let table = SourceTable {
+            slots: from.take()?,
+            classes: from.take()?,
+            overflow: from.take()?,
+            now_ns: from.take()?,
+            event_time_max: from.take()?,
+            resumed: true,
+        };
+        let stands = |(_, class): &(SourceId, u16), slot: u32| {
+            let class = table.classes.get(usize::from(*class))?.as_ref()?;
+            class.sources.get(slot as usize)
+        };
+        if table.slots.iter().all(|(name, slot)| stands(name, *slot).is_some()) {
+            Ok(table)
+        } else {
+            Err(Damaged("a source has no place"))
+        }
+    }
 }
 
 /// Event times before 2001 are those of clocks that were never set; a history does not begin with them.
@@ -83,6 +130,7 @@ impl SourceTable {
             overflow: 0,
             now_ns: i64::MIN,
             event_time_max: i64::MIN,
+            resumed: false,
         }
     }
 
@@ -103,6 +151,15 @@ impl SourceTable {
 
     /// Moves receive time on.
     pub(crate) fn observe_now(&mut self, now_ns: i64) {
+        if self.resumed && now_ns > self.now_ns {
+            self.resumed = false;
+            if self.now_ns != i64::MIN {
+                let away = now_ns.saturating_sub(self.now_ns);
+                let sources = self.classes.iter_mut().flatten().flat_map(|class| &mut class.sources);
+                sources.for_each(|source| source.seen_ns = source.seen_ns.saturating_add(away));
+                self.now_ns = now_ns;
+            }
+        }
         self.now_ns = self.now_ns.max(now_ns);
     }
 

@@ -254,6 +254,92 @@ fn run(
     (found, standing)
 }
 
+/// Shards and tower, captured behind batch `cut` and stopped later; then others that go on from there. What the first
+/// told until they were captured, and what the others tell.
+fn captured(
+    rules: &Arc<Vec<RuleSpec>>,
+    batches: &[Vec<Hit<()>>],
+    cut: usize,
+    lateness_s: i64,
+    (shards, shards_after): (usize, usize),
+    random: &mut Random,
+) -> (Vec<Finding<()>>, Vec<Finding<()>>) {
+    let of_shard = |at: usize, shard: usize, shards: usize| {
+        let mut message = common::message(at, &batches[at], lateness_s);
+        message.hits.retain(|hit| shard_of(hit.key.partition(), shards) == shard);
+        message.receive_time_ns += at as i64 * (SECOND / 3);
+        message.cut = at == cut;
+        message
+    };
+    let config = |shard, shards| ShardConfig { shard, shards, ..ShardConfig::default() };
+    let (mut before, mut uninterrupted, mut restored) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut captures, mut queues, mut risen) = (Vec::new(), Vec::new(), Vec::new());
+    for shard_index in 0..shards {
+        let mut shard = Shard::new(config(shard_index, shards), rules);
+        let mut queue = VecDeque::new();
+        for at in 0..batches.len() {
+            let found = if at <= cut { &mut before } else { &mut uninterrupted };
+            shard.accept(of_shard(at, shard_index, shards), found);
+            captures.extend(shard.capture(1 + random.below(300) as usize));
+            shard.rise(false, &mut risen);
+            queue.extend(risen.drain(..));
+        }
+        while shard.is_capturing() {
+            captures.extend(shard.capture(500));
+        }
+        shard.finish(&mut uninterrupted);
+        shard.rise(true, &mut risen);
+        queue.extend(risen.drain(..));
+        queues.push(queue);
+    }
+    let captures: Vec<_> = captures.iter().map(|(_, capture)| common::stored(capture)).collect();
+    assert_eq!(captures.len(), shards);
+    let policy = WatermarkPolicy::Live;
+    let mut tower = Tower::new(shards, policy, true, Vec::new(), Arc::clone(rules));
+    let mut of_tower = None;
+    while queues.iter().any(|queue| !queue.is_empty()) {
+        let at = random.below(queues.len() as u64) as usize;
+        for _ in 0..random.below(9) {
+            let Some(message) = queues[at].pop_front() else { break };
+            let mut told = Vec::new();
+            tower.accept(message, &mut told);
+            // What one message tells may be of both sides of the cut.
+            let is_before = of_tower.is_none();
+            if is_before { &mut before } else { &mut uninterrupted }.append(&mut told);
+            of_tower = of_tower.or(tower.capture(1 + random.below(300) as usize));
+        }
+    }
+    while tower.is_capturing() {
+        of_tower = of_tower.or(tower.capture(500));
+    }
+    let (number, of_tower) = of_tower.expect("every shard asked for it");
+    assert_eq!(number, cut as u64);
+    let of_tower = common::stored(&of_tower);
+    let mut queues = Vec::new();
+    for shard_index in 0..shards_after {
+        let mut shard = Shard::restore(config(shard_index, shards_after), rules, &captures).unwrap();
+        let mut queue = VecDeque::new();
+        for at in cut + 1..batches.len() {
+            let mut message = of_shard(at, shard_index, shards_after);
+            message.sequence -= cut as u64 + 1;
+            shard.accept(message, &mut restored);
+            shard.rise(false, &mut risen);
+            queue.extend(risen.drain(..));
+        }
+        shard.finish(&mut restored);
+        shard.rise(true, &mut risen);
+        queue.extend(risen.drain(..));
+        queues.push(queue);
+    }
+    let mut tower = Tower::restore(shards_after, policy, true, rules, &of_tower, i64::MIN).unwrap();
+    tower_over(queues, &mut tower, random, &mut restored);
+    let mut refused = Vec::new();
+    tower.drain_refused(&mut refused);
+    assert!(refused.is_empty(), "{refused:?}");
+    assert!(tower.rule_counters().iter().all(|rule| rule.keys_live == 0 && rule.state_bytes == 0));
+    (before, restored)
+}
+
 /// The least of each number, as the engine keeps them.
 fn least(standing: &[Vec<RuleCheckpoint>]) -> Vec<RuleCheckpoint> {
     let mut least: Vec<RuleCheckpoint> = Vec::new();
@@ -289,6 +375,24 @@ proptest! {
                 prop_assert!(finals(&found) == expected, "{shards} shards, {policy:?}: {:?}", told(&found));
             }
         }
+    }
+
+    #[test]
+    fn a_restart_from_a_capture_changes_no_chain(case in case()) {
+        let expected = case.reference();
+        let mut random = Random::new(case.seed);
+        let rules = Arc::new(case.rules());
+        let lateness_s = random.below(20) as i64;
+        let feed = Feed::shuffled(case.hits(), lateness_s, &mut random);
+        let batches = feed.batches(&mut random);
+        let cut = random.below(batches.len() as u64) as usize;
+        let shards = (1 + random.below(4) as usize, 1 + random.below(4) as usize);
+        let (mut before, mut restored) = captured(&rules, &batches, cut, lateness_s, shards, &mut random);
+        // A finding may be told at the moment of the cut and again after it; it is the same one.
+        let sent: HashSet<_> = before.iter().map(|finding| (finding.id, finding.state)).collect();
+        restored.retain(|finding| !sent.contains(&(finding.id, finding.state)));
+        before.append(&mut restored);
+        prop_assert!(finals(&before) == expected, "{:?}\n{:?}", told(&before), rules);
     }
 
     #[test]

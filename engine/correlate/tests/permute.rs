@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use common::{Delivery, Feed, Random, SECOND, finals, hit, rule, source_rows};
 use noroshi_correlate::{
-    Condition, Finding, Hit, Kind, Metric, NUMBER_UNIT, Op, RuleSpec, Season, Shard, ShardConfig, State,
-    WatermarkPolicy, number_value, place_value, rare_value, reference,
+    Capture, Condition, Finding, Hit, Kind, Metric, NUMBER_UNIT, Op, RuleSpec, Season, Shard, ShardConfig, State,
+    WatermarkPolicy, number_value, place_value, rare_value, reference, shard_of,
 };
 use proptest::prelude::*;
 
@@ -220,6 +220,109 @@ proptest! {
         let mut ids = HashSet::new();
         found.retain(|finding| finding.state == State::Open || ids.insert(finding.id));
         prop_assert_eq!(finals(&found), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1500 } else { 20_000 }))]
+
+    /// What goes on from a capture tells, byte for byte, what goes on without one: by any number of shards, while the
+    /// capture is taken little by little, and however far the first process still came.
+    #[test]
+    fn a_restart_from_a_capture_changes_nothing(case in case()) {
+        let expected = case.reference();
+        let mut random = Random::new(case.seed);
+        let rules = [case.rule()];
+        let lateness_s = random.below(20) as i64;
+        let feed = Feed::shuffled(case.hits(), lateness_s, &mut random);
+        let batches = feed.batches(&mut random);
+        let cut = random.below(batches.len() as u64) as usize;
+        let of_shard = |at: usize, shard: usize, shards: usize| {
+            let mut message = common::message(at, &batches[at], lateness_s);
+            message.hits.retain(|hit| shard_of(hit.key.partition(), shards) == shard);
+            message.receive_time_ns += at as i64 * (SECOND / 3);
+            message.cut = at == cut;
+            message
+        };
+        let config = |shard, shards| ShardConfig { shard, shards, ..ShardConfig::default() };
+        let (shards, shards_after) = (1 + random.below(4) as usize, 1 + random.below(4) as usize);
+        let (mut before, mut uninterrupted, mut captures) = (Vec::new(), Vec::new(), Vec::new());
+        for shard_index in 0..shards {
+            let mut shard = Shard::new(config(shard_index, shards), &rules);
+            for at in 0..batches.len() {
+                let found = if at <= cut { &mut before } else { &mut uninterrupted };
+                shard.accept(of_shard(at, shard_index, shards), found);
+                if random.below(3) > 0 {
+                    captures.extend(shard.capture(1 + random.below(300) as usize));
+                }
+            }
+            while shard.is_capturing() {
+                captures.extend(shard.capture(1 + random.below(300) as usize));
+            }
+            shard.finish(&mut uninterrupted);
+        }
+        prop_assert!(captures.len() == shards && captures.iter().all(|(at, _)| *at == cut as u64));
+        let captures: Vec<_> = captures.iter().map(|(_, capture)| common::stored(capture)).collect();
+        let mut restored = Vec::new();
+        for shard_index in 0..shards_after {
+            let mut shard = Shard::restore(config(shard_index, shards_after), &rules, &captures).unwrap();
+            for at in cut + 1..batches.len() {
+                let mut message = of_shard(at, shard_index, shards_after);
+                message.sequence -= cut as u64 + 1;
+                shard.accept(message, &mut restored);
+            }
+            shard.finish(&mut restored);
+            let mut refused = Vec::new();
+            shard.drain_refused(&mut refused);
+            prop_assert!(refused.is_empty());
+            prop_assert!(shard.rule_counters().iter().all(|rule| rule.keys_live == 0 && rule.state_bytes == 0));
+        }
+        prop_assert_eq!(finals(&restored), finals(&uninterrupted));
+        before.append(&mut restored);
+        prop_assert_eq!(finals(&before), expected);
+    }
+}
+
+/// Who stores a capture guards it by a digest. What comes through in spite of it is refused or taken up, without a panic and
+/// without memory that nothing stands behind.
+#[test]
+fn reading_a_damaged_capture_never_panics() {
+    let kinds = [
+        Kind::EventCount,
+        Kind::ValueCount,
+        Kind::Percentile { percent: 50 },
+        Kind::Silence,
+        Kind::NewValue { horizon_ns: 60 * SECOND, warmup_ns: 0 },
+        Kind::TemporalOrdered { parts: 3 },
+        Kind::Beacon { intervals: 3, variation_permille: 800 },
+        Kind::Rare { horizon_ns: 60 * SECOND, warmup_ns: 0, times: 2, share_millionths: 0 },
+    ];
+    for (kind, seed) in kinds.into_iter().zip(1..) {
+        let mut random = Random::new(seed);
+        let rules = [rule(kind, Condition::new(vec![(Op::Gte, 3)]), 30)];
+        let mut shard = Shard::new(ShardConfig::default(), &rules);
+        let hits: Vec<_> = (0..120)
+            .map(|_| {
+                let mut hit = hit(random.below(40) as i64, random.below(3) as u8, 1 + random.below(9) as u8, 0);
+                if kind.measures() {
+                    hit.value = hit.value.map(|value| number_value(i128::from(value[0])));
+                }
+                hit
+            })
+            .collect();
+        shard.accept(common::message(0, &hits, 10), &mut Vec::new());
+        let capture = shard.capture_now(7);
+        let mut bytes = Vec::new();
+        capture.write(&mut bytes, |()| 0).unwrap();
+        for cut in 0..bytes.len() {
+            assert!(Capture::<()>::read(&mut &bytes[..cut], &[()]).is_err(), "cut at {cut}");
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << random.below(8);
+            let Ok(capture) = Capture::read(&mut &damaged[..], &[()]) else { continue };
+            drop(Shard::restore(ShardConfig::default(), &rules, &[capture]));
+        }
     }
 }
 

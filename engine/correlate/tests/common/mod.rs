@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use noroshi_correlate::{
-    Condition, FeedSet, Finding, Hit, Key, Kind, RuleSpec, Shard, ShardConfig, ShardMessage, SourceAdvance, SourceId,
-    State, WatermarkPolicy, shard_of,
+    Capture, Condition, FeedSet, Finding, Hit, Key, Kind, RuleSpec, Shard, ShardConfig, ShardMessage, SourceAdvance,
+    SourceId, State, WatermarkPolicy, shard_of,
 };
 use proptest::test_runner::TestCaseError;
 
@@ -92,7 +92,7 @@ pub fn source_rows(rows: &[(u8, i64)], lateness_s: i64) -> Vec<SourceAdvance> {
 }
 
 pub fn message_with(sequence: usize, hits: Vec<Hit<()>>, sources: Vec<SourceAdvance>) -> ShardMessage<()> {
-    ShardMessage { sequence: sequence as u64, hits, sources, receive_time_ns: EPOCH, rules: None }
+    ShardMessage { sequence: sequence as u64, hits, sources, receive_time_ns: EPOCH, rules: None, cut: false }
 }
 
 /// A batch as one message: its hits, and its sources moved to their greatest time in it.
@@ -173,6 +173,16 @@ impl Delivery {
         }
         found
     }
+}
+
+/// A capture as it comes back from a disk.
+pub fn stored(capture: &Capture<()>) -> Capture<()> {
+    let mut bytes = Vec::new();
+    capture.write(&mut bytes, |()| 0).expect("a vector takes bytes");
+    let mut rest = &bytes[..];
+    let capture = Capture::read(&mut rest, &[()]).expect("what was written is read");
+    assert!(rest.is_empty(), "and nothing else");
+    capture
 }
 
 /// Canonical bytes of the finals, in canonical order.
