@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 2
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit hyperscan fuzz doc bench bench-gate screenshot formats scores clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills hyperscan fuzz doc bench bench-gate screenshot formats scores clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -40,6 +40,13 @@ doc:
 
 unit: setup ## unit, property, differential, golden and end-to-end tests
 	scripts/unit
+
+# So many kills, from this seed on.
+KILLS ?= 200
+KILLS_SEED ?= 1
+
+kills: setup ## kill the running engine at two hundred random moments; KILLS=…, KILLS_SEED=…
+	NOROSHI_KILLS=$(KILLS) NOROSHI_KILLS_SEED=$(KILLS_SEED) $(CARGO) test --release --locked -p noroshi --test kills -- --nocapture
 
 hyperscan: setup ## both pattern back ends against their specification, where libhs is there
 	scripts/hyperscan

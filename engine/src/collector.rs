@@ -25,6 +25,8 @@ use crate::ledger::{InputLedger, Ledger};
 use crate::pipeline::Outcome;
 use crate::resume::ResumeStore;
 use crate::sink::{AlertLine, Sinks};
+use crate::snapshot::FilePlace;
+use crate::snapshot::keeper::{Keeper, Places};
 use crate::spool::{Spool, SpoolEntry};
 use crate::worker::BatchDone;
 
@@ -87,6 +89,8 @@ struct Position {
 
 struct File {
     checkpoint: FileCheckpoint,
+    /// Everything before is in a batch that was worked off by a worker.
+    read_to: FileCheckpoint,
     positions: VecDeque<Position>,
     max_event_time_ns: i64,
     /// It is read no more; forgotten once everything of it is committed.
@@ -128,14 +132,26 @@ pub(crate) struct Collector {
     recent: HashSet<[u8; 16]>,
     recent_order: VecDeque<[u8; 16]>,
     refused_told: usize,
+    /// Where the state is kept over a restart.
+    keeper: Option<Keeper>,
 }
 
 impl Collector {
-    /// A collector that keeps the checkpoints of the run before, `known`, until their files are read on.
-    pub(crate) fn new(outputs: Outputs, shards: usize, known: Vec<FileCheckpoint>) -> Self {
-        let file = |checkpoint: FileCheckpoint| {
+    /// A collector that keeps the places of the run before, `known`, until their files are read on.
+    pub(crate) fn new(outputs: Outputs, shards: usize, known: Vec<FilePlace>, keeper: Option<Keeper>) -> Self {
+        let file = |place: FilePlace| {
+            let FilePlace { read_to, max_event_time_ns, settled_to: checkpoint } = place;
+            let position = Position {
+                sequence: 0,
+                spooled: 0,
+                identity: read_to.identity,
+                offset: read_to.offset,
+                line: read_to.line,
+                max_event_time_ns,
+            };
+            let positions = if read_to == checkpoint { VecDeque::new() } else { [position].into() };
             let key = (checkpoint.identity.dev, checkpoint.identity.ino);
-            (key, File { checkpoint, positions: VecDeque::new(), max_event_time_ns: i64::MIN, gone: false })
+            (key, File { checkpoint, read_to, positions, max_event_time_ns, gone: false })
         };
         Collector {
             outputs,
@@ -153,6 +169,7 @@ impl Collector {
             recent: HashSet::new(),
             recent_order: VecDeque::new(),
             refused_told: 0,
+            keeper,
         }
     }
 
@@ -176,6 +193,19 @@ impl Collector {
     /// After the sinks and the spool are settled: the last checkpoint.
     pub(crate) fn finish(mut self) {
         self.tick();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish(self.places(), self.sinks_sequence);
+        }
+    }
+
+    /// How far every file was read.
+    fn places(&self) -> Places {
+        let place = |file: &File| FilePlace {
+            read_to: file.read_to.clone(),
+            max_event_time_ns: file.max_event_time_ns,
+            settled_to: file.checkpoint.clone(),
+        };
+        Places { files: self.files.values().map(place).collect(), spooled: self.spooled }
     }
 
     fn tick(&mut self) {
@@ -194,6 +224,11 @@ impl Collector {
                 while let Some(done) = self.waiting.remove(&self.next) {
                     self.next += 1;
                     self.batch(done);
+                }
+            }
+            Outcome::Captured { shard, cut, capture } => {
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.captured(cut, shard, capture, self.sinks_sequence);
                 }
             }
             Outcome::Shard { shard, worked_off, alerts, refused, counters, checkpoint } => {
@@ -257,11 +292,13 @@ impl Collector {
             let (identity, offset, line) = (checkpoint.identity, checkpoint.offset, checkpoint.line);
             let file = self.files.entry((identity.dev, identity.ino)).or_insert_with(|| File {
                 checkpoint: begin_of(&done.batch, &checkpoint),
+                read_to: checkpoint.clone(),
                 positions: VecDeque::new(),
                 max_event_time_ns: i64::MIN,
                 gone: false,
             });
-            file.checkpoint.path = checkpoint.path;
+            file.checkpoint.path.clone_from(&checkpoint.path);
+            file.read_to = checkpoint;
             file.max_event_time_ns = file.max_event_time_ns.max(done.max_event_time_ns);
             if file.positions.len() >= POSITIONS_MAX {
                 let mut keep = false;
@@ -278,6 +315,12 @@ impl Collector {
                 line,
                 max_event_time_ns: file.max_event_time_ns,
             });
+        }
+        if done.cut {
+            let places = self.places();
+            if let Some(keeper) = &mut self.keeper {
+                keeper.places(done.sequence, places, self.sinks_sequence);
+            }
         }
     }
 
@@ -404,9 +447,10 @@ impl Collector {
     }
 }
 
-/// Of the checkpoints that were loaded those whose file is still in its directory, under whatever name.
-pub(crate) fn still_there(files: &dyn Files, checkpoints: &[FileCheckpoint]) -> Vec<FileCheckpoint> {
-    let is_there = |checkpoint: &&FileCheckpoint| {
+/// Of the places that were loaded those whose file is still in its directory, under whatever name.
+pub(crate) fn still_there(files: &dyn Files, places: &[FilePlace]) -> Vec<FilePlace> {
+    let is_there = |place: &&FilePlace| {
+        let checkpoint = &place.read_to;
         let same = |path: &Path| {
             let identity = &checkpoint.identity;
             files.metadata(path).is_ok_and(|there| (there.dev, there.ino) == (identity.dev, identity.ino))
@@ -414,7 +458,7 @@ pub(crate) fn still_there(files: &dyn Files, checkpoints: &[FileCheckpoint]) -> 
         same(&checkpoint.path)
             || files.list(directory_of(&checkpoint.path)).is_ok_and(|paths| paths.iter().any(|path| same(path)))
     };
-    checkpoints.iter().filter(is_there).cloned().collect()
+    places.iter().filter(is_there).cloned().collect()
 }
 
 /// The checkpoint of a file that was not seen before: before its first record of the batch, as nothing of it is

@@ -80,12 +80,21 @@ pub struct EngineConfig {
     pub queue_batches: usize,
     /// How long a clean stop may take.
     pub stop_timeout_s: u64,
+    /// How often the state of the correlations is kept over a restart; 0 = never.
+    pub snapshot_interval_ms: u64,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
         // 64 batches: 8 MiB at most, and at 400,000 events/s some 80 ms of slack.
-        EngineConfig { workers: 0, shards: 0, queue_batches: 64, stop_timeout_s: 30 }
+        EngineConfig {
+            workers: 0,
+            shards: 0,
+            queue_batches: 64,
+            stop_timeout_s: 30,
+            // What a crash costs: ten seconds of logs read again from files, ten seconds of windows over sockets.
+            snapshot_interval_ms: 10_000,
+        }
     }
 }
 
@@ -453,7 +462,7 @@ mod tests {
     fn unknown_keys_are_refused_with_their_place() {
         check(
             "[engine]\nworkerz = 2\n",
-            "unknown field `workerz`, expected one of `workers`, `shards`, `queue_batches`, `stop_timeout_s`\n  --> noroshi.toml:2:1\n   = help: noroshi init prints every key with its meaning",
+            "unknown field `workerz`, expected one of `workers`, `shards`, `queue_batches`, `stop_timeout_s`, `snapshot_interval_ms`\n  --> noroshi.toml:2:1\n   = help: noroshi init prints every key with its meaning",
         );
     }
 

@@ -22,6 +22,7 @@ mod resume;
 pub mod sent;
 pub mod severity;
 pub mod sink;
+pub mod snapshot;
 pub mod sources;
 pub mod spool;
 pub mod tables;

@@ -13,23 +13,25 @@
 //! `‖` is a bounded channel. The tower runs correlations over correlations; what a shard may commit goes through it,
 //! behind the episodes it sent up.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use noroshi_correlate::{
-    Finding, Hit, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower, TowerMessage,
-    WatermarkPolicy,
+    Capture, Finding, Hit, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower,
+    TowerMessage, WatermarkPolicy,
 };
-use noroshi_input::Batch;
+use noroshi_input::{Batch, InputIndex};
 use noroshi_parsers::decode::SourceOptions;
 
 use crate::alert::Alert;
 use crate::detection::Detection;
 use crate::evidence::Shared;
+use crate::snapshot::{CAPTURE_STEP_BYTES, Cuts, LAST_CUT, Resumed};
 use crate::sources::{Declared, Registry};
 use crate::worker::{BatchDone, Worker};
 
@@ -75,8 +77,10 @@ pub struct Settings {
     pub watermarks: WatermarkPolicy,
     /// The clock, nanoseconds since the epoch; `None` in replay, where only event time counts.
     pub clock: Option<fn() -> i64>,
-    /// Where the correlations stood when the process stopped.
+    /// Where the correlations stood when the process stopped, where their state is not there.
     pub resume: Vec<RuleCheckpoint>,
+    /// When the state is captured; `None` = never.
+    pub cuts: Option<Arc<Cuts>>,
     /// Who looks on, as `explain` does.
     pub watch: Option<Watch>,
 }
@@ -100,6 +104,15 @@ pub enum Outcome {
         /// How far back the input must be read after a crash, told with the counters.
         checkpoint: Option<Vec<RuleCheckpoint>>,
     },
+    /// A shard's state behind a batch. Its alerts up to there were told before.
+    Captured {
+        /// Which; the tower comes after the last.
+        shard: usize,
+        /// Sequence number of the batch.
+        cut: u64,
+        /// The state.
+        capture: Capture<Shared>,
+    },
 }
 
 /// One batch with what was decided when it was taken.
@@ -109,18 +122,35 @@ pub(crate) struct Task {
     pub(crate) detection: Arc<Detection>,
     /// Whether this is the first batch under that detection.
     pub(crate) fresh: bool,
+    /// Whether the state behind it is to be captured.
+    pub(crate) cut: bool,
 }
 
 /// Hands out batches with sequence numbers.
 pub(crate) struct TaskQueue {
     batches: Receiver<Batch>,
     detection: Arc<ArcSwap<Detection>>,
+    cuts: Option<Arc<Cuts>>,
     next: Mutex<Next>,
 }
 
 struct Next {
     sequence: u64,
     current: Option<Arc<Detection>>,
+    /// Inputs whose files' ends are behind what was taken of them.
+    trailing: BTreeSet<InputIndex>,
+}
+
+impl Next {
+    /// Whether to cut behind this batch.
+    fn cuts(&mut self, cuts: &Cuts, batch: &Batch) -> bool {
+        match batch.ends_trail {
+            true => self.trailing.insert(batch.input),
+            false => self.trailing.remove(&batch.input),
+        };
+        cuts.changed();
+        self.trailing.is_empty() && cuts.ask()
+    }
 }
 
 impl TaskQueue {
@@ -128,7 +158,23 @@ impl TaskQueue {
     /// have nothing else to do but to wait behind it.
     pub(crate) fn take(&self) -> Option<Task> {
         let mut next = self.next.lock().expect("no holder panics");
-        let batch = self.batches.recv().ok()?;
+        let (batch, cut) = match &self.cuts {
+            None => (self.batches.recv().ok()?, false),
+            Some(cuts) => loop {
+                match self.batches.recv_timeout(cuts.every()) {
+                    Ok(batch) => {
+                        let cut = next.cuts(cuts, &batch);
+                        break (batch, cut);
+                    }
+                    // What came last is kept as well when nothing comes after it.
+                    Err(RecvTimeoutError::Timeout) if next.trailing.is_empty() && cuts.ask() => {
+                        break (Batch::default(), true);
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return None,
+                }
+            },
+        };
         let detection = self.detection.load_full();
         let fresh = !next.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &detection));
         if fresh {
@@ -136,7 +182,7 @@ impl TaskQueue {
         }
         let sequence = next.sequence;
         next.sequence += 1;
-        Some(Task { sequence, batch, detection, fresh })
+        Some(Task { sequence, batch, detection, fresh, cut })
     }
 }
 
@@ -180,12 +226,31 @@ impl Pipeline {
         detection: &Arc<ArcSwap<Detection>>,
         batches: Receiver<Batch>,
     ) -> (Self, Receiver<Outcome>) {
-        let registry = Arc::new(Registry::default());
+        Self::resume(settings, detection, batches, None)
+    }
+
+    /// The same, going on from the state of a run before.
+    ///
+    /// # Panics
+    /// When the system cannot start a thread.
+    pub(crate) fn resume(
+        settings: &Settings,
+        detection: &Arc<ArcSwap<Detection>>,
+        batches: Receiver<Batch>,
+        resumed: Option<Resumed>,
+    ) -> (Self, Receiver<Outcome>) {
+        let (resumed_shards, resumed_tower, registry) = match resumed {
+            Some(Resumed { shards, tower, registry }) => (shards, Some(tower), registry),
+            None => (Vec::new(), None, Registry::default()),
+        };
+        let mut resumed_shards = resumed_shards.into_iter();
+        let registry = Arc::new(registry);
         let (outcome_out, outcome_in) = bounded(OUTCOME_QUEUE);
         let queue = Arc::new(TaskQueue {
             batches,
             detection: Arc::clone(detection),
-            next: Mutex::new(Next { sequence: 0, current: None }),
+            cuts: settings.cuts.clone(),
+            next: Mutex::new(Next { sequence: 0, current: None, trailing: BTreeSet::new() }),
         });
         let mut threads = Vec::new();
         let mut shards = Vec::new();
@@ -197,17 +262,17 @@ impl Pipeline {
             let (settings, outcome_out, detection) = (settings.clone(), outcome_out.clone(), detection.load_full());
             threads.push(spawn(
                 "tower".to_owned(),
-                Box::new(move || run_tower(&settings, detection, &tower_in, &outcome_out)),
+                Box::new(move || run_tower(&settings, detection, resumed_tower, &tower_in, &outcome_out)),
             ));
         }
         for at in 0..settings.shards.max(1) {
             let (task_out, task_in) = bounded(SHARD_QUEUE);
             shards.push(task_out);
             let (settings, outcome_out, tower_out) = (settings.clone(), outcome_out.clone(), tower_out.clone());
-            let detection = detection.load_full();
+            let (detection, resumed) = (detection.load_full(), resumed_shards.next());
             threads.push(spawn(
                 format!("shard-{at}"),
-                Box::new(move || run_shard(at, &settings, detection, &task_in, &outcome_out, &tower_out)),
+                Box::new(move || run_shard(at, &settings, detection, resumed, &task_in, &outcome_out, &tower_out)),
             ));
         }
         for at in 0..settings.workers.max(1) {
@@ -252,6 +317,7 @@ fn run_shard(
     at: usize,
     settings: &Settings,
     mut detection: Arc<Detection>,
+    resumed: Option<Shard<Shared>>,
     tasks: &Receiver<ShardTask>,
     outcomes: &Sender<Outcome>,
     tower: &Sender<TowerTask>,
@@ -264,7 +330,7 @@ fn run_shard(
         emit_open: live,
         resume: settings.resume.clone(),
     };
-    let mut shard = Shard::new(config, &detection.specs);
+    let mut shard = resumed.unwrap_or_else(|| Shard::new(config, &detection.specs));
     let mut before = Arc::clone(&detection);
     let mut incoming: Vec<(u64, Arc<Detection>)> = Vec::new();
     let mut findings = Vec::new();
@@ -273,7 +339,7 @@ fn run_shard(
     let mut shown = Arc::clone(&detection);
     let mut ended = false;
     while !ended {
-        match tasks.recv_timeout(TICK) {
+        match next_task(tasks, shard.is_capturing()) {
             Ok(task) => {
                 if let Some(fresh) = task.detection {
                     incoming.push((task.message.sequence, fresh));
@@ -314,6 +380,15 @@ fn run_shard(
         if !is_told && outcomes.send(outcome).is_err() {
             return;
         }
+        let captured = match settings.cuts.is_some() && ended {
+            true => Some((LAST_CUT, shard.capture_now(LAST_CUT))),
+            false => shard.capture(CAPTURE_STEP_BYTES),
+        };
+        if let Some((cut, capture)) = captured
+            && outcomes.send(Outcome::Captured { shard: at, cut, capture }).is_err()
+        {
+            return;
+        }
         let mut messages = Vec::new();
         shard.rise(ended && !live, &mut messages);
         let standing = due.then(|| ShardStanding {
@@ -333,6 +408,17 @@ fn run_shard(
     }
 }
 
+/// The next message; while a capture is taken, none rather than waiting for one.
+fn next_task<T>(tasks: &Receiver<T>, capturing: bool) -> Result<T, RecvTimeoutError> {
+    if !capturing {
+        return tasks.recv_timeout(TICK);
+    }
+    tasks.try_recv().map_err(|none| match none {
+        TryRecvError::Empty => RecvTimeoutError::Timeout,
+        TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+    })
+}
+
 /// The alerts of findings, those of correlations that only feed others left out. A finding of a rule that a reload took away
 /// belongs to the detection before.
 fn alerts_of(findings: &mut Vec<Finding<Shared>>, detection: &Arc<Detection>, before: &Arc<Detection>) -> Vec<Alert> {
@@ -349,19 +435,21 @@ fn alerts_of(findings: &mut Vec<Finding<Shared>>, detection: &Arc<Detection>, be
 fn run_tower(
     settings: &Settings,
     mut detection: Arc<Detection>,
+    resumed: Option<Tower<Shared>>,
     tasks: &Receiver<TowerTask>,
     outcomes: &Sender<Outcome>,
 ) {
     let live = settings.watermarks == WatermarkPolicy::Live;
     let shards = settings.shards.max(1);
     let specs = Arc::clone(&detection.specs);
-    let mut tower = Tower::new(shards, settings.watermarks, live, settings.resume.clone(), specs);
+    let anew = || Tower::new(shards, settings.watermarks, live, settings.resume.clone(), specs);
+    let mut tower = resumed.unwrap_or_else(anew);
     let mut before = Arc::clone(&detection);
     let (mut findings, mut refused) = (Vec::new(), Vec::new());
     loop {
         let mut standing = None;
         let mut ended = false;
-        match tasks.recv_timeout(TICK) {
+        match next_task(tasks, tower.is_capturing()) {
             Ok(task) => {
                 // Of the shards the first that comes to a new detection tells it.
                 if let Some(fresh) = task.detection.filter(|fresh| !Arc::ptr_eq(fresh, &detection)) {
@@ -387,6 +475,12 @@ fn run_tower(
             if outcomes.send(told).is_err() {
                 return;
             }
+        }
+        let room = if ended { usize::MAX } else { CAPTURE_STEP_BYTES };
+        if let Some((cut, capture)) = tower.capture(room)
+            && outcomes.send(Outcome::Captured { shard: shards, cut, capture }).is_err()
+        {
+            return;
         }
         if let Some(ShardStanding { shard, worked_off, counters, mut checkpoint }) = standing {
             if live {

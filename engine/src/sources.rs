@@ -16,6 +16,8 @@ use noroshi_input::Origin;
 use noroshi_parsers::ecs;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// Sources of one input. A collector for a few thousand hosts; each costs under 200 bytes in every worker and shard.
 pub const SOURCES_PER_INPUT_MAX: usize = 4096;
@@ -34,6 +36,26 @@ pub fn classes() -> Vec<u16> {
     (0..LOG_SOURCES.len()).map(|at| class_of(LogSourceId(at as u16))).collect()
 }
 
+/// Stands for the classes' numbers: another version that counts its log sources otherwise has another digest.
+pub(crate) fn classes_digest() -> [u8; 32] {
+    let mut sha = Sha256::new();
+    for name in LOG_SOURCES.iter().flat_map(|source| source.products.iter().copied().chain(["\n"])) {
+        sha.update(name);
+        sha.update([0]);
+    }
+    sha.finalize().into()
+}
+
+/// A source as it is kept over a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceRow {
+    pub(crate) id: u32,
+    pub(crate) input: u16,
+    pub(crate) class: u16,
+    pub(crate) device: Box<[u8]>,
+}
+
 /// Numbers for sources, shared by the workers.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -45,15 +67,40 @@ struct Known {
     ids: HashMap<(u16, u16, Box<[u8]>), SourceId, FixedState>,
     per_input: HashMap<u16, usize, FixedState>,
     overflowed: u64,
+    /// The next number.
+    next: u32,
 }
 
 impl Registry {
+    /// Sources known from before; `next` is the first number that nobody has.
+    pub(crate) fn restored(rows: impl Iterator<Item = SourceRow>, next: SourceId) -> Registry {
+        let mut known = Known { next: next.0, ..Known::default() };
+        for SourceRow { id, input, class, device } in rows {
+            *known.per_input.entry(input).or_default() += 1;
+            known.ids.insert((input, class, device), SourceId(id));
+        }
+        Registry { known: Mutex::new(known) }
+    }
+
+    /// What [`Registry::restored`] takes, by number.
+    pub(crate) fn rows(&self) -> Vec<SourceRow> {
+        let known = self.known.lock().expect("no holder panics");
+        let row = |((input, class, device), id): (&(u16, u16, Box<[u8]>), &SourceId)| SourceRow {
+            id: id.0,
+            input: *input,
+            class: *class,
+            device: device.clone(),
+        };
+        let mut rows: Vec<_> = known.ids.iter().map(row).collect();
+        rows.sort_unstable_by_key(|row| row.id);
+        rows
+    }
+
     fn id(&self, input: u16, class: u16, device: &[u8]) -> SourceId {
         let mut known = self.known.lock().expect("no holder panics");
         if let Some(&id) = known.ids.get(&(input, class, Box::from(device)) as &(u16, u16, Box<[u8]>)) {
             return id;
         }
-        let next = SourceId(known.ids.len() as u32);
         let count = known.per_input.entry(input).or_default();
         let device: Box<[u8]> = if *count < SOURCES_PER_INPUT_MAX {
             *count += 1;
@@ -62,7 +109,13 @@ impl Registry {
             known.overflowed += 1;
             Box::from(&b"\0overflow"[..])
         };
-        *known.ids.entry((input, class, device)).or_insert(next)
+        if let Some(&id) = known.ids.get(&(input, class, device.clone())) {
+            return id;
+        }
+        let id = SourceId(known.next);
+        known.next += 1;
+        known.ids.insert((input, class, device), id);
+        id
     }
 
     /// How many sources there are, and how many devices had to share the overflow.

@@ -50,6 +50,8 @@ pub struct BatchDone {
     pub keyless: u64,
     /// Greatest event time in the batch that is not future; `i64::MIN` = none.
     pub max_event_time_ns: i64,
+    /// The state behind this batch is captured.
+    pub cut: bool,
 }
 
 /// Decodes and matches one record at a time. The shared core of `run`, `replay`, `match` and the benches.
@@ -208,7 +210,7 @@ impl Worker {
 
     /// Works one batch off: what each shard is told, and what became of it.
     pub(crate) fn work(&mut self, task: Task) -> (Vec<ShardTask>, BatchDone) {
-        let Task { sequence, batch, detection, fresh } = task;
+        let Task { sequence, batch, detection, fresh, cut } = task;
         self.examiner.switch(&detection);
         let settings = settings_of(&self.inputs, batch.input).clone();
         let mut hits: Vec<Vec<Hit<Shared>>> = (0..self.shards).map(|_| Vec::new()).collect();
@@ -221,6 +223,7 @@ impl Worker {
             keyless: 0,
             max_event_time_ns: i64::MIN,
             batch: Batch::default(),
+            cut,
         };
         for group in batch.groups() {
             let [record] = group else {
@@ -256,7 +259,7 @@ impl Worker {
                     sources: sources.clone(),
                     receive_time_ns,
                     rules: fresh.then(|| Arc::clone(&detection.specs)),
-                    cut: false,
+                    cut,
                 },
                 detection: fresh.then(|| Arc::clone(&detection)),
             })

@@ -122,6 +122,7 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         resume: Vec::new(),
+        cuts: None,
         watch: None,
     };
     let detection = Arc::new(ArcSwap::from_pointee(loaded.detection));
@@ -153,6 +154,7 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
                     alerts.extend(done.alerts);
                 }
                 Outcome::Shard { alerts: found, .. } => alerts.extend(found),
+                Outcome::Captured { .. } => {}
             }
         }
         feeder.join().expect("reading does not panic")

@@ -153,6 +153,12 @@ impl<E: Evidence> Shard<E> {
         Ok(shard)
     }
 
+    /// Greatest event time of any source; `i64::MIN` before one has spoken.
+    #[must_use]
+    pub fn event_time_max(&self) -> i64 {
+        self.sources.event_time_max()
+    }
+
     /// Goes on with the capture that a message with [`ShardMessage::cut`] asked for, by about `room` bytes; gives it once it
     /// is whole, with the sequence number of that message. To be called between messages, until
     /// [`Shard::is_capturing`] says no.

@@ -218,6 +218,10 @@ pub struct Batch {
     pub receive_time_ns: i64,
     /// For files: how far each has been read, in the order read; of two for one file the later counts.
     pub file_ends: Vec<FileEnd>,
+    /// The file ends told so far, here and in batches before, are behind what was handed over: a line is held that comes
+    /// before a record handed over, or the ends come with a later batch. State that has taken this batch in
+    /// cannot be resumed from the ends.
+    pub ends_trail: bool,
     home: Option<Sender<Buffers>>,
 }
 
@@ -349,6 +353,7 @@ impl BatchPool {
             origins: buffers.origins,
             receive_time_ns: 0,
             file_ends: buffers.file_ends,
+            ends_trail: false,
             home: Some(self.give.clone()),
         }
     }

@@ -84,6 +84,8 @@ pub struct Joiner {
     held_bytes: usize,
     /// Files of which anything is held, with how far they were read.
     ends: BTreeMap<Stream, End>,
+    /// Of each of these the greatest offset of a record that was handed over.
+    handed_over: BTreeMap<Stream, u64>,
     looked_ns: i64,
 }
 
@@ -100,6 +102,7 @@ impl Joiner {
             groups: Groups::default(),
             held_bytes: 0,
             ends: BTreeMap::new(),
+            handed_over: BTreeMap::new(),
             looked_ns: 0,
         }
     }
@@ -132,16 +135,16 @@ impl Joiner {
             self.looked_ns = now_ns;
             self.close_aged(now_ns, &mut out);
         }
-        self.tell_ends(&mut out);
-        out.finish()
+        let trail = self.tell_ends(&mut out);
+        out.finish(trail)
     }
 
     /// Hands over everything that is held: the input ends.
     pub fn finish(&mut self) -> Vec<Batch> {
         let mut out = Batches::new(&self.pool, self.input, &Batch::default());
         self.close_all(false, &mut out);
-        self.tell_ends(&mut out);
-        out.finish()
+        let trail = self.tell_ends(&mut out);
+        out.finish(trail)
     }
 
     fn holds(&self) -> bool {
@@ -303,16 +306,26 @@ impl Joiner {
         self.held_bytes -= self.groups.close_where(|group| aged(group.since_ns), out);
     }
 
-    /// Tells how far each file may be considered read: before its first line that is held.
-    fn tell_ends(&mut self, out: &mut Batches) {
-        let (open, groups) = (&self.open, &self.groups);
+    /// Tells how far each file may be considered read: before its first line that is held. The answer is whether a record
+    /// behind such a line was handed over.
+    fn tell_ends(&mut self, out: &mut Batches) -> bool {
+        for (&stream, &offset) in out.handed_over() {
+            let last = self.handed_over.entry(stream).or_insert(offset);
+            *last = offset.max(*last);
+        }
+        let mut trail = false;
+        let (open, groups, handed_over) = (&self.open, &self.groups, &self.handed_over);
         self.ends.retain(|stream, end| {
             let of_open = open.get(stream).map(Open::begin);
             let held = of_open.into_iter().chain(groups.begin_of(*stream)).min();
             let (offset, line) = held.map_or((end.offset, end.line), |held| held.min((end.offset, end.line)));
             out.end(&end.origin, FileEnd { origin: 0, offset, line, gone: false });
+            trail |= held.zip(handed_over.get(stream)).is_some_and(|((begin, _), &last)| last >= begin);
             held.is_some()
         });
+        let ends = &self.ends;
+        self.handed_over.retain(|stream, _| ends.contains_key(stream));
+        trail
     }
 }
 

@@ -87,6 +87,7 @@ pub(super) fn finals<R: FnMut() -> Option<Batch>>(
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         resume: Vec::new(),
+        cuts: None,
         watch,
     };
     let (queue, batches) = bounded(QUEUE_BATCHES);
@@ -96,6 +97,8 @@ pub(super) fn finals<R: FnMut() -> Option<Batch>>(
         let mut alerts = Vec::new();
         for outcome in outcomes {
             match outcome {
+                // A replay keeps no state over its end.
+                pipeline::Outcome::Captured { .. } => {}
                 pipeline::Outcome::Batch(done) => alerts.extend(done.alerts),
                 pipeline::Outcome::Shard { alerts: found, .. } => {
                     alerts.extend(found.into_iter().filter(|alert| alert.is_final));

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
 use noroshi_correlate::WatermarkPolicy;
 use noroshi_input::files::{Files, RealFiles};
-use noroshi_input::{CheckpointStore, Clock, Inputs, Running, Shutdown, SystemClock};
+use noroshi_input::{CheckpointStore, Clock, FileCheckpoint, Inputs, Running, Shutdown, SystemClock};
 use noroshi_parsers::decode::SourceOptions;
 use noroshi_rules::diagnostic::Severity as Level;
 use tracing::{error, info, warn};
@@ -28,6 +28,9 @@ use crate::pipeline::{InputSettings, Pipeline, Settings};
 use crate::resume::ResumeStore;
 use crate::sent::Sent;
 use crate::sink::{SinkOptions, Sinks, learn_delivered};
+use crate::snapshot::keeper::{self, Keeper};
+use crate::snapshot::store::SnapshotStore;
+use crate::snapshot::{self, Cuts, FilePlace};
 use crate::sources::{Declared, Registry};
 use crate::spool::Spool;
 use crate::terminal::{self, ColorChoice, OutputMode};
@@ -147,7 +150,23 @@ impl Engine {
             format!("{} is damaged; move it away to read all files from their begin", checkpoints.path().display())
         })?;
         let resume = ResumeStore::new(Arc::clone(&files), state_dir.join("correlations.json"));
-        let resumed = if positions.is_empty() { Vec::new() } else { resume.load() };
+        let store = SnapshotStore::new(Arc::clone(&files), state_dir.join("snapshot"));
+        let cuts = match config.engine.snapshot_interval_ms {
+            0 => None,
+            every => Some(Arc::new(Cuts::new(Duration::from_millis(every)))),
+        };
+        let input_names: Vec<String> = config.inputs.iter().map(|input| input.name.clone()).collect();
+        let taken_up = match cuts {
+            Some(_) => snapshot::take_up(&store, &detection, config.shards(), &input_names),
+            None => {
+                // A later run must not go on from a state that this one leaves behind.
+                store.remove().with_context(|| format!("cannot remove {}", store.path().display()))?;
+                None
+            }
+        };
+        let (places, taken_up) = taken_up.unzip();
+        let places = known_places(places.unwrap_or_default(), positions);
+        let resumed = if places.is_empty() || taken_up.is_some() { Vec::new() } else { resume.load() };
         let (mut sent, load) = Sent::open(state_dir.join("sent"), Arc::clone(&files)).map_err(anyhow::Error::msg)?;
         if load.damaged > 0 {
             warn!(damaged = load.damaged, "the record of sent alerts was torn; some alerts may be sent again");
@@ -176,6 +195,7 @@ impl Engine {
             watermarks: WatermarkPolicy::Live,
             clock: Some(now_ns),
             resume: resumed,
+            cuts: cuts.clone(),
             watch: None,
         };
         // Before anything is received: a port that is taken must not cost records.
@@ -190,9 +210,10 @@ impl Engine {
         }
         let detection = Arc::new(ArcSwap::from_pointee(detection));
         let (queue, batches) = bounded(config.engine.queue_batches.max(1));
-        let (pipeline, outcomes) = Pipeline::start(&settings, &detection, batches);
+        let (pipeline, outcomes) = Pipeline::resume(&settings, &detection, batches, taken_up);
         let shutdown = Shutdown::default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let positions: Vec<_> = places.iter().map(|place| place.read_to.clone()).collect();
         let inputs = Inputs::start(&config.inputs, &positions, &queue, &clock, &shutdown).map_err(|errors| {
             anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
         })?;
@@ -212,13 +233,33 @@ impl Engine {
             node: config.node().into(),
             clock: now_ns,
         };
-        let known = still_there(&*files, &positions);
-        let collector = Collector::new(outputs, settings.shards, known);
+        let known = still_there(&*files, &places);
+        let keeper = match &cuts {
+            None => None,
+            Some(cuts) => Some(Keeper::start(
+                keeper::Parts {
+                    store,
+                    cuts: Arc::clone(cuts),
+                    sinks: Arc::clone(&sinks),
+                    spool: Arc::clone(&spool),
+                    registry: Arc::clone(&pipeline.registry),
+                    inputs: input_names,
+                    clock: now_ns,
+                },
+                settings.shards,
+            )?),
+        };
+        let collector = Collector::new(outputs, settings.shards, known, keeper);
         let collector = std::thread::Builder::new().name("collector".into()).spawn(move || collector.run(&outcomes))?;
         let poller = Poller::start(&config.feeds, state_dir, || now_ns() / SECOND_NS)?;
         let feeds = poller.feeds.clone();
         metrics.add_source(move |text| Poller::append_metrics(&feeds, text));
         let reloads = Arc::new(Reloads::default());
+        if let Some(cuts) = cuts {
+            let checked = Arc::clone(&cuts);
+            metrics.add_check(move || checked.ailment().into_iter().collect());
+            metrics.add_source(move |text| cuts.append_metrics(text));
+        }
         expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
         Ok(Engine {
             config,
@@ -342,6 +383,20 @@ impl Engine {
         }
         Ok(if clean { Outcome::Done } else { Outcome::Findings })
     }
+}
+
+/// The places that a snapshot tells, and for files that it did not know yet what was committed of them since.
+fn known_places(mut places: Vec<FilePlace>, committed: Vec<FileCheckpoint>) -> Vec<FilePlace> {
+    for checkpoint in committed {
+        let same = |place: &FilePlace| {
+            let (known, other) = (&place.read_to.identity, &checkpoint.identity);
+            (known.dev, known.ino) == (other.dev, other.ino)
+        };
+        if !places.iter().any(same) {
+            places.push(FilePlace { read_to: checkpoint.clone(), max_event_time_ns: i64::MIN, settled_to: checkpoint });
+        }
+    }
+    places
 }
 
 /// Two engines on one state directory would cut each other's files.

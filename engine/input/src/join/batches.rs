@@ -1,6 +1,9 @@
 //! The batches that a joiner fills.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use super::Stream;
 
 use crate::batch::{BATCH_BYTES_MAX, Batch, BatchPool, FileEnd, InputIndex, Origin, RecordMarks, RecordRef};
 
@@ -16,6 +19,8 @@ pub(super) struct Batches {
     receive_time_ns: i64,
     done: Vec<Batch>,
     filling: Batch,
+    /// Of each file the greatest offset of a record handed over.
+    handed_over: BTreeMap<Stream, u64>,
 }
 
 impl Batches {
@@ -23,7 +28,14 @@ impl Batches {
     pub(super) fn new(pool: &BatchPool, input: InputIndex, batch: &Batch) -> Self {
         let mut filling = pool.take(input);
         filling.receive_time_ns = batch.receive_time_ns;
-        Batches { pool: pool.clone(), input, receive_time_ns: batch.receive_time_ns, done: Vec::new(), filling }
+        Batches {
+            pool: pool.clone(),
+            input,
+            receive_time_ns: batch.receive_time_ns,
+            done: Vec::new(),
+            filling,
+            handed_over: BTreeMap::new(),
+        }
     }
 
     /// Adds a record whose bytes lie elsewhere.
@@ -36,6 +48,10 @@ impl Batches {
             let mut next = self.pool.take(self.input);
             next.receive_time_ns = self.receive_time_ns;
             self.done.push(std::mem::replace(&mut self.filling, next));
+        }
+        if let Some(stream @ Stream::File { .. }) = Stream::of(origin) {
+            let last = self.handed_over.entry(stream).or_insert(record.offset);
+            *last = record.offset.max(*last);
         }
         let origin = self.origin(origin);
         let batch = &mut self.filling;
@@ -54,9 +70,19 @@ impl Batches {
         self.filling.file_ends.push(FileEnd { origin, ..end });
     }
 
-    pub(super) fn finish(mut self) -> Vec<Batch> {
+    /// Of each file the greatest offset of a record handed over here.
+    pub(super) fn handed_over(&self) -> &BTreeMap<Stream, u64> {
+        &self.handed_over
+    }
+
+    /// The batches; `ends_trail` tells whether a line is held that comes before a record handed over.
+    pub(super) fn finish(mut self, ends_trail: bool) -> Vec<Batch> {
         if !self.filling.is_empty() {
             self.done.push(self.filling);
+        }
+        if let Some((last, before)) = self.done.split_last_mut() {
+            last.ends_trail = ends_trail;
+            before.iter_mut().for_each(|batch| batch.ends_trail = true);
         }
         self.done
     }
