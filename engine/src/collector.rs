@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -20,13 +20,17 @@ use noroshi_input::{Batch, CheckpointStore, FileCheckpoint, FileIdentity, Origin
 use tracing::{debug, error, warn};
 
 use crate::alert::{Alert, Provenance};
+use crate::evidence::Shared;
 use crate::evidence::hex;
+use crate::late::LateList;
 use crate::ledger::{InputLedger, Ledger};
 use crate::pipeline::Outcome;
 use crate::resume::ResumeStore;
 use crate::sink::{AlertLine, Sinks};
+use crate::skew::Skews;
 use crate::snapshot::FilePlace;
 use crate::snapshot::keeper::{Keeper, Places};
+use crate::sources::Registry;
 use crate::spool::{Spool, SpoolEntry};
 use crate::worker::BatchDone;
 
@@ -55,6 +59,8 @@ pub(crate) struct CollectorCounters {
     pub(crate) keyless: AtomicU64,
     /// Final alerts that repeated one told before.
     pub(crate) repeated: AtomicU64,
+    /// Late and future hits that the list had no room for.
+    pub(crate) unlisted: AtomicU64,
     /// Batches done.
     pub(crate) batches: AtomicU64,
     /// Sums of the shards' counters, by correlation.
@@ -70,6 +76,9 @@ pub(crate) struct Outputs {
     pub(crate) checkpoints: CheckpointStore,
     pub(crate) resume: ResumeStore,
     pub(crate) counters: Arc<CollectorCounters>,
+    pub(crate) late: LateList,
+    pub(crate) skews: Arc<Mutex<Skews>>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) node: Arc<str>,
     pub(crate) clock: fn() -> i64,
 }
@@ -214,6 +223,8 @@ impl Collector {
             warn!("{} more late or future hits in the last second", self.refused_told - REFUSED_TOLD_MAX);
         }
         self.refused_told = 0;
+        self.outputs.late.write();
+        self.tell_skews();
         self.commit();
     }
 
@@ -278,6 +289,9 @@ impl Collector {
             if let Err(cause) = self.outputs.spool.append(&entries) {
                 debug!("spool: {cause}");
             }
+        }
+        if !done.delays.is_empty() {
+            self.outputs.skews.lock().expect("no holder panics").observe(&done.delays, done.batch.receive_time_ns);
         }
         self.send(done.alerts);
         // Only now: until its alerts are handed on, a record is in flight.
@@ -372,8 +386,33 @@ impl Collector {
         self.sinks_sequence = self.outputs.sinks.send(lines);
     }
 
-    fn refused(&mut self, refused: &[Refused]) {
+    /// Tells of clocks that are off, each once, with the line that would correct it.
+    fn tell_skews(&self) {
+        let news = self.outputs.skews.lock().expect("no holder panics").news();
+        if news.is_empty() {
+            return;
+        }
+        let rows = self.outputs.registry.rows();
+        for skew in news {
+            let Some(row) = rows.iter().find(|row| row.id == skew.source.0) else { continue };
+            let (input, device) =
+                (self.outputs.inputs.get(usize::from(row.input)), String::from_utf8_lossy(&row.device));
+            let offset_s = skew.offset_s();
+            let behind = if offset_s > 0 { "behind" } else { "ahead" };
+            let zone = if skew.may_be_zone() { "; or is its time zone another than declared (timezone)?" } else { "" };
+            warn!(
+                input = input.map_or("", |input| input.name()), %device, seconds = offset_s.abs(),
+                "the clock of this source is {behind}: mend it, or write `clock_offsets_s = {{ {:?} = {offset_s} }}` under its [[input]]{zone}",
+                device
+            );
+        }
+    }
+
+    fn refused(&mut self, refused: &[Refused<Shared>]) {
         for one in refused {
+            if !self.outputs.late.add(one) {
+                self.outputs.counters.unlisted.fetch_add(1, Ordering::Relaxed);
+            }
             let (counter, word) = match one.refusal {
                 Refusal::Late => (&self.outputs.counters.late, "late"),
                 Refusal::Future => (&self.outputs.counters.future, "future"),
@@ -382,7 +421,7 @@ impl Collector {
             self.refused_told += 1;
             if self.refused_told <= REFUSED_TOLD_MAX {
                 let time = noroshi_parsers::time::format_rfc3339(one.time_ns);
-                warn!(correlation = one.rule, source = one.source.0, %time, content = hex(&one.digest), "{word} hit: counted, in no window");
+                warn!(correlation = one.spec.id, source = one.source.0, %time, content = hex(&one.digest), "{word} hit: counted, in no window");
             }
         }
     }

@@ -166,6 +166,10 @@ impl noroshi_correlate::Evidence for Shared {
         let entities: usize = self.0.entities.iter().map(|(_, value)| value.len() + 24).sum();
         size_of::<Evidence>() + self.0.raw.len() + entities
     }
+
+    fn touch(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
 }
 
 /// The first 16 bytes of a SHA-256.

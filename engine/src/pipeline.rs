@@ -32,7 +32,7 @@ use crate::alert::Alert;
 use crate::detection::Detection;
 use crate::evidence::Shared;
 use crate::snapshot::{CAPTURE_STEP_BYTES, Cuts, LAST_CUT, Resumed};
-use crate::sources::{Declared, Registry};
+use crate::sources::{ClockOffsets, Declared, Registry};
 use crate::worker::{BatchDone, Worker};
 
 /// Messages waiting for one shard. With the empty ones among them a fraction of a second of work.
@@ -59,6 +59,8 @@ pub struct InputSettings {
     pub split: bool,
     /// What it declares of its sources.
     pub declared: Declared,
+    /// What is added to its records' stamps; `None` = nothing.
+    pub clocks: Option<Arc<ClockOffsets>>,
 }
 
 /// Is shown each hit on its way to the shards, and how its record was read.
@@ -98,7 +100,7 @@ pub enum Outcome {
         /// What it found.
         alerts: Vec<Alert>,
         /// Hits that entered no window: late or future.
-        refused: Vec<Refused>,
+        refused: Vec<Refused<Shared>>,
         /// By correlation of the detection it runs; now and then, and at the end.
         counters: Option<Vec<RuleCounters>>,
         /// How far back the input must be read after a crash, told with the counters.

@@ -5,6 +5,7 @@
 //! room for [`SOURCES_PER_INPUT_MAX`] of them, as the host name is the sender's to choose; the
 //! overflow shares one.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -14,7 +15,7 @@ use hashbrown::HashMap;
 use noroshi_correlate::{SourceAdvance, SourceId};
 use noroshi_input::Origin;
 use noroshi_parsers::ecs;
-use noroshi_parsers::event::EventView;
+use noroshi_parsers::event::{Event, EventView};
 use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -136,6 +137,36 @@ pub struct Declared {
     pub idle_timeout_ns: i64,
 }
 
+/// What is added to the stamps of an input's records.
+#[derive(Clone, Debug, Default)]
+pub struct ClockOffsets {
+    all_ns: i64,
+    by_host: HashMap<Box<[u8]>, i64, FixedState>,
+}
+
+impl ClockOffsets {
+    /// Offsets in seconds: of all, and of the hosts that have their own; `None` where there are none.
+    #[must_use]
+    pub fn of(all_s: Option<i64>, by_host_s: &BTreeMap<String, i64>) -> Option<ClockOffsets> {
+        let ns = |seconds: i64| seconds.saturating_mul(1_000_000_000);
+        let by_host = by_host_s.iter().map(|(host, &seconds)| (Box::from(host.as_bytes()), ns(seconds)));
+        let offsets = ClockOffsets { all_ns: ns(all_s.unwrap_or(0)), by_host: by_host.collect() };
+        (offsets.all_ns != 0 || !offsets.by_host.is_empty()).then_some(offsets)
+    }
+
+    /// Puts an event's time right, where the record told one.
+    pub fn correct(&self, event: &mut Event, record: &[u8]) {
+        if !event.core.time_from_record {
+            return;
+        }
+        let of_host = match self.by_host.is_empty() {
+            true => None,
+            false => event.view(record).first(ecs::HOST_NAME).and_then(|host| self.by_host.get(host)).copied(),
+        };
+        event.core.time_ns = event.core.time_ns.saturating_add(of_host.unwrap_or(self.all_ns));
+    }
+}
+
 struct Slot {
     id: SourceId,
     input: u16,
@@ -143,6 +174,8 @@ struct Slot {
     min_ns: i64,
     max_ns: i64,
     touched: bool,
+    /// Least time from an event to its receipt in the batch; `i64::MAX` = none.
+    delay_ns: i64,
 }
 
 /// One worker's view: who sent what in this batch.
@@ -151,6 +184,7 @@ pub struct Tracker {
     by_id: HashMap<u32, u32, FixedState>,
     slots: Vec<Slot>,
     touched: Vec<u32>,
+    timed: Vec<u32>,
     hasher: FixedState,
     classes: Vec<u16>,
 }
@@ -162,6 +196,7 @@ impl Default for Tracker {
             by_id: HashMap::default(),
             slots: Vec::new(),
             touched: Vec::new(),
+            timed: Vec::new(),
             hasher: FixedState::default(),
             classes: classes(),
         }
@@ -198,7 +233,15 @@ impl Tracker {
                 let id = registry.id(input, class, device);
                 let slots = &mut self.slots;
                 let at = *self.by_id.entry(id.0).or_insert_with(|| {
-                    slots.push(Slot { id, input, class, min_ns: i64::MAX, max_ns: i64::MIN, touched: false });
+                    slots.push(Slot {
+                        id,
+                        input,
+                        class,
+                        min_ns: i64::MAX,
+                        max_ns: i64::MIN,
+                        touched: false,
+                        delay_ns: i64::MAX,
+                    });
                     slots.len() as u32 - 1
                 });
                 self.cache.insert(key, at);
@@ -206,6 +249,13 @@ impl Tracker {
             }
         };
         let slot = &mut self.slots[at as usize];
+        if core.time_from_record && core.receive_time_ns != 0 {
+            if slot.delay_ns == i64::MAX {
+                self.timed.push(at);
+            }
+            let delay_ns = core.receive_time_ns.saturating_sub(core.time_ns).min(i64::MAX - 1);
+            slot.delay_ns = slot.delay_ns.min(delay_ns);
+        }
         let future =
             core.receive_time_ns != 0 && core.time_ns > core.receive_time_ns.saturating_add(declared.allowed_skew_ns);
         if !future {
@@ -241,6 +291,18 @@ impl Tracker {
     }
 }
 
+impl Tracker {
+    /// The least delays of the batch, by source; forgets them.
+    pub fn delays(&mut self) -> Vec<(SourceId, i64)> {
+        let slots = &mut self.slots;
+        let taken = self.timed.drain(..).map(|at| {
+            let slot = &mut slots[at as usize];
+            (slot.id, std::mem::replace(&mut slot.delay_ns, i64::MAX))
+        });
+        taken.collect()
+    }
+}
+
 fn peer<'a>(origin: &'a Origin, address: &'a mut [u8; 16]) -> &'a [u8] {
     match origin {
         Origin::File { path, .. } => path.as_os_str().as_encoded_bytes(),
@@ -258,7 +320,6 @@ fn peer<'a>(origin: &'a Origin, address: &'a mut [u8; 16]) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use noroshi_parsers::event::Event;
 
     #[test]
     fn a_flood_of_host_names_shares_the_overflow_and_bounds_memory() {
@@ -297,5 +358,35 @@ mod tests {
         event.core.time_ns = 105;
         let (_, future) = tracker.note(&registry, event.view(b""), 0, &Origin::Stdin, &declared);
         assert!(!future && tracker.advances(|_| declared).len() == 1);
+    }
+
+    #[test]
+    fn a_fixed_offset_corrects_the_hosts_it_names_and_the_others_by_the_input() {
+        let hosts = BTreeMap::from([("fw".to_owned(), -5)]);
+        let offsets = ClockOffsets::of(Some(60), &hosts).expect("there are some");
+        let mut event = Event::new();
+        let mut time_of = |host: &[u8], from_record: bool| {
+            event.clear();
+            event.writer(b"").put(ecs::HOST_NAME, host);
+            (event.core.time_ns, event.core.time_from_record) = (1_000_000_000_000, from_record);
+            offsets.correct(&mut event, b"");
+            event.core.time_ns / 1_000_000_000
+        };
+        assert_eq!((time_of(b"fw", true), time_of(b"web", true), time_of(b"fw", false)), (995, 1060, 1000));
+        assert!(ClockOffsets::of(None, &BTreeMap::new()).is_none());
+    }
+
+    #[test]
+    fn the_least_delay_of_a_batch_is_told_once_future_or_not() {
+        let (registry, mut tracker) = (Registry::default(), Tracker::default());
+        let declared = Declared { lateness_ns: 0, allowed_skew_ns: 5, idle_timeout_ns: 0 };
+        let mut event = Event::new();
+        for time_ns in [70, 130, 90] {
+            event.clear();
+            (event.core.receive_time_ns, event.core.time_ns, event.core.time_from_record) = (100, time_ns, true);
+            tracker.note(&registry, event.view(b""), 0, &Origin::Stdin, &declared);
+        }
+        assert_eq!(tracker.delays().iter().map(|(_, delay)| *delay).collect::<Vec<_>>(), [-30]);
+        assert!(tracker.delays().is_empty());
     }
 }

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use noroshi_correlate::{Hit, ShardMessage, shard_of};
+use noroshi_correlate::{Hit, ShardMessage, SourceId, shard_of};
 use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::defect::{Defect, Defects};
@@ -52,6 +52,8 @@ pub struct BatchDone {
     pub max_event_time_ns: i64,
     /// The state behind this batch is captured.
     pub cut: bool,
+    /// Least time from an event to its receipt, by source.
+    pub delays: Vec<(SourceId, i64)>,
 }
 
 /// Decodes and matches one record at a time. The shared core of `run`, `replay`, `match` and the benches.
@@ -106,6 +108,9 @@ impl Examiner {
     #[inline]
     pub fn examine(&mut self, record: &[u8], receive_time_ns: i64, settings: &InputSettings) {
         self.decoder.decode(record, receive_time_ns, &settings.options, &mut self.event);
+        if let Some(clocks) = &settings.clocks {
+            clocks.correct(&mut self.event, record);
+        }
         self.look(record, settings.options.calendar.as_deref());
     }
 
@@ -125,6 +130,9 @@ impl Examiner {
             }
             let (event, own) = &mut self.group.events[at];
             self.decoder.decode(record, receive_time_ns, &settings.options, event);
+            if let Some(clocks) = &settings.clocks {
+                clocks.correct(event, record);
+            }
             *own = event.view(record).fields().len();
         }
     }
@@ -224,6 +232,7 @@ impl Worker {
             max_event_time_ns: i64::MIN,
             batch: Batch::default(),
             cut,
+            delays: Vec::new(),
         };
         for group in batch.groups() {
             let [record] = group else {
@@ -249,6 +258,7 @@ impl Worker {
         }
         let inputs = &self.inputs;
         let sources = self.tracker.advances(|input| -> Declared { settings_of(inputs, input).declared });
+        done.delays = self.tracker.delays();
         let receive_time_ns = batch.receive_time_ns;
         let messages = hits
             .into_iter()

@@ -92,6 +92,7 @@ fn records_that_hit_nothing_allocate_nothing() {
         options: Arc::new(SourceOptions::default()),
         split: true,
         declared: Declared { lateness_ns: 0, allowed_skew_ns: 0, idle_timeout_ns: 0 },
+        clocks: None,
     };
     let lines = lines();
     assert!(lines.len() > 600, "{}", lines.len());

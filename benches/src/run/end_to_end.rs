@@ -118,7 +118,13 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
     let settings = Settings {
         workers: WORKERS,
         shards: 1,
-        inputs: Arc::new([InputSettings { name: Arc::from(""), options: Arc::new(options), split: true, declared }]),
+        inputs: Arc::new([InputSettings {
+            name: Arc::from(""),
+            options: Arc::new(options),
+            split: true,
+            declared,
+            clocks: None,
+        }]),
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         resume: Vec::new(),

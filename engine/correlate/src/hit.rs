@@ -12,6 +12,11 @@ pub struct SourceId(pub u32);
 pub trait Evidence: Clone {
     /// Bytes charged to the rule's budget while the payload is held.
     fn bytes(&self) -> usize;
+
+    /// Reads what cloning will read, so that it is in the cache by then.
+    fn touch(&self) -> usize {
+        0
+    }
 }
 
 /// No evidence: for counting alone.
@@ -25,6 +30,10 @@ impl Evidence for () {
 impl Evidence for Arc<[u8]> {
     fn bytes(&self) -> usize {
         self.len()
+    }
+
+    fn touch(&self) -> usize {
+        Arc::strong_count(self)
     }
 }
 
@@ -95,10 +104,12 @@ pub enum Refusal {
 }
 
 /// A hit that entered no window, for the list of late and future hits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Index of the rule.
-    pub rule: u32,
+#[derive(Clone, Debug)]
+pub struct Refused<E> {
+    /// The rule.
+    pub spec: Arc<RuleSpec>,
+    /// Its group key.
+    pub key: Key,
     /// The verdict.
     pub refusal: Refusal,
     /// Where the event came from.
@@ -107,4 +118,8 @@ pub struct Refused {
     pub time_ns: i64,
     /// Content digest.
     pub digest: [u8; 16],
+    /// The rule's watermark when the record was read.
+    pub watermark_ns: i64,
+    /// Its payload.
+    pub evidence: Option<E>,
 }

@@ -213,6 +213,16 @@ impl<E: Evidence> Held for KeyState<E> {
         }
     }
 
+    fn warm(&self) -> usize {
+        match self {
+            KeyState::One(hit) => hit.evidence.as_ref().map_or(0, Evidence::touch),
+            KeyState::Few(hits) => {
+                hits.iter().filter_map(|hit| hit.evidence.as_ref()).fold(0, |sum, one| sum ^ one.touch())
+            }
+            KeyState::Many(many) => many.last_time() as usize,
+        }
+    }
+
     fn has_episode(&self) -> bool {
         matches!(self, KeyState::Many(many) if !many.episodes.is_empty())
     }

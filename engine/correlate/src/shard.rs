@@ -55,7 +55,7 @@ pub struct Shard<E> {
     rules: Vec<RuleState<E>>,
     sources: SourceTable,
     reorder: Reorder<ShardMessage<E>>,
-    refused: Vec<Refused>,
+    refused: Vec<Refused<E>>,
     counters: ShardCounters,
     /// Rules, children before the correlations made of them.
     order: Vec<u32>,
@@ -356,8 +356,18 @@ impl<E: Evidence> Shard<E> {
             return;
         }
         let refusal = if hit.future { Refusal::Future } else { Refusal::Late };
-        let Hit { rule, source, time_ns, digest, .. } = hit;
-        self.refused.push(Refused { rule, refusal, source, time_ns, digest });
+        let (spec, watermark_ns) = (Arc::clone(&rule.rule.spec), rule.watermark);
+        let Hit { source, time_ns, digest, key, evidence, .. } = hit;
+        self.refused.push(Refused {
+            spec,
+            key,
+            refusal,
+            source,
+            time_ns,
+            digest,
+            watermark_ns,
+            evidence: Some(evidence),
+        });
     }
 
     fn follow_watermarks(&mut self, out: &mut Vec<Finding<E>>) {
@@ -405,7 +415,7 @@ impl<E: Evidence> Shard<E> {
     }
 
     /// Moves the list of late and future hits to `list`.
-    pub fn drain_refused(&mut self, list: &mut Vec<Refused>) {
+    pub fn drain_refused(&mut self, list: &mut Vec<Refused<E>>) {
         list.append(&mut self.refused);
     }
 

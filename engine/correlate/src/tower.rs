@@ -73,7 +73,7 @@ pub struct Tower<E> {
     policy: WatermarkPolicy,
     emit_open: bool,
     resume: Vec<RuleCheckpoint>,
-    refused: Vec<Refused>,
+    refused: Vec<Refused<E>>,
     now_ns: i64,
     ended: bool,
     capture: Option<Capturing<E>>,
@@ -305,7 +305,16 @@ impl<E: Evidence> Tower<E> {
                 rule.count_refused(false);
                 let Raised { source, time_ns, id, .. } = *raised;
                 if self.refused.len() < crate::REFUSED_MAX {
-                    self.refused.push(Refused { rule: parent, refusal: Refusal::Late, source, time_ns, digest: id });
+                    self.refused.push(Refused {
+                        spec: Arc::clone(&rule.rule.spec),
+                        key: raised.key.clone(),
+                        refusal: Refusal::Late,
+                        source,
+                        time_ns,
+                        digest: id,
+                        watermark_ns: rule.watermark,
+                        evidence: raised.evidence.clone(),
+                    });
                 }
                 continue;
             }
@@ -371,7 +380,7 @@ impl<E: Evidence> Tower<E> {
     }
 
     /// Moves the list of late episodes to `list`.
-    pub fn drain_refused(&mut self, list: &mut Vec<Refused>) {
+    pub fn drain_refused(&mut self, list: &mut Vec<Refused<E>>) {
         list.append(&mut self.refused);
     }
 

@@ -4,7 +4,9 @@
 mod common;
 
 use common::{EPOCH, Random, SECOND, finals, hit_ns, message_with, rule, source_rows};
-use noroshi_correlate::{Condition, Finding, Hit, Key, Kind, Op, RuleSpec, Shard, ShardConfig, State};
+use std::sync::Arc;
+
+use noroshi_correlate::{Condition, Finding, Hit, Key, Kind, Op, RuleSpec, Shard, ShardConfig, ShardMessage, State};
 
 /// A flooded rule and one beside it, whose hits come every hundredth.
 fn flood(keys: u32, budget: usize, flooded: bool) -> (Vec<Finding<()>>, Shard<()>) {
@@ -212,4 +214,61 @@ fn speed_with_a_million_keys() {
         println!("{kind:?} 1 M hits on one key: {:.2} M hits/s", 1.0 / spent.as_secs_f64());
         assert!(!found.is_empty());
     }
+}
+
+/// Run by hand: `cargo test --release -p noroshi-correlate --test load -- --ignored --nocapture capture`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn capture_of_a_million_keys() {
+    const KEYS: u64 = 1_000_000;
+    let budget =
+        RuleSpec { state_bytes_max: 1 << 30, ..rule(Kind::EventCount, Condition::new(vec![(Op::Gte, 20)]), 3600) };
+    let mut shard: Shard<Arc<[u8]>> = Shard::new(ShardConfig::default(), std::slice::from_ref(&budget));
+    let mut found = Vec::new();
+    let with_evidence = |hit: Hit<()>, number: u64| Hit {
+        evidence: Arc::from(vec![number as u8; 300]),
+        rule: hit.rule,
+        source: hit.source,
+        time_ns: hit.time_ns,
+        future: hit.future,
+        key: hit.key,
+        part: hit.part,
+        value: hit.value,
+        digest: hit.digest,
+    };
+    let message = |sequence: u64, hits| ShardMessage {
+        sequence,
+        hits,
+        sources: source_rows(&[(0, 0)], 60),
+        receive_time_ns: EPOCH,
+        rules: None,
+        cut: sequence == KEYS / 1000,
+    };
+    for from in (0..KEYS).step_by(1000) {
+        let hits = (from..from + 1000).map(|number| {
+            let time_ns = EPOCH + (number * 200_000) as i64;
+            with_evidence(hit_ns(time_ns, format!("10.{number:010}").as_bytes(), 1, 0), number)
+        });
+        shard.accept(message(from / 1000, hits.collect()), &mut found);
+    }
+    let (mut spent, mut longest, mut steps) = (std::time::Duration::ZERO, std::time::Duration::ZERO, 0);
+    let mut done = None;
+    let mut begun = false;
+    while done.is_none() {
+        let start = cpu();
+        if begun {
+            done = shard.capture(128 << 10);
+        } else {
+            shard.accept(message(KEYS / 1000, Vec::new()), &mut found);
+            begun = true;
+        }
+        let took = cpu() - start;
+        (spent, longest, steps) = (spent + took, longest.max(took), steps + 1);
+    }
+    let (_, capture) = done.expect("it ends");
+    println!("capture: {spent:?} in {steps} steps, the longest {longest:?}, {} MiB", capture.len() >> 20);
+    let start = cpu();
+    let restored = Shard::restore(ShardConfig::default(), &[budget], &[capture]).expect("it is taken up");
+    println!("restore: {:?}", cpu() - start);
+    assert_eq!(restored.rule_counters()[0].keys_live, KEYS);
 }

@@ -181,6 +181,10 @@ pub struct InputSpec {
     pub allowed_skew_s: Option<u64>,
     /// Silence after which a source holds others back no longer. Read by the engine.
     pub source_idle_timeout_s: Option<u64>,
+    /// Added to the stamps of all records, for clocks that are behind (or, below 0, ahead). Read by the engine.
+    pub clock_offset_s: Option<i64>,
+    /// The same by the host that a record names, instead. Read by the engine.
+    pub clock_offsets_s: Option<std::collections::BTreeMap<String, i64>>,
 }
 
 /// An [`InputSpec`] with its type's keys only and every default filled in.
@@ -306,6 +310,8 @@ impl InputSpec {
             lateness_s: None,
             allowed_skew_s: None,
             source_idle_timeout_s: None,
+            clock_offset_s: None,
+            clock_offsets_s: None,
         }
     }
 

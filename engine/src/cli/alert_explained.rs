@@ -290,6 +290,8 @@ struct Found {
     excepted_total: usize,
     rule_ids: Vec<String>,
     cut: bool,
+    /// Hits of the rule and key around the alert that entered no window, as the engine listed them.
+    late: Option<Vec<Value>>,
 }
 
 impl Looked<'_> {
@@ -322,7 +324,32 @@ impl Looked<'_> {
                 (seen, reasons.unwrap_or_default())
             }));
         }
-        Ok(Found { between: hits, total, near, excepted, excepted_total, rule_ids, cut })
+        let late = args.late.as_deref().map(|path| self.late(path, alert)).transpose()?;
+        Ok(Found { between: hits, total, near, excepted, excepted_total, rule_ids, cut, late })
+    }
+
+    /// Listed hits of the rule and key, less than the window from the alert: in time, they would have been members, or have moved
+    /// its begin or end.
+    fn late(&self, path: &Path, alert: &Alert) -> anyhow::Result<Vec<Value>> {
+        let at = || format!("--late {}", path.display());
+        let (id, key) = (self.spec.id.as_str(), hex(self.key.bytes()));
+        let window_ns = self.spec.window_ns;
+        let around = alert.first_ns.saturating_sub(window_ns)..=alert.last_ns.saturating_add(window_ns);
+        let mut found = Vec::new();
+        let file = std::fs::File::open(path).with_context(at)?;
+        for line in std::io::BufReader::new(file).split(b'\n') {
+            let line = line.with_context(at)?;
+            if memchr::memmem::find(&line, key.as_bytes()).is_none() {
+                continue;
+            }
+            let Ok(row) = serde_json::from_slice::<Value>(&line) else { continue };
+            let is_around = row["time_ns"].as_i64().is_some_and(|time_ns| around.contains(&time_ns));
+            if row["correlation"] == id && row["key"] == key.as_str() && is_around && found.len() < KEPT_MAX {
+                found.push(row);
+            }
+        }
+        found.sort_by_key(|row| row["time_ns"].as_i64());
+        Ok(found)
     }
 
     /// The hits of the key under a detection.
@@ -455,6 +482,10 @@ impl Found {
         });
         document["excepted"] = excepted.collect();
         document["excepted_total"] = self.excepted_total.into();
+        if let Some(late) = &self.late {
+            document["late"] = late.iter().take(show).cloned().collect();
+            document["late_total"] = late.len().into();
+        }
 
         let (width, color) = (width(), color.for_stdout());
         let title = |text: &str| styled(text, Style::new().bold(), color);
@@ -523,6 +554,25 @@ impl Found {
         let _ = writeln!(text, "\n{}", title(&heading));
         let mut table = Table::new(&columns("EXCEPTED BY"));
         self.excepted.iter().for_each(|(seen, reasons)| table.push(row(seen, reasons.join(", "))));
+        if !table.is_empty() {
+            *text += &table.render(width, color);
+        }
+
+        let Some(late) = &self.late else { return };
+        let heading =
+            format!("Late or future hits around it, in no window: {}{}", number(late.len()), shown(late.len(), show));
+        let _ = writeln!(text, "\n{}", title(&heading));
+        let mut table = Table::new(&[
+            ("TIME", Align::Left),
+            ("VERDICT", Align::Left),
+            ("RECEIVED", Align::Left),
+            ("WATERMARK", Align::Left),
+            ("RECORD", Align::Left),
+        ]);
+        for row in late.iter().take(show) {
+            let cell = |name: &str| Cell::new(if row[name].is_null() { String::new() } else { text_of(&row[name]) });
+            table.push([cell("time"), cell("verdict"), cell("received"), cell("watermark"), cell("raw")]);
+        }
         if !table.is_empty() {
             *text += &table.render(width, color);
         }

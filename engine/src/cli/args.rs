@@ -385,7 +385,10 @@ pub(crate) struct ExplainArgs {
     /// The alerts as they were told (NDJSON): what was told then is held against what the files say now.
     #[arg(long, value_name = "FILE", requires = "alert")]
     pub alerts: Option<PathBuf>,
-    /// Most records, near misses and exceptions shown of each.
+    /// The list of late and future hits (late.ndjson of the state directory): those of the alert's rule and key are shown.
+    #[arg(long, value_name = "FILE", requires = "alert")]
+    pub late: Option<PathBuf>,
+    /// Most records, near misses, exceptions and late hits shown of each.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub show: usize,
     /// A rule file; or with --rules the id, name or title of a rule there: why it matches an event or does not.

@@ -34,7 +34,13 @@ pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<O
         || Examiner::new(Arc::clone(&detection)),
         |examiner, FileBatch { file, batch }| {
             let InputFile { options, split, .. } = &inputs.files[file];
-            let settings = InputSettings { name: Arc::from(""), options: Arc::clone(options), split: *split, declared };
+            let settings = InputSettings {
+                name: Arc::from(""),
+                options: Arc::clone(options),
+                split: *split,
+                declared,
+                clocks: None,
+            };
             let mut lines = Vec::new();
             for group in batch.groups() {
                 let [record] = group else {

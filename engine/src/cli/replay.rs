@@ -82,7 +82,7 @@ pub(super) fn finals<R: FnMut() -> Option<Batch>>(
         shards: (workers / 2).max(1),
         inputs: inputs
             .into_iter()
-            .map(|(options, split)| InputSettings { name: Arc::from(""), options, split, declared })
+            .map(|(options, split)| InputSettings { name: Arc::from(""), options, split, declared, clocks: None })
             .collect(),
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,

@@ -1,7 +1,8 @@
 //! `noroshi run`: the engine, from its start to its clean stop.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -22,16 +23,18 @@ use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
 use crate::config::{Config, join};
 use crate::detection::{Detection, LoadOptions, Watch};
 use crate::intel::{Poller, keep_good};
+use crate::late::{self, LateList};
 use crate::ledger::Ledger;
 use crate::metrics::{Exposition, Kind, Metrics};
 use crate::pipeline::{InputSettings, Pipeline, Settings};
 use crate::resume::ResumeStore;
 use crate::sent::Sent;
 use crate::sink::{SinkOptions, Sinks, learn_delivered};
+use crate::skew::Skews;
 use crate::snapshot::keeper::{self, Keeper};
 use crate::snapshot::store::SnapshotStore;
 use crate::snapshot::{self, Cuts, FilePlace};
-use crate::sources::{Declared, Registry};
+use crate::sources::{ClockOffsets, Declared, Registry};
 use crate::spool::Spool;
 use crate::terminal::{self, ColorChoice, OutputMode};
 
@@ -222,6 +225,7 @@ impl Engine {
         let input_ledgers =
             inputs.counters().map(|(name, counters)| ledger.add_input(name, Arc::clone(counters))).collect();
         let counters = Arc::new(CollectorCounters::default());
+        let skews = Arc::new(Mutex::new(Skews::default()));
         let outputs = Outputs {
             sinks: Arc::clone(&sinks),
             spool: Arc::clone(&spool),
@@ -230,6 +234,9 @@ impl Engine {
             checkpoints,
             resume,
             counters: Arc::clone(&counters),
+            late: LateList::open(state_dir.join(late::FILE_NAME), Arc::clone(&files)).map_err(anyhow::Error::msg)?,
+            skews: Arc::clone(&skews),
+            registry: Arc::clone(&pipeline.registry),
             node: config.node().into(),
             clock: now_ns,
         };
@@ -260,6 +267,7 @@ impl Engine {
             metrics.add_check(move || checked.ailment().into_iter().collect());
             metrics.add_source(move |text| cuts.append_metrics(text));
         }
+        expose_skews(&metrics, &skews, &pipeline.registry, &config);
         expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
         Ok(Engine {
             config,
@@ -445,9 +453,37 @@ fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
                 options: Arc::new(options),
                 split: input.split.unwrap_or(true),
                 declared,
+                clocks: ClockOffsets::of(
+                    input.clock_offset_s,
+                    input.clock_offsets_s.as_ref().unwrap_or(&BTreeMap::new()),
+                )
+                .map(Arc::new),
             })
         })
         .collect()
+}
+
+/// Sources told of whose clocks are off; the worst first.
+const SKEWS_TOLD_MAX: usize = 100;
+
+fn expose_skews(metrics: &Metrics, skews: &Arc<Mutex<Skews>>, registry: &Arc<Registry>, config: &Config) {
+    let (skews, registry) = (Arc::clone(skews), Arc::clone(registry));
+    let inputs: Vec<String> = config.inputs.iter().map(|input| input.name.clone()).collect();
+    metrics.add_source(move |text: &mut Exposition| {
+        let found = skews.lock().expect("no holder panics").found();
+        if found.is_empty() {
+            return;
+        }
+        let rows = registry.rows();
+        for skew in found.iter().take(SKEWS_TOLD_MAX) {
+            let Some(row) = rows.iter().find(|row| row.id == skew.source.0) else { continue };
+            let input = inputs.get(usize::from(row.input)).map_or("", String::as_str);
+            let device = String::from_utf8_lossy(&row.device);
+            let labels = &[("input", input), ("device", &*device)];
+            let help = "What to add to the stamps of a source whose clock is off (clock_offsets_s of its input).";
+            text.add("noroshi_source_clock_offset_seconds", help, Kind::Gauge, labels, skew.offset_s() as f64);
+        }
+    });
 }
 
 #[expect(clippy::too_many_arguments, reason = "one place wires every source of metrics")]
@@ -513,6 +549,12 @@ fn expose(
                 "Final alerts that repeated one told before.",
                 Kind::Counter,
                 counters.repeated.load(Relaxed),
+            ),
+            (
+                "noroshi_late_unlisted_total",
+                "Late and future hits that the list had no room for.",
+                Kind::Counter,
+                counters.unlisted.load(Relaxed),
             ),
             ("noroshi_sources", "Sources known.", Kind::Gauge, sources as u64),
             (
