@@ -1,7 +1,7 @@
 //! What happens to what the pipeline yields: spool, ledger, sinks, checkpoints.
 //!
 //! Outcomes of workers are taken in the order of reading. A followed file's checkpoint is committed only over
-//! records whose batch is worked off by every shard, whose unparsed records are in the spool, whose
+//! records whose batch is worked off by every shard and in the archive, if there is one, whose unparsed records are in the spool, whose
 //! alerts every sink has settled, and behind which no window reaches: hits after
 //! [`RuleCheckpoint::complete_after_ns`] must be read again after a crash. What is to be committed is
 //! therefore one standing: what all shards said at one moment of theirs, saved only when the alerts they had
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use noroshi_archive::Watcher;
 use noroshi_correlate::{Refusal, Refused, RuleCheckpoint, RuleCounters};
 use noroshi_input::files::{Files, directory_of};
 use noroshi_input::{Batch, CheckpointStore, FileCheckpoint, FileIdentity, Origin, RecordRef};
@@ -40,6 +41,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Positions remembered of one file between its begin and the committed place. Over it every second one goes: a
 /// checkpoint then trails by a little more, which costs re-reading, not correctness.
 const POSITIONS_MAX: usize = 4096;
+
+/// How long the state waits for the archive's disk. A snapshot that is passed over is made up for by the next.
+const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Late and future hits told in the log each second; all are counted.
 const REFUSED_TOLD_MAX: usize = 5;
@@ -80,6 +84,7 @@ pub(crate) struct Outputs {
     pub(crate) skews: Arc<Mutex<Skews>>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) node: Arc<str>,
+    pub(crate) archive: Option<Watcher>,
     pub(crate) clock: fn() -> i64,
 }
 
@@ -202,8 +207,13 @@ impl Collector {
     /// After the sinks and the spool are settled: the last checkpoint.
     pub(crate) fn finish(mut self) {
         self.tick();
-        if let Some(keeper) = self.keeper.take() {
+        let Some(keeper) = self.keeper.take() else { return };
+        if self.is_kept(self.next) {
             keeper.finish(self.places(), self.sinks_sequence);
+        } else {
+            error!(
+                "the last state is not saved: not all that was read is in the archive; it is read again at the next start"
+            );
         }
     }
 
@@ -330,12 +340,18 @@ impl Collector {
                 max_event_time_ns: file.max_event_time_ns,
             });
         }
-        if done.cut {
+        // A place in the state is read on from after a crash: what lies before it must be kept.
+        if done.cut && self.is_kept(done.sequence + 1) {
             let places = self.places();
             if let Some(keeper) = &mut self.keeper {
                 keeper.places(done.sequence, places, self.sinks_sequence);
             }
         }
+    }
+
+    /// Whether the batches below `sequence` are in the archive, if there is one; waits a little for it.
+    fn is_kept(&self, sequence: u64) -> bool {
+        self.outputs.archive.as_ref().is_none_or(|archive| archive.wait_durable(sequence, ARCHIVE_PATIENCE))
     }
 
     /// Whether a final alert is told for the first time, as far as is remembered.
@@ -465,9 +481,11 @@ impl Collector {
         let complete_after_ns = standings.iter().map(|standing| standing.complete_after_ns).min().unwrap_or(i64::MAX);
         let resume = least(&standings);
         let spooled = self.outputs.spool.settled();
+        let durable = self.outputs.archive.as_ref().map_or(u64::MAX, Watcher::durable);
         for file in self.files.values_mut() {
             while let Some(position) = file.positions.front() {
                 let passed = position.sequence < worked_off
+                    && position.sequence < durable
                     && position.spooled <= spooled
                     && position.max_event_time_ns <= complete_after_ns;
                 if !passed {
@@ -513,8 +531,8 @@ fn begin_of(batch: &Batch, end: &FileCheckpoint) -> FileCheckpoint {
     }
 }
 
-/// Where a record came from, for the spool.
-fn origin_text(origin: &Origin) -> String {
+/// Where a record came from, for the spool and the archive.
+pub(crate) fn origin_text(origin: &Origin) -> String {
     match origin {
         Origin::File { path, .. } => path.display().to_string(),
         Origin::Stdin => "stdin".to_owned(),

@@ -4,9 +4,12 @@
 //! that differ by host; everything else is the file's. Secrets are never in it, only paths of files
 //! that hold them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use noroshi_input::InputSpec;
 use noroshi_rules::rule::Placeholders;
@@ -14,6 +17,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::intel::{AssetConfig, FeedConfig, IndicatorsConfig};
+use crate::pipeline::InputSettings;
 use crate::sink::OutputConfig;
 
 /// Everything `noroshi run` is told.
@@ -60,6 +64,8 @@ pub struct Config {
     /// The raw spool of what was not understood.
     #[serde(default)]
     pub spool: SpoolConfig,
+    /// Where every record is kept; absent = nowhere.
+    pub archive: Option<ArchiveConfig>,
     /// The engine's own log, on standard error.
     #[serde(default)]
     pub log: LogConfig,
@@ -199,6 +205,28 @@ impl Default for SpoolConfig {
     fn default() -> Self {
         // 16 × 64 MiB: a bound of 1 GiB that an operator can find room for without asking.
         SpoolConfig { dir: None, rotate_bytes: 64 << 20, keep_files: 16 }
+    }
+}
+
+/// `[archive]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveConfig {
+    /// Directory; absent = `archive` in the state directory.
+    pub dir: Option<PathBuf>,
+    /// Bytes at which a write-ahead segment is closed and sealed as Parquet.
+    pub segment_bytes: u64,
+    /// Age at which one is.
+    pub segment_age_s: u64,
+}
+
+impl Default for ArchiveConfig {
+    fn default() -> Self {
+        ArchiveConfig {
+            dir: None,
+            segment_bytes: noroshi_archive::SEGMENT_BYTES,
+            segment_age_s: noroshi_archive::SEGMENT_AGE_S,
+        }
     }
 }
 
@@ -374,6 +402,16 @@ impl Config {
                 "error, warn, info, debug or trace",
             );
         }
+        if self.archive.as_ref().is_some_and(|archive| !(1 << 20..=1 << 30).contains(&archive.segment_bytes)) {
+            blame(
+                "segment_bytes",
+                "archive.segment_bytes is not between 1 MiB and 1 GiB".into(),
+                "a segment is sealed in memory: 64 MiB is the default",
+            );
+        }
+        if self.archive.as_ref().is_some_and(|archive| archive.segment_age_s == 0) {
+            blame("segment_age_s", "archive.segment_age_s is 0".into(), "300 is the default");
+        }
         if self.spool.rotate_bytes < 1 << 16 {
             blame(
                 "rotate_bytes",
@@ -396,6 +434,7 @@ impl Config {
             .flat_map(|output| [&mut output.path, &mut output.authorization_file, &mut output.ca_file])
             .flatten()
             .for_each(absolute);
+        self.archive.iter_mut().filter_map(|archive| archive.dir.as_mut()).for_each(absolute);
         self.rules.paths.iter_mut().chain(&mut self.spool.dir).chain(&mut self.tables.path).for_each(absolute);
         self.indicators.paths.iter_mut().chain(&mut self.indicators.known_good).for_each(absolute);
         for feed in &mut self.feeds {
@@ -414,6 +453,25 @@ impl Config {
                 }
             }
         }
+    }
+
+    /// Where the archive is, or would be.
+    pub fn archive_dir(&self) -> PathBuf {
+        let dir = self.archive.as_ref().and_then(|archive| archive.dir.clone());
+        dir.unwrap_or_else(|| self.state_dir.join("archive"))
+    }
+
+    /// How the archive is kept, if one is.
+    pub fn archive_settings(&self, inputs: &[InputSettings]) -> Option<noroshi_archive::Settings> {
+        let archive = self.archive.as_ref()?;
+        Some(noroshi_archive::Settings {
+            directory: self.archive_dir(),
+            segment_bytes: archive.segment_bytes,
+            segment_age: Duration::from_secs(archive.segment_age_s),
+            inputs: archive_inputs(inputs),
+            node: self.node(),
+            clock: crate::cli::now_ns,
+        })
     }
 
     /// Name of this node.
@@ -439,6 +497,15 @@ impl Config {
             shards => shards.min(noroshi_correlate::PARTITIONS),
         }
     }
+}
+
+/// How the archive reads the records of each input.
+pub fn archive_inputs(inputs: &[InputSettings]) -> BTreeMap<String, noroshi_archive::InputOptions> {
+    let of = |input: &InputSettings| noroshi_archive::InputOptions {
+        options: Arc::clone(&input.options),
+        split: input.split,
+    };
+    inputs.iter().map(|input| (input.name.to_string(), of(input))).collect()
 }
 
 #[cfg(test)]

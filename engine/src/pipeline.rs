@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use noroshi_archive::Appender;
 use noroshi_correlate::{
     Capture, Finding, Hit, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower,
     TowerMessage, WatermarkPolicy,
@@ -85,6 +86,8 @@ pub struct Settings {
     pub cuts: Option<Arc<Cuts>>,
     /// Who looks on, as `explain` does.
     pub watch: Option<Watch>,
+    /// Where records are kept before they are looked into.
+    pub archive: Option<Appender>,
 }
 
 /// What comes out.
@@ -120,6 +123,8 @@ pub enum Outcome {
 /// One batch with what was decided when it was taken.
 pub(crate) struct Task {
     pub(crate) sequence: u64,
+    /// Number of its first record in the archive.
+    pub(crate) first_record: u64,
     pub(crate) batch: Batch,
     pub(crate) detection: Arc<Detection>,
     /// Whether this is the first batch under that detection.
@@ -133,6 +138,7 @@ pub(crate) struct TaskQueue {
     batches: Receiver<Batch>,
     detection: Arc<ArcSwap<Detection>>,
     cuts: Option<Arc<Cuts>>,
+    archive: Option<Appender>,
     next: Mutex<Next>,
 }
 
@@ -184,7 +190,8 @@ impl TaskQueue {
         }
         let sequence = next.sequence;
         next.sequence += 1;
-        Some(Task { sequence, batch, detection, fresh, cut })
+        let first_record = self.archive.as_ref().map_or(0, |archive| archive.claim(batch.records.len()));
+        Some(Task { sequence, first_record, batch, detection, fresh, cut })
     }
 }
 
@@ -252,6 +259,7 @@ impl Pipeline {
             batches,
             detection: Arc::clone(detection),
             cuts: settings.cuts.clone(),
+            archive: settings.archive.clone(),
             next: Mutex::new(Next { sequence: 0, current: None, trailing: BTreeSet::new() }),
         });
         let mut threads = Vec::new();

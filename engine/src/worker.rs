@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use noroshi_archive::{Appender, Entry, FrameWriter};
 use noroshi_correlate::{Hit, ShardMessage, SourceId, shard_of};
 use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef};
 use noroshi_parsers::decode::Decoder;
@@ -18,6 +19,7 @@ use noroshi_rules::indicators::IndicatorHit;
 use noroshi_rules::{IndicatorIndex, RuleIndex, Scratch};
 
 use crate::alert::Alert;
+use crate::collector::origin_text;
 use crate::detection::{Detection, KeyScratch};
 use crate::evidence::{Evidence, Shared};
 use crate::pipeline::{InputSettings, Settings, ShardTask, Task, Watch};
@@ -201,6 +203,7 @@ pub(crate) struct Worker {
     shards: usize,
     keys: KeyScratch,
     watch: Option<Watch>,
+    archive: Option<Appender>,
 }
 
 impl Worker {
@@ -213,14 +216,19 @@ impl Worker {
             shards,
             keys: KeyScratch::default(),
             watch: settings.watch.clone(),
+            archive: settings.archive.clone(),
         }
     }
 
     /// Works one batch off: what each shard is told, and what became of it.
     pub(crate) fn work(&mut self, task: Task) -> (Vec<ShardTask>, BatchDone) {
-        let Task { sequence, batch, detection, fresh, cut } = task;
+        let Task { sequence, first_record, batch, detection, fresh, cut } = task;
         self.examiner.switch(&detection);
         let settings = settings_of(&self.inputs, batch.input).clone();
+        if let Some(archive) = &self.archive {
+            let frame = (!batch.records.is_empty()).then(|| frame_of(&batch, first_record, &settings.name));
+            archive.submit(sequence, first_record, frame, None);
+        }
         let mut hits: Vec<Vec<Hit<Shared>>> = (0..self.shards).map(|_| Vec::new()).collect();
         let mut done = BatchDone {
             sequence,
@@ -426,6 +434,26 @@ impl Worker {
         }
         Err(defects)
     }
+}
+
+/// A batch as the archive keeps it: before anything is made of it.
+fn frame_of(batch: &Batch, first_record: u64, input: &str) -> FrameWriter {
+    let origins: Vec<String> = batch.origins.iter().map(|origin| origin_text(origin)).collect();
+    let mut frame = FrameWriter::new(first_record, input, origins.iter().map(String::as_str));
+    for record in &batch.records {
+        let entry = Entry {
+            receive_time_ns: record.receive_time_ns,
+            origin: record.origin,
+            flags: record.flags.bits(),
+            marks: record.marks.bits(),
+            part: record.part,
+            lines: record.lines,
+            offset: record.offset,
+            line: record.line,
+        };
+        frame.push(batch.record(record), &entry);
+    }
+    frame
 }
 
 /// The settings of an input; files beyond the numbered ones share the last.

@@ -111,7 +111,8 @@ fn to_value(event: EventView<'_>, field: &Field, kind: FieldType) -> Value {
 /// Deepest nesting by dots; a longer name keeps its last dots in one key.
 const DEPTH_MAX: usize = 64;
 
-fn place(root: &mut Map<String, Value>, path: &str, value: Value) {
+/// Puts `value` at a dotted name, below what stands there.
+pub fn place(root: &mut Map<String, Value>, path: &str, value: Value) {
     let mut at = root;
     let mut rest = path;
     for _ in 0..DEPTH_MAX {

@@ -130,6 +130,7 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
         resume: Vec::new(),
         cuts: None,
         watch: None,
+        archive: None,
     };
     let detection = Arc::new(ArcSwap::from_pointee(loaded.detection));
     let (queue, batches) = bounded(QUEUE_BATCHES);

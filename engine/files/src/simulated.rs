@@ -65,6 +65,10 @@ struct State {
     /// Files opened before the power was cut are of a life that is over.
     life: u64,
     capacity: Option<u64>,
+    /// Operations until the power goes, and the seed of what is found then.
+    cut_after: Option<(u64, u64)>,
+    /// There is no power: every operation fails.
+    is_off: bool,
 }
 
 impl State {
@@ -92,6 +96,66 @@ impl State {
         if let Some(inode) = self.inodes.get_mut(&ino) {
             inode.links = inode.links.saturating_sub(1);
         }
+    }
+
+    fn operate(&mut self) -> io::Result<()> {
+        match &mut self.cut_after {
+            Some((0, seed)) => {
+                let seed = *seed;
+                self.cut_after = None;
+                self.cut(seed);
+                self.is_off = true;
+            }
+            Some((left, _)) => *left -= 1,
+            None => {}
+        }
+        if self.is_off { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(()) }
+    }
+
+    fn cut(&mut self, seed: u64) {
+        let mut chance = Chance(seed);
+        let state = self;
+        state.life += 1;
+        let kept = chance.below(state.changes.len());
+        let mut names = std::mem::take(&mut state.durable_names);
+        state.changes.drain(..).take(kept).for_each(|change| change.apply(&mut names));
+        for inode in state.inodes.values_mut() {
+            inode.links = 0;
+            let grown = inode.data.len().saturating_sub(inode.durable.len());
+            let len = match inode.data.len() {
+                shorter if shorter < inode.durable.len() => {
+                    if chance.next() & 1 == 0 {
+                        shorter
+                    } else {
+                        inode.durable.len()
+                    }
+                }
+                _ => inode.durable.len() + chance.below(grown),
+            };
+            let mut found = vec![0; len];
+            for at in (0..len).step_by(SECTOR_BYTES) {
+                let end = (at + SECTOR_BYTES).min(len);
+                // A sector that no write touched is the same in both.
+                let source = if chance.next() & 1 == 0 { &inode.durable } else { &inode.data };
+                let from = source.get(at..source.len().min(end)).unwrap_or_default();
+                found[at..at + from.len()].copy_from_slice(from);
+                let synced = inode.durable.get(at..inode.durable.len().min(end)).unwrap_or_default();
+                let unchanged = inode.data.get(at..at + synced.len()) == Some(synced);
+                if unchanged {
+                    found[at..at + synced.len()].copy_from_slice(synced);
+                }
+            }
+            inode.durable.clone_from(&found);
+            inode.data = found;
+        }
+        for ino in names.values() {
+            if let Some(inode) = state.inodes.get_mut(ino) {
+                inode.links += 1;
+            }
+        }
+        state.inodes.retain(|_, inode| inode.links > 0);
+        state.durable_names.clone_from(&names);
+        state.names = names;
     }
 
     fn metadata(&self, ino: u64) -> FileMetadata {
@@ -145,52 +209,30 @@ impl SimulatedDisk {
         self.lock().used()
     }
 
+    /// Lets the power go at the operation after so many more (writes, syncs, and whatever names files): that one and all
+    /// later ones fail until [`SimulatedDisk::restore_power`].
+    pub fn cut_power_after(&self, operations: u64, seed: u64) {
+        self.lock().cut_after = Some((operations, seed));
+    }
+
+    /// Gives the power back; a cut that is still to come is called off. Whether the power was gone.
+    pub fn restore_power(&self) -> bool {
+        let mut state = self.lock();
+        state.cut_after = None;
+        std::mem::take(&mut state.is_off)
+    }
+
     /// Takes the power away and gives it back: files open until now fail from here on, and what is found is what the disk
     /// kept, as `seed` chooses.
     pub fn cut_power(&self, seed: u64) {
-        let mut chance = Chance(seed);
-        let state = &mut *self.lock();
-        state.life += 1;
-        let kept = chance.below(state.changes.len());
-        let mut names = std::mem::take(&mut state.durable_names);
-        state.changes.drain(..).take(kept).for_each(|change| change.apply(&mut names));
-        for inode in state.inodes.values_mut() {
-            inode.links = 0;
-            let grown = inode.data.len().saturating_sub(inode.durable.len());
-            let len = match inode.data.len() {
-                shorter if shorter < inode.durable.len() => {
-                    if chance.next() & 1 == 0 {
-                        shorter
-                    } else {
-                        inode.durable.len()
-                    }
-                }
-                _ => inode.durable.len() + chance.below(grown),
-            };
-            let mut found = vec![0; len];
-            for at in (0..len).step_by(SECTOR_BYTES) {
-                let end = (at + SECTOR_BYTES).min(len);
-                // A sector that no write touched is the same in both.
-                let source = if chance.next() & 1 == 0 { &inode.durable } else { &inode.data };
-                let from = source.get(at..source.len().min(end)).unwrap_or_default();
-                found[at..at + from.len()].copy_from_slice(from);
-                let synced = inode.durable.get(at..inode.durable.len().min(end)).unwrap_or_default();
-                let unchanged = inode.data.get(at..at + synced.len()) == Some(synced);
-                if unchanged {
-                    found[at..at + synced.len()].copy_from_slice(synced);
-                }
-            }
-            inode.durable.clone_from(&found);
-            inode.data = found;
-        }
-        for ino in names.values() {
-            if let Some(inode) = state.inodes.get_mut(ino) {
-                inode.links += 1;
-            }
-        }
-        state.inodes.retain(|_, inode| inode.links > 0);
-        state.durable_names.clone_from(&names);
-        state.names = names;
+        self.lock().cut(seed);
+    }
+
+    /// The state for an operation that a power cut may come before.
+    fn operate(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        state.operate()?;
+        Ok(state)
     }
 
     fn handle(&self, ino: u64, at: u64) -> Handle {
@@ -210,7 +252,7 @@ struct Handle {
 impl Handle {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.disk.lock();
-        if state.life != self.life {
+        if state.life != self.life || state.is_off {
             return Err(io::Error::from_raw_os_error(libc::EIO));
         }
         work(&mut state)
@@ -258,6 +300,7 @@ impl Write for Handle {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let at = self.at as usize;
         let written = self.with(|state| {
+            state.operate()?;
             let room = state.capacity.map_or(usize::MAX, |capacity| (capacity.saturating_sub(state.used())) as usize);
             let data = &mut state.inodes.get_mut(&self.ino).expect("a file that is open stays").data;
             let grows = (at + bytes.len()).saturating_sub(data.len());
@@ -284,6 +327,7 @@ impl WriteFile for Handle {
     fn sync(&mut self) -> io::Result<()> {
         let ino = self.ino;
         self.with(|state| {
+            state.operate()?;
             let inode = state.inodes.get_mut(&ino).expect("a file that is open stays");
             inode.durable.clone_from(&inode.data);
             Ok(())
@@ -307,13 +351,13 @@ impl WriteFile for Handle {
 
 impl Files for SimulatedDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
-        let ino = self.lock().find(path)?;
+        let ino = self.operate()?.find(path)?;
         Ok(Box::new(self.handle(ino, 0)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         let ino = {
-            let mut state = self.lock();
+            let mut state = self.operate()?;
             match state.find(path) {
                 Ok(ino) => {
                     state.inodes.get_mut(&ino).expect("named").data.clear();
@@ -334,7 +378,7 @@ impl Files for SimulatedDisk {
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         let (ino, len) = {
-            let mut state = self.lock();
+            let mut state = self.operate()?;
             let ino = match state.find(path) {
                 Ok(ino) => ino,
                 Err(_) => state.add(path)?,
@@ -345,7 +389,7 @@ impl Files for SimulatedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.operate()?;
         let ino = state.find(from)?;
         if let Ok(replaced) = state.find(to) {
             state.unlink(replaced);
@@ -357,7 +401,7 @@ impl Files for SimulatedDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.operate()?;
         let ino = state.find(path)?;
         state.unlink(ino);
         let change = Change::Removed { path: path.to_owned() };
@@ -367,7 +411,7 @@ impl Files for SimulatedDisk {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        let state = self.lock();
+        let state = self.operate()?;
         if state.directories.contains(path) {
             return Ok(FileMetadata { len: 0, dev: 1, ino: 0, links: 2, is_file: false, mode: 0o700 });
         }
@@ -375,7 +419,7 @@ impl Files for SimulatedDisk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let state = self.lock();
+        let state = self.operate()?;
         if !state.directories.contains(directory) {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
@@ -387,7 +431,7 @@ impl Files for SimulatedDisk {
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.operate()?;
         // A directory is durable at once: what is simulated is the loss of files.
         state.directories.extend(directory.ancestors().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned));
         Ok(())
@@ -402,7 +446,7 @@ impl Files for SimulatedDisk {
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        let state = &mut *self.lock();
+        let state = &mut *self.operate()?;
         if !state.directories.contains(directory) {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
@@ -485,5 +529,17 @@ mod tests {
         disk.set_capacity(None);
         file.write_all(b"ef").unwrap();
         assert_eq!(disk.read(path).unwrap(), b"abcdef");
+    }
+
+    #[test]
+    fn without_power_nothing_works_until_it_is_back() {
+        let (disk, path) = disk();
+        let mut file = disk.create(path).unwrap();
+        disk.cut_power_after(1, 3);
+        file.write_all(b"a").unwrap();
+        assert!(file.sync().is_err() && disk.list(Path::new("/data")).is_err());
+        assert!(disk.restore_power());
+        assert!(file.write(b"b").is_err(), "the file is of the life before");
+        assert!(disk.list(Path::new("/data")).is_ok() && !disk.restore_power());
     }
 }

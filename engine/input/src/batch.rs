@@ -138,6 +138,11 @@ impl RecordMarks {
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// The bits, as stored beside a record.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
 }
 
 impl std::ops::BitOrAssign for RecordMarks {

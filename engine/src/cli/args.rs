@@ -41,6 +41,16 @@ pub(crate) enum Command {
     /// Look at rules as a set.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Search the archive: `source.ip:192.0.2.0/24 AND "failed" | stats count by user.name`.
+    Search(SearchArgs),
+    /// Look for indicators in what the archive holds.
+    Hunt(HuntArgs),
+    /// Show that the archive is what was sealed: exit code 0 verified, 1 tampered, 2 undecidable.
+    Verify(VerifyArgs),
+    /// Write the proof that a record was kept, for someone without access to the archive.
+    Prove(ProveArgs),
+    /// Verify such a proof: needs no archive.
+    VerifyProof(VerifyProofArgs),
     /// Indicators: list them, look one up, import a file, count.
     Intel(IntelArgs),
     /// List the products whose records are understood, with the documents followed and the fields each yields.
@@ -427,4 +437,134 @@ pub(crate) struct CoverageArgs {
     pub output: Option<OutputMode>,
     /// Records as they come in (.gz and .zst too): rules are held against their log sources and fields.
     pub files: Vec<PathBuf>,
+}
+
+/// Which archive, and which time of it.
+#[derive(Args, Debug)]
+pub(crate) struct ArchiveArgs {
+    /// The configuration that names the archive [default: noroshi.toml].
+    #[arg(long, short, env = "NOROSHI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The archive's directory, where it is not the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
+    /// Events from so long ago on (1d, 12h, 30m), or from a time (RFC 3339).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Events before so long ago, or before a time.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+}
+
+/// How found rows are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum SearchOutput {
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// A table for people.
+    Table,
+    /// Comma-separated values; no cell begins as a formula.
+    Csv,
+}
+
+impl SearchOutput {
+    /// A table where people look, NDJSON where programs read.
+    pub(crate) fn for_stdout() -> Self {
+        match OutputMode::for_stdout() {
+            OutputMode::Table => Self::Table,
+            _ => Self::Ndjson,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SearchArgs {
+    /// Which events, and what to make of them (docs/ARCHIVE.md).
+    #[arg(required = true, allow_hyphen_values = true)]
+    pub query: Vec<String>,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
+    /// How rows are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<SearchOutput>,
+    /// Tell what was read and what was ruled out unread.
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HuntArgs {
+    /// Indicators: addresses and ranges, names, URLs, hashes, accounts; or files with one a line.
+    #[arg(long, value_name = "FILE|VALUE", num_args = 1.., required = true)]
+    pub ioc: Vec<String>,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
+    /// Most rows shown, the newest.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Exit with 1 when anything is found.
+    #[arg(long)]
+    pub fail_on_hit: bool,
+    /// How rows are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<SearchOutput>,
+    /// Tell what was read and what was ruled out unread.
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Which archive, and by which keys it is believed.
+#[derive(Args, Debug)]
+pub(crate) struct PlaceArgs {
+    /// The configuration that names the archive [default: noroshi.toml].
+    #[arg(long, short, env = "NOROSHI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The archive's directory, where it is not the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
+    /// Verifier keys, written out or in files [default: keys/log.pub beside the archive, which whoever owns the host can change].
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Checkpoints kept elsewhere, which the tree must continue: shows that it was not put back to an earlier day.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Vec<PathBuf>,
+    /// Hold each record to the tree too, not the files alone: independent of the files' format, and slower.
+    #[arg(long)]
+    pub records: bool,
+    /// How the verdict is printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProveArgs {
+    /// The record's `noroshi.sequence`.
+    #[arg(value_name = "SEQUENCE")]
+    pub sequence: u64,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Where the proof is written [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyProofArgs {
+    /// The proof.
+    #[arg(value_name = "FILE")]
+    pub proof: PathBuf,
+    /// Verifier keys of the archive, written out or in files.
+    #[arg(long, value_name = "KEY|FILE", required = true)]
+    pub key: Vec<String>,
+    /// Verifier keys of witnesses that must all have cosigned.
+    #[arg(long, value_name = "KEY|FILE")]
+    pub witness: Vec<String>,
 }

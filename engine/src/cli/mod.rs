@@ -11,9 +11,11 @@ mod intel;
 mod matching;
 mod output;
 mod parse;
+mod prove;
 mod replay;
 mod rules;
 mod run;
+mod search;
 mod sources;
 mod testing;
 mod verdict;
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Arguments, Command, RulesCommand};
-pub(crate) use files::{format_of, zone_of};
+pub(crate) use files::{format_of, now_ns, zone_of};
 
 /// How a command ended, as the exit code says it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +74,11 @@ pub fn main() -> ExitCode {
             None => verdict::verdict(&args, arguments.color),
         },
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
+        Command::Search(args) => search::search(&args, arguments.color),
+        Command::Hunt(args) => search::hunt(&args, arguments.color),
+        Command::Verify(args) => prove::verify(&args),
+        Command::Prove(args) => prove::prove(&args),
+        Command::VerifyProof(args) => prove::verify_proof(&args),
         Command::Intel(args) => intel::intel(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),
         Command::Witness(command) => witness::witness(&command),

@@ -86,6 +86,7 @@ pub(super) fn finals<R: FnMut() -> Option<Batch>>(
             .collect(),
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
+        archive: None,
         resume: Vec::new(),
         cuts: None,
         watch,

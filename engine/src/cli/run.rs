@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
+use noroshi_archive::{Archive, Watcher};
 use noroshi_correlate::WatermarkPolicy;
 use noroshi_input::files::{Files, RealFiles};
 use noroshi_input::{CheckpointStore, Clock, FileCheckpoint, Inputs, Running, Shutdown, SystemClock};
@@ -109,6 +110,7 @@ struct Engine {
     collector: std::thread::JoinHandle<Collector>,
     sinks: Arc<Sinks>,
     spool: Arc<Spool>,
+    archive: Option<Archive>,
     ledger: Arc<Ledger>,
     reloads: Arc<Reloads>,
     poller: Poller,
@@ -191,15 +193,19 @@ impl Engine {
         let spool = Spool::open(&spool_dir, config.spool.rotate_bytes, config.spool.keep_files, Arc::clone(&files))
             .map_err(anyhow::Error::msg)?;
         let spool = Arc::new(spool);
+        let inputs = input_settings(&config)?;
+        let archive = config.archive_settings(&inputs).map(|settings| Archive::open(Arc::clone(&files), settings));
+        let archive = archive.transpose().map_err(anyhow::Error::msg)?;
         let settings = Settings {
             workers: config.workers(),
             shards: config.shards(),
-            inputs: input_settings(&config)?,
+            inputs,
             watermarks: WatermarkPolicy::Live,
             clock: Some(now_ns),
             resume: resumed,
             cuts: cuts.clone(),
             watch: None,
+            archive: archive.as_ref().map(Archive::appender),
         };
         // Before anything is received: a port that is taken must not cost records.
         let metrics = Arc::new(Metrics::default());
@@ -238,6 +244,7 @@ impl Engine {
             skews: Arc::clone(&skews),
             registry: Arc::clone(&pipeline.registry),
             node: config.node().into(),
+            archive: archive.as_ref().map(Archive::watcher),
             clock: now_ns,
         };
         let known = still_there(&*files, &places);
@@ -269,6 +276,9 @@ impl Engine {
         }
         expose_skews(&metrics, &skews, &pipeline.registry, &config);
         expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
+        if let Some(archive) = &archive {
+            expose_archive(&metrics, &archive.watcher());
+        }
         Ok(Engine {
             config,
             options,
@@ -279,6 +289,7 @@ impl Engine {
             collector,
             sinks,
             spool,
+            archive,
             ledger,
             reloads,
             poller,
@@ -369,6 +380,17 @@ impl Engine {
         self.sinks.flush(left());
         collector.finish();
         let mut clean = spool.is_ok();
+        if let Some(archive) = self.archive {
+            let watcher = archive.watcher();
+            if let Err(cause) = archive.stop() {
+                clean = false;
+                error!("{cause}; what is not sealed is sealed at the next start");
+            }
+            for ailment in watcher.status().ailments {
+                clean = false;
+                error!("{ailment}");
+            }
+        }
         if let Err(cause) = worked_off {
             clean = false;
             error!("{cause}; what they had in hand shows as in flight");
@@ -427,7 +449,7 @@ fn lock_state(state_dir: &Path) -> anyhow::Result<std::fs::File> {
     }
 }
 
-fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
+pub(crate) fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
     let ns = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_NS);
     let zone = zone_of(config.timezone.as_deref())?;
     config
@@ -482,6 +504,41 @@ fn expose_skews(metrics: &Metrics, skews: &Arc<Mutex<Skews>>, registry: &Arc<Reg
             let labels = &[("input", input), ("device", &*device)];
             let help = "What to add to the stamps of a source whose clock is off (clock_offsets_s of its input).";
             text.add("noroshi_source_clock_offset_seconds", help, Kind::Gauge, labels, skew.offset_s() as f64);
+        }
+    });
+}
+
+/// The archive's figures and ailments.
+fn expose_archive(metrics: &Metrics, watcher: &Watcher) {
+    let (one, two) = (watcher.clone(), watcher.clone());
+    metrics.add_check(move || two.status().ailments);
+    metrics.add_source(move |text| {
+        let status = one.status();
+        for (name, help, kind, value) in [
+            ("noroshi_archive_records_total", "Records handed to the archive.", Kind::Counter, status.records_taken),
+            ("noroshi_archive_durable_total", "Records of them on disk.", Kind::Counter, status.records_durable),
+            (
+                "noroshi_archive_unsynced",
+                "Records handed to the archive and not yet on disk.",
+                Kind::Gauge,
+                status.records_taken.saturating_sub(status.records_durable),
+            ),
+            ("noroshi_archive_syncs_total", "Syncs of write-ahead segments.", Kind::Counter, status.syncs),
+            ("noroshi_archive_failures_total", "Writes and syncs that failed.", Kind::Counter, status.failures),
+            ("noroshi_archive_written_bytes_total", "Bytes written ahead.", Kind::Counter, status.bytes_written),
+            ("noroshi_archive_segments_sealed_total", "Segments sealed.", Kind::Counter, status.segments_sealed),
+            ("noroshi_archive_records_sealed_total", "Records sealed.", Kind::Counter, status.records_sealed),
+            ("noroshi_archive_raw_bytes_sealed_total", "Their bytes.", Kind::Counter, status.raw_bytes_sealed),
+            ("noroshi_archive_sealed_bytes_total", "Their bytes as Parquet.", Kind::Counter, status.bytes_sealed),
+            (
+                "noroshi_archive_damaged_bytes_total",
+                "Bytes that could not be read back.",
+                Kind::Counter,
+                status.damaged_bytes,
+            ),
+            ("noroshi_archive_segments_waiting", "Segments not sealed yet.", Kind::Gauge, status.segments_waiting),
+        ] {
+            text.add(name, help, kind, &[], value as f64);
         }
     });
 }

@@ -1,0 +1,25 @@
+//! The archive: every record on disk before it is acknowledged, sealed as Parquet, proven and searched.
+//!
+//! Frames of records go into a write-ahead segment ([`Appender`]) and are synced together; a closed segment is sealed: its
+//! records are decoded and written as one Parquet file beside their raw bytes, and told in the [`catalog`]. docs/ARCHIVE.md
+//! is the layout for whoever reads the files without us.
+
+mod archive;
+pub mod catalog;
+mod columns;
+mod commit;
+mod frame;
+mod log;
+pub mod schema;
+mod seal;
+mod sealer;
+pub mod search;
+pub mod verify;
+mod wal;
+
+pub use archive::{Appender, Archive, ArchiveError, SEGMENT_AGE_S, SEGMENT_BYTES, Settings, Status, Watcher};
+pub use commit::Told;
+pub use frame::{Entry, FrameWriter};
+pub use log::{SIGNING_KEY, TREE, VERIFIER_KEY, verifier_path};
+pub use noroshi_tree as tree;
+pub use seal::InputOptions;

@@ -1,0 +1,163 @@
+//! The archive's tree: what is appended to it when a segment is sealed, and the key that signs it.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use noroshi_files::Files;
+use noroshi_tree::leaf::{Batch, Leaf, Manifest};
+use noroshi_tree::merkle::Frontier;
+use noroshi_tree::record::Record;
+use noroshi_tree::{Hash, KeyKind, Signer, Tree};
+use tracing::warn;
+
+use crate::frame::Frame;
+
+/// Where the tree lies, below the archive's directory.
+pub const TREE: &str = "tree";
+
+/// Where the signing key lies, below the archive's directory.
+pub const SIGNING_KEY: &str = "keys/log.key";
+
+/// Where the key to verify by lies: to be copied to where the archive's host cannot change it.
+pub const VERIFIER_KEY: &str = "keys/log.pub";
+
+/// Records of one leaf at most: a proof carries twelve hashes for it, and a day of 400,000 records a second eight million leaves.
+const LEAF_RECORDS: u64 = 4096;
+
+/// The roots of the records of a segment, in leaves of consecutive records.
+#[derive(Default)]
+pub(crate) struct Roots {
+    done: Vec<Batch>,
+    first: u64,
+    frontier: Frontier,
+}
+
+impl Roots {
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) {
+        for (sequence, entry, raw) in frame.records() {
+            let follows = self.first + self.frontier.size() == sequence;
+            if self.frontier.size() >= LEAF_RECORDS || !follows {
+                self.close();
+            }
+            if self.frontier.size() == 0 {
+                self.first = sequence;
+            }
+            let record = Record { input: frame.input, sequence, received_ns: entry.receive_time_ns, raw };
+            self.frontier.push(record.hash());
+        }
+    }
+
+    fn close(&mut self) {
+        let frontier = std::mem::replace(&mut self.frontier, Frontier::new());
+        if frontier.size() > 0 {
+            let (first_sequence, records, root) = (self.first, frontier.size(), frontier.root());
+            self.done.push(Batch { first_sequence, records, root });
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<Batch> {
+        self.close();
+        self.done
+    }
+}
+
+/// The tree and its signer.
+pub(crate) struct Log {
+    tree: Tree,
+    signer: Signer,
+    clock: fn() -> i64,
+}
+
+/// The origin of a node's tree, as signed notes want names: no spaces and no plus signs.
+fn origin_of(node: &str) -> String {
+    let plain: String = node.chars().map(|c| if c.is_ascii_graphic() && c != '+' { c } else { '-' }).collect();
+    format!("noroshi/{plain}")
+}
+
+impl Log {
+    /// Opens the tree in `directory`, or makes it with a new key.
+    pub(crate) fn open(files: &Arc<dyn Files>, directory: &Path, node: &str, clock: fn() -> i64) -> io::Result<Self> {
+        let key = directory.join(SIGNING_KEY);
+        let tree_directory = directory.join(TREE);
+        if files.metadata(&key).is_err() {
+            if files.metadata(&tree_directory.join("checkpoint")).is_ok() {
+                let told = format!("the key {} that signed the tree is gone; put it back", key.display());
+                return Err(io::Error::new(io::ErrorKind::NotFound, told));
+            }
+            if let Some(parent) = key.parent() {
+                files.create_directory(parent)?;
+            }
+            let signer = Signer::generate(&origin_of(node), KeyKind::Note).map_err(io::Error::other)?;
+            signer.save(&**files, &key).map_err(io::Error::other)?;
+        }
+        let signer = Signer::load(&**files, &key).map_err(io::Error::other)?;
+        let public = directory.join(VERIFIER_KEY);
+        if files.metadata(&public).is_err() {
+            let text = format!("{}\n", signer.verifier());
+            noroshi_files::replace_durably(&**files, &public, text.as_bytes())?;
+        }
+        let tree = if files.metadata(&tree_directory.join("checkpoint")).is_ok() {
+            Tree::open(Arc::clone(files), &tree_directory, std::slice::from_ref(signer.verifier()))
+        } else {
+            Tree::create(Arc::clone(files), &tree_directory, &signer, (clock() / 1_000_000_000).max(0) as u64)
+        };
+        let tree = tree.map_err(io::Error::other)?;
+        if let Some(damage) = tree.recovered() {
+            warn!("the tree was torn at its edge and is made good: {damage}");
+        }
+        Ok(Log { tree, signer, clock })
+    }
+
+    /// Appends what was sealed and signs the tree; the leaves' numbers. `told_until` is how many leaves the catalog tells: what
+    /// stands behind is of an attempt that a crash cut short, and is not appended again if it says the same.
+    pub(crate) fn sealed(
+        &mut self,
+        told_until: u64,
+        batches: &[Batch],
+        mut manifest: Manifest,
+    ) -> io::Result<Range<u64>> {
+        let first = self.place_for(told_until, batches, &mut manifest)?;
+        let batch_leaves = batches.iter().map(|batch| Leaf::Batch(*batch));
+        let leaves = batch_leaves.chain(std::iter::once(Leaf::Manifest(manifest)));
+        let mut end = first;
+        for leaf in leaves {
+            if end >= self.tree.size() {
+                self.tree.append(&leaf.encode().map_err(io::Error::other)?).map_err(io::Error::other)?;
+            }
+            end += 1;
+        }
+        let time_s = ((self.clock)() / 1_000_000_000).max(0) as u64;
+        self.tree.publish(&self.signer, time_s).map_err(io::Error::other)?;
+        Ok(first..end)
+    }
+
+    /// Where the leaves stand, or would: behind what the catalog tells if what is there is the same so far.
+    fn place_for(&self, told_until: u64, batches: &[Batch], manifest: &mut Manifest) -> io::Result<u64> {
+        let end = told_until + batches.len() as u64;
+        manifest.batches = told_until..end;
+        let mut leaves: Vec<Leaf> = batches.iter().map(|batch| Leaf::Batch(*batch)).collect();
+        leaves.push(Leaf::Manifest(manifest.clone()));
+        for (index, leaf) in (told_until..self.tree.size()).zip(&leaves) {
+            let there = self.tree.entry(index).map_err(io::Error::other)?;
+            if there != leaf.encode().map_err(io::Error::other)? {
+                // Something else was appended, or the file came out another: all anew.
+                let first = self.tree.size();
+                manifest.batches = first..first + batches.len() as u64;
+                return Ok(first);
+            }
+        }
+        Ok(told_until)
+    }
+}
+
+/// A digest as the tree holds it.
+pub(crate) fn hash_of(digest: [u8; 32]) -> Hash {
+    Hash(digest)
+}
+
+/// The archive's verifier key.
+pub fn verifier_path(directory: &Path) -> PathBuf {
+    directory.join(VERIFIER_KEY)
+}

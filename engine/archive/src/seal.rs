@@ -1,0 +1,271 @@
+//! A write-ahead segment becomes a Parquet file.
+//!
+//! Records are decoded again, as their input says, so that nothing of the way of an event waits for the archive. Rows are
+//! sorted by event time. The file is written beside its name, synced and renamed; whoever finds it under its name finds it whole.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_array::{RecordBatch, UInt32Array};
+use noroshi_files::{Files, WriteFile, directory_of};
+use noroshi_parsers::decode::{Decoder, SourceOptions};
+use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::event::Event;
+use noroshi_parsers::frame::FrameFlags;
+use noroshi_parsers::split;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+use sha2::{Digest as _, Sha256};
+
+use crate::columns::{Columns, RowHead};
+use crate::frame::Frame;
+use crate::schema::{self, name};
+
+/// Rows of one row group at most: enough for dictionaries and compression to pay, few enough that a hunt that finds a Bloom
+/// filter's answer in one decodes little.
+const ROW_GROUP_ROWS: usize = 1 << 16;
+
+/// Rows of one page: what late materialisation reads for one row.
+const PAGE_ROWS: usize = 4096;
+
+/// Distinct values that a Bloom filter of a row group is sized for, at one wrong answer in a hundred: 16 to 32 KiB each.
+const BLOOM_VALUES: u64 = 16_384;
+
+/// Level of zstd: beyond 3 sealing costs more than the disk saved.
+const ZSTD_LEVEL: i32 = 3;
+
+/// How an input's records are read.
+#[derive(Clone, Debug, Default)]
+pub struct InputOptions {
+    /// As the engine reads them.
+    pub options: Arc<SourceOptions>,
+    /// Whether a record that holds several events is split.
+    pub split: bool,
+}
+
+/// What a sealed file spans.
+#[derive(Clone, Debug)]
+pub(crate) struct Spans {
+    pub(crate) rows: u64,
+    pub(crate) raw_bytes: u64,
+    pub(crate) time_ns: (i64, i64),
+    pub(crate) received_ns: (i64, i64),
+    pub(crate) inputs: BTreeMap<String, u64>,
+}
+
+/// Decodes frames to rows.
+pub(crate) struct Decoding<'a> {
+    decoder: Decoder,
+    event: Event,
+    columns: Columns,
+    inputs: &'a BTreeMap<String, InputOptions>,
+    fallback: InputOptions,
+    batches: Vec<RecordBatch>,
+    spans: Spans,
+}
+
+impl<'a> Decoding<'a> {
+    pub(crate) fn new(dictionary: &Arc<Dictionary>, inputs: &'a BTreeMap<String, InputOptions>) -> Self {
+        Decoding {
+            decoder: Decoder::new(Arc::clone(dictionary)),
+            event: Event::new(),
+            columns: Columns::new(Arc::clone(dictionary)),
+            inputs,
+            fallback: InputOptions::default(),
+            batches: Vec::new(),
+            spans: Spans {
+                rows: 0,
+                raw_bytes: 0,
+                time_ns: (i64::MAX, i64::MIN),
+                received_ns: (i64::MAX, i64::MIN),
+                inputs: BTreeMap::new(),
+            },
+        }
+    }
+
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) {
+        let settings = self.inputs.get(frame.input).unwrap_or(&self.fallback).clone();
+        match self.spans.inputs.get_mut(frame.input) {
+            Some(count) => *count += frame.entries.len() as u64,
+            None => {
+                self.spans.inputs.insert(frame.input.to_owned(), frame.entries.len() as u64);
+            }
+        }
+        for (sequence, entry, record) in frame.records() {
+            let received = entry.receive_time_ns;
+            self.spans.raw_bytes += record.len() as u64;
+            self.spans.received_ns = (self.spans.received_ns.0.min(received), self.spans.received_ns.1.max(received));
+            let head = RowHead {
+                sequence,
+                element: None,
+                receive_time_ns: received,
+                input: frame.input,
+                origin: frame.origins.get(usize::from(entry.origin)).copied().unwrap_or_default(),
+                offset: entry.offset,
+                raw: Some(record),
+            };
+            let flags = FrameFlags::from_bits(entry.flags);
+            if flags.contains(FrameFlags::PART) && entry.part > 0 {
+                // Only the first part of an overlong record is decoded.
+                self.row(&head, b"", &settings.options);
+                continue;
+            }
+            let elements = if settings.split { split::elements(record) } else { None };
+            let Some(elements) = elements else {
+                self.row(&head, record, &settings.options);
+                continue;
+            };
+            let mut first = true;
+            for element in elements {
+                let raw = std::mem::take(&mut first).then_some(record);
+                let head = RowHead { element: Some(element.index), raw, ..head };
+                self.row(&head, &record[element.range], &settings.options);
+            }
+            if first {
+                self.row(&head, record, &settings.options);
+            }
+        }
+    }
+
+    fn row(&mut self, head: &RowHead<'_>, record: &[u8], options: &SourceOptions) {
+        self.decoder.decode(record, head.receive_time_ns, options, &mut self.event);
+        let view = self.event.view(record);
+        let time = view.core().time_ns;
+        self.spans.time_ns = (self.spans.time_ns.0.min(time), self.spans.time_ns.1.max(time));
+        self.spans.rows += 1;
+        self.columns.push(head, view);
+        if self.columns.rows() >= ROW_GROUP_ROWS {
+            self.batches.push(self.columns.take());
+        }
+    }
+
+    /// All rows, sorted by event time, and what they span.
+    pub(crate) fn finish(mut self) -> Result<(Vec<RecordBatch>, Spans), arrow_schema::ArrowError> {
+        if self.columns.rows() > 0 {
+            self.batches.push(self.columns.take());
+        }
+        Ok((sorted(self.batches)?, self.spans))
+    }
+}
+
+fn times(batch: &RecordBatch) -> &[i64] {
+    batch.column(0).as_primitive::<TimestampNanosecondType>().values()
+}
+
+/// Rows in the order of event time; of equal times in the order of reading.
+fn sorted(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, arrow_schema::ArrowError> {
+    let is_sorted = batches.iter().flat_map(times).is_sorted();
+    if is_sorted {
+        return Ok(batches);
+    }
+    let whole = arrow_select::concat::concat_batches(&schema::schema(), &batches)?;
+    drop(batches);
+    let times = times(&whole);
+    let mut order: Vec<u32> = (0..whole.num_rows() as u32).collect();
+    order.sort_by_key(|&row| times[row as usize]);
+    order
+        .chunks(ROW_GROUP_ROWS)
+        .map(|rows| arrow_select::take::take_record_batch(&whole, &UInt32Array::from(rows.to_vec())))
+        .collect()
+}
+
+/// Counts and digests what goes through.
+struct Digesting {
+    file: Box<dyn WriteFile>,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn properties() -> WriterProperties {
+    let zstd = ZstdLevel::try_new(ZSTD_LEVEL).expect("a level of zstd");
+    let mut properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::ZSTD(zstd))
+        .set_created_by(format!("noroshi {}", env!("CARGO_PKG_VERSION")))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(Some(vec![parquet::file::metadata::SortingColumn {
+            column_idx: 0,
+            descending: false,
+            nulls_first: false,
+        }]));
+    let path = |parts: &[&str]| ColumnPath::from(parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+    for related in schema::RELATED {
+        let column = path(&[related.name, "list", "element"]);
+        properties = properties
+            .set_column_bloom_filter_enabled(column.clone(), true)
+            .set_column_bloom_filter_max_ndv(column.clone(), BLOOM_VALUES)
+            .set_column_bloom_filter_fpp(column, 0.01);
+    }
+    // Neither repeats nor is compared: no dictionary, no statistics.
+    let raw = path(&[name::RAW]);
+    let values = path(&[name::FIELDS, "key_value", "value"]);
+    for column in [raw, values] {
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    for column in [name::TIME, name::RECEIVED, name::SEQUENCE, name::OFFSET] {
+        let column = path(&[column]);
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+    }
+    properties.build()
+}
+
+/// Writes the rows to `path`, durably; its size and SHA-256.
+pub(crate) fn write(files: &dyn Files, path: &Path, batches: &[RecordBatch]) -> io::Result<(u64, [u8; 32])> {
+    let directory = directory_of(path);
+    files.create_directory(directory)?;
+    let beside = path.with_extension("parquet.new");
+    let file = Digesting { file: files.create(&beside)?, digest: Sha256::new(), bytes: 0 };
+    let written = (|| {
+        let mut writer = ArrowWriter::try_new(file, schema::schema(), Some(properties()))?;
+        for batch in batches {
+            writer.write(batch)?;
+        }
+        writer.into_inner()
+    })();
+    let finished = written.map_err(as_io).and_then(|mut file| {
+        file.file.sync()?;
+        files.rename(&beside, path)?;
+        files.sync_directory(directory)?;
+        Ok((file.bytes, file.digest.finalize().into()))
+    });
+    if finished.is_err() {
+        // The first error is the one to tell; a leftover is overwritten by the next attempt.
+        let _ = files.remove(&beside);
+    }
+    finished
+}
+
+/// The error of the disk where there is one below.
+pub(crate) fn as_io(error: parquet::errors::ParquetError) -> io::Error {
+    match error {
+        parquet::errors::ParquetError::External(below) => match below.downcast::<io::Error>() {
+            Ok(below) => *below,
+            Err(below) => io::Error::other(below),
+        },
+        other => io::Error::other(other),
+    }
+}

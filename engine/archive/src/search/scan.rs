@@ -1,0 +1,195 @@
+//! Parquet files read for a search: only the row groups, columns and pages that can matter.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use noroshi_files::{Files, ReadFile};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter,
+};
+use parquet::bloom_filter::Sbbf;
+use parquet::errors::Result as ParquetResult;
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
+
+use super::filter::{self, Known};
+use super::query::Filter;
+use crate::schema::{self, name};
+use crate::seal::as_io;
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 8192;
+
+/// A file behind the trait, as the reader of Parquet wants it.
+#[derive(Clone)]
+pub(crate) struct Chunks {
+    file: Arc<dyn ReadFile>,
+    len: u64,
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+pub(crate) struct ChunkAt {
+    chunks: Chunks,
+    at: u64,
+}
+
+impl Read for ChunkAt {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.chunks.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = ChunkAt;
+
+    fn get_read(&self, start: u64) -> ParquetResult<ChunkAt> {
+        Ok(ChunkAt { chunks: self.clone(), at: start })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.len) {
+            return Err(parquet::errors::ParquetError::EOF(format!("{length} bytes at {start} of {}", self.len)));
+        }
+        let mut bytes = vec![0; length];
+        let mut read = 0;
+        while read < length {
+            match self.file.read_at(&mut bytes[read..], start + read as u64)? {
+                0 => {
+                    return Err(parquet::errors::ParquetError::EOF(format!(
+                        "the file ends at {}",
+                        start + read as u64
+                    )));
+                }
+                more => read += more,
+            }
+        }
+        Ok(bytes.into())
+    }
+}
+
+/// A sealed file that is open.
+pub(crate) struct SealedFile {
+    chunks: Chunks,
+    metadata: ArrowReaderMetadata,
+}
+
+impl SealedFile {
+    pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<Self> {
+        let file: Arc<dyn ReadFile> = files.open(path)?.into();
+        let chunks = Chunks { len: file.metadata()?.len, file };
+        let options =
+            ArrowReaderOptions::new().with_page_index_policy(parquet::file::metadata::PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(&chunks, options).map_err(as_io)?;
+        Ok(SealedFile { chunks, metadata })
+    }
+
+    pub(crate) fn row_groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    pub(crate) fn rows(&self, row_group: usize) -> u64 {
+        self.metadata.metadata().row_group(row_group).num_rows().max(0) as u64
+    }
+
+    pub(crate) fn known(&self, row_group: usize) -> KnownGroup<'_> {
+        KnownGroup { file: self, row_group }
+    }
+
+    fn mask(&self, columns: &BTreeSet<&'static str>) -> ProjectionMask {
+        let schema = self.metadata.parquet_schema();
+        let roots = schema.root_schema().get_fields().iter().enumerate();
+        let wanted = roots.filter(|(_, root)| columns.contains(root.name())).map(|(at, _)| at);
+        ProjectionMask::roots(schema, wanted)
+    }
+
+    /// The rows of a row group within `time_ns` (start included, end not) that pass, with these columns. What of the other
+    /// columns' pages holds no row that passes is not decoded.
+    pub(crate) fn read(
+        &self,
+        row_group: usize,
+        time_ns: (i64, i64),
+        filter: Option<&Arc<Filter>>,
+        columns: &BTreeSet<&'static str>,
+        mut each: impl FnMut(RecordBatch) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.chunks.clone(), self.metadata.clone());
+        let mut predicates: Vec<Box<dyn parquet::arrow::arrow_reader::ArrowPredicate>> = Vec::new();
+        let known = self.known(row_group).numbers(name::TIME);
+        if known.is_none_or(|(least, most)| least < time_ns.0 || most >= time_ns.1) {
+            let mask = self.mask(&BTreeSet::from([name::TIME]));
+            predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch| {
+                let within = |row| (time_ns.0..time_ns.1).contains(&super::rows::time_of(&batch, row));
+                Ok((0..batch.num_rows()).map(within).collect::<Vec<bool>>().into())
+            })));
+        }
+        if let Some(filter) = filter {
+            let mut needed = BTreeSet::new();
+            filter::columns_of(filter, &mut needed);
+            let filter = Arc::clone(filter);
+            predicates.push(Box::new(ArrowPredicateFn::new(self.mask(&needed), move |batch| {
+                Ok(filter::evaluate(&filter, &batch))
+            })));
+        }
+        let reader = builder
+            .with_row_groups(vec![row_group])
+            .with_projection(self.mask(columns))
+            .with_row_filter(RowFilter::new(predicates))
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(as_io)?;
+        for batch in reader {
+            each(batch.map_err(io::Error::other)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a file tells of one of its row groups without its rows.
+pub(crate) struct KnownGroup<'f> {
+    file: &'f SealedFile,
+    row_group: usize,
+}
+
+impl KnownGroup<'_> {
+    fn column(&self, path: &[&str]) -> Option<usize> {
+        let schema = self.file.metadata.parquet_schema();
+        (0..schema.num_columns()).find(|&at| schema.column(at).path().parts() == path)
+    }
+}
+
+impl Known for KnownGroup<'_> {
+    fn may_hold(&self, related: &'static str, value: &str) -> bool {
+        let Some(column) = self.column(&[related, "list", "element"]) else { return true };
+        let chunk = self.file.metadata.metadata().row_group(self.row_group).column(column);
+        // A filter that is absent or unreadable rules nothing out.
+        match Sbbf::read_from_column_chunk(chunk, &self.file.chunks) {
+            Ok(Some(filter)) => filter.check(&value),
+            _ => true,
+        }
+    }
+
+    fn numbers(&self, column: &str) -> Option<(i64, i64)> {
+        let at = self.column(&[column])?;
+        match self.file.metadata.metadata().row_group(self.row_group).column(at).statistics()? {
+            Statistics::Int64(statistics) => Some((*statistics.min_opt()?, *statistics.max_opt()?)),
+            _ => None,
+        }
+    }
+}
+
+/// All columns.
+pub(crate) fn all_columns() -> BTreeSet<&'static str> {
+    schema::schema().fields().iter().map(|field| filter::column_of(field.name())).collect()
+}

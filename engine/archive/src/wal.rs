@@ -1,0 +1,152 @@
+//! A write-ahead segment: frames one behind the other, read back after a crash.
+//!
+//! A segment is `wal/<first sequence, 20 digits>.wal`: a head of [`HEAD`] and frames. Only its writer knows how far it is
+//! synced; what a reader finds is judged by the frames' checksums. Behind a damaged place the next valid frame is looked
+//! for: what could not be acknowledged may be torn anywhere, and nothing readable is given up.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use noroshi_files::Files;
+
+use crate::frame::{Frame, HEAD_BYTES, MAGIC, VERSION};
+
+/// What a segment begins with.
+pub(crate) const HEAD: [u8; 16] = *b"noroshi-wal\n\x01\0\0\0";
+const _: () = assert!(HEAD[12] == VERSION);
+
+/// The extension of segments.
+pub(crate) const EXTENSION: &str = "wal";
+
+/// Where a segment that begins with record `first_sequence` lies.
+pub(crate) fn path_of(directory: &Path, first_sequence: u64) -> PathBuf {
+    directory.join(format!("{first_sequence:020}.{EXTENSION}"))
+}
+
+/// The first sequence by a segment's name; `None` = no segment of ours.
+pub(crate) fn first_sequence_of(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".wal")?;
+    (name.len() == 20).then(|| name.parse().ok()).flatten()
+}
+
+/// The segments in `directory`, by their first sequence; files of other names are left alone.
+///
+/// # Errors
+/// Those of `readdir`.
+pub(crate) fn segments(files: &dyn Files, directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found: Vec<_> =
+        files.list(directory)?.into_iter().filter_map(|path| Some((first_sequence_of(&path)?, path))).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// A segment's bytes and what stands in them.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    bytes: Vec<u8>,
+    /// Where frames begin.
+    places: Vec<usize>,
+    /// What is no frame, with valid frames behind it.
+    pub(crate) damaged: Vec<Range<usize>>,
+    /// Bytes at the end that are no whole frame: what was being written when the power went.
+    pub(crate) torn_bytes: usize,
+}
+
+impl Segment {
+    /// Reads a segment whole.
+    ///
+    /// # Errors
+    /// Those of `read`. Damage is none.
+    pub(crate) fn read(files: &dyn Files, path: &Path) -> io::Result<Self> {
+        Ok(Self::scan(files.read(path)?))
+    }
+
+    pub(crate) fn scan(bytes: Vec<u8>) -> Self {
+        let (mut places, mut damaged) = (Vec::new(), Vec::new());
+        let mut at = if bytes.starts_with(&HEAD) { HEAD.len() } else { 0 };
+        let mut lost_from = None;
+        while at < bytes.len() {
+            if let Some((_, len)) = Frame::parse(&bytes[at..]) {
+                if let Some(from) = lost_from.take() {
+                    damaged.push(from..at);
+                }
+                places.push(at);
+                at += len;
+                continue;
+            }
+            lost_from.get_or_insert(at);
+            let rest = &bytes[at + 1..];
+            match memchr::memmem::find(rest, &MAGIC) {
+                Some(next) if rest.len() - next >= HEAD_BYTES => at += 1 + next,
+                _ => break,
+            }
+        }
+        let torn_bytes = lost_from.map_or(0, |from| bytes.len() - from);
+        Segment { bytes, places, damaged, torn_bytes }
+    }
+
+    /// Its frames.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.places.iter().filter_map(|&at| Some(Frame::parse(&self.bytes[at..])?.0))
+    }
+
+    /// The number after its last record; `None` = no frame.
+    pub(crate) fn end_sequence(&self) -> Option<u64> {
+        let last = Frame::parse(&self.bytes[*self.places.last()?..])?.0;
+        Some(last.sequences().end)
+    }
+
+    /// Bytes of the file.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Entry, FrameWriter};
+
+    fn frame(first: u64, text: &str) -> Vec<u8> {
+        let mut writer = FrameWriter::new(first, "in", ["o"].into_iter());
+        writer.push(text.as_bytes(), &Entry::default());
+        writer.finish().0
+    }
+
+    fn texts(segment: &Segment) -> Vec<String> {
+        let of = |frame: Frame<'_>| {
+            frame.records().map(|(_, _, record)| String::from_utf8_lossy(record).into_owned()).collect::<Vec<_>>()
+        };
+        segment.frames().flat_map(of).collect()
+    }
+
+    #[test]
+    fn a_torn_tail_is_cut_and_a_damaged_frame_costs_only_itself() {
+        let whole: Vec<u8> = [HEAD.to_vec(), frame(1, "a"), frame(2, "b"), frame(3, "c")].concat();
+        let one = frame(1, "a").len();
+        let segment = Segment::scan(whole.clone());
+        assert_eq!(
+            (texts(&segment), segment.end_sequence(), segment.torn_bytes),
+            (vec!["a".into(), "b".into(), "c".into()], Some(4), 0)
+        );
+        let torn = Segment::scan(whole[..whole.len() - 5].to_vec());
+        assert_eq!((texts(&torn), torn.torn_bytes, torn.damaged.len()), (vec!["a".into(), "b".into()], one - 5, 0));
+        for at in HEAD.len() + one..HEAD.len() + 2 * one {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            let found = Segment::scan(flipped);
+            assert_eq!(texts(&found), ["a", "c"], "byte {at}");
+            assert_eq!((found.damaged.len(), &found.damaged[0]), (1, &(HEAD.len() + one..HEAD.len() + 2 * one)));
+        }
+    }
+
+    #[test]
+    fn only_names_of_segments_are_segments() {
+        let path = path_of(Path::new("/x"), 42);
+        assert_eq!(first_sequence_of(&path), Some(42));
+        for name in ["/x/42.wal", "/x/0000000000000000004x.wal", "/x/00000000000000000042.wal.new", "/x/notes"] {
+            assert_eq!(first_sequence_of(Path::new(name)), None, "{name}");
+        }
+    }
+}
