@@ -15,7 +15,7 @@ use noroshi_parsers::join::group;
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products;
 use noroshi_parsers::split::{self, Element};
-use noroshi_rules::indicators::IndicatorHit;
+use noroshi_rules::indicators::{IndicatorHit, Looks};
 use noroshi_rules::{IndicatorIndex, RuleIndex, Scratch};
 
 use crate::alert::Alert;
@@ -68,6 +68,7 @@ pub struct Examiner {
     scratch: Scratch,
     /// Rules it hit.
     pub hits: Vec<RuleIndex>,
+    looks: Looks,
     /// Indicators it hit.
     pub indicator_hits: Vec<IndicatorHit>,
     group: Group,
@@ -94,6 +95,7 @@ impl Examiner {
             detection,
             event: Event::new(),
             hits: Vec::new(),
+            looks: Looks::default(),
             indicator_hits: Vec::new(),
             group: Group::default(),
         }
@@ -174,8 +176,10 @@ impl Examiner {
         self.indicator_hits.clear();
         self.detection.joins.enrich(&mut self.event, record, calendar);
         let view = self.event.view(record);
+        // Memory fetches what indicators will be compared with while rules are.
+        self.detection.indicators.begin(&view, &mut self.looks);
         self.detection.rules.evaluate(&view, &mut self.scratch, &mut self.hits);
-        self.detection.indicators.lookup(&view, &mut self.indicator_hits);
+        self.detection.indicators.finish(&view, &self.looks, &mut self.indicator_hits);
         if self.indicator_hits.len() > 1 {
             // An address stands in several fields of one event; the indicator is met once.
             self.indicator_hits.sort_by_key(|hit| hit.indicator);

@@ -19,7 +19,7 @@ pub mod join;
 pub mod logsource;
 pub mod number;
 pub mod products;
-mod scan;
+pub mod scan;
 pub mod split;
 #[cfg(test)]
 mod testing;

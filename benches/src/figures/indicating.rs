@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
+use noroshi_rules::indicators::Looks;
 use noroshi_rules::{Indicators, Scratch};
 
 use super::correlating::Upserts;
@@ -73,13 +74,15 @@ fn together(stream: &Arc<Stream>) -> Result<Case> {
     let set = load(1_000_000)?;
     let data = Arc::clone(stream);
     let (mut decoder, mut event, options) = (Decoder::new(dictionary), Event::new(), options(stream));
-    let (mut scratch, mut hits, mut found) = (Scratch::new(), Vec::new(), Vec::new());
+    let (mut scratch, mut looks, mut hits, mut found) = (Scratch::new(), Looks::default(), Vec::new(), Vec::new());
     let mut pass = move || {
         hits.clear();
         found.clear();
         decode(std::hint::black_box(&data.bytes), &mut decoder, &options, &mut event, |view| {
+            // As a worker does.
+            set.begin(&view, &mut looks);
             rules.evaluate(&view, &mut scratch, &mut hits);
-            set.lookup(&view, &mut found);
+            set.finish(&view, &looks, &mut found);
         });
         (hits.len(), found.len())
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::context::{Context, Contexts, Details, Feed, FileOf, Interner};
+use super::context::{Context, Contexts, Details, Feed, FileOf, Interner, WORDS_BYTES_MAX};
 use super::hash::Seeds;
 use super::known_good::Reading;
 use super::network::{Network, Networks};
@@ -45,6 +45,10 @@ pub struct Builder {
     seeds: Seeds,
     pub(super) contexts: Contexts,
     interner: Interner,
+    /// Most bytes of words; [`WORDS_BYTES_MAX`].
+    pub(super) words_bytes_max: usize,
+    /// Statements whose words were over that bound.
+    shortened: usize,
     files: Vec<FileOf>,
     pub(super) conjunctions: Vec<Vec<Term>>,
     known_good: Reading,
@@ -80,6 +84,8 @@ impl Builder {
             seeds: Seeds::random(),
             contexts: Contexts { all: Vec::new(), details: vec![Details::default()] },
             interner: Interner::default(),
+            words_bytes_max: WORDS_BYTES_MAX,
+            shortened: 0,
             files: Vec::new(),
             conjunctions: Vec::new(),
             known_good: Reading::default(),
@@ -159,7 +165,18 @@ impl Builder {
     }
 
     /// The set, and everything that was to be told.
-    pub fn finish(self) -> (Indicators, Vec<Diagnostic>) {
+    pub fn finish(mut self) -> (Indicators, Vec<Diagnostic>) {
+        if let (1.., Some(file)) = (self.shortened, self.files.last()) {
+            let message = format!(
+                "descriptions, references and further columns of {} statements were not kept: all together are over the bound of {} MiB",
+                self.shortened,
+                self.words_bytes_max >> 20
+            );
+            self.diagnostics.push(
+                Diagnostic::warning(&file.path, Place { line: 1, column: 1 }, message)
+                    .help("the indicators hold; leave out feeds that say much of each"),
+            );
+        }
         let mapped = !self.conjunctions.is_empty();
         let (table, numbers) = Table::build(self.entries, &self.hashes, mapped);
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
@@ -184,8 +201,14 @@ impl Builder {
         digests.iter().for_each(|digest| hash.update(digest));
         let mut contexts = self.contexts;
         contexts.all.shrink_to_fit();
+        let classes = fields::classes(|kind| table.has(kind));
+        let mut is_of_use = Box::new([false; 1 << 16]);
+        for (of_use, class) in is_of_use.iter_mut().zip(&classes) {
+            *of_use = *class != fields::Class::None;
+        }
         let set = Indicators {
-            classes: fields::classes(|kind| table.has(kind)),
+            classes,
+            is_of_use,
             networks: Networks::new(v4, v6),
             conjunctions: conjunctions.collect(),
             seeds: self.seeds,
@@ -234,11 +257,21 @@ impl Builder {
     }
 
     /// Numbers what is said of an indicator.
-    pub(super) fn context(&mut self, context: Context, details: Details) -> u32 {
+    pub(super) fn context(&mut self, context: Context, mut details: Details) -> u32 {
+        self.bound(&mut details, 0);
         let details =
             if details == Details::default() { 0 } else { self.interner.details(&mut self.contexts, details) };
         let file = self.file();
         self.interner.context(&mut self.contexts, Context { file, details, ..context })
+    }
+
+    /// Shortens words that find no room beside those kept and `others` bytes that wait.
+    pub(super) fn bound(&mut self, details: &mut Details, others: usize) {
+        let is_long = !details.description.is_empty() || !details.references.is_empty() || !details.columns.is_empty();
+        if is_long && self.interner.words_bytes + others + details.memory_bytes() > self.words_bytes_max {
+            details.shorten();
+            self.shortened += 1;
+        }
     }
 
     /// Says later what is known of indicators appended before.
@@ -342,7 +375,7 @@ pub(super) fn normal_form(
             let (found, digest) = value::hash(bytes, &mut digest)?;
             key.clear();
             key.extend_from_slice(digest);
-            (found == kind).then(|| (kind, seeds.text(kind, key)))
+            (found == kind).then(|| (kind, seeds.digest(kind, bytes)))
         }
         _ => value::text(kind, bytes, key).then(|| (kind, seeds.text(kind, key))),
     }

@@ -116,6 +116,10 @@ const WORD_BYTES_MAX: usize = 512;
 /// Longest description kept; longer ones are cut.
 const DESCRIPTION_BYTES_MAX: usize = 2_048;
 
+/// Words of all indicators together: what is said beyond is left out but for labels and names of threats. A million descriptions of a
+/// sentence or two have room.
+pub(super) const WORDS_BYTES_MAX: usize = 256 << 20;
+
 /// What only some indicators say, in words. Indicators that say the same share it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Details {
@@ -162,7 +166,16 @@ impl Details {
         self.columns.push((cut(name, WORD_BYTES_MAX).into(), cut(text, DESCRIPTION_BYTES_MAX).into()));
     }
 
-    fn memory_bytes(&self) -> usize {
+    /// Without what is of one object alone and long.
+    pub(super) fn shorten(&mut self) {
+        *self = Details {
+            labels: std::mem::take(&mut self.labels),
+            threats: std::mem::take(&mut self.threats),
+            ..Details::default()
+        };
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
         let lists = self.labels.iter().chain(&self.threats).chain(&self.references);
         let columns = self.columns.iter().map(|(name, text)| name.len() + text.len() + 32);
         size_of::<Details>()
@@ -218,6 +231,8 @@ pub(super) struct Interner {
     state: foldhash::fast::RandomState,
     contexts: HashTable<u32>,
     details: HashTable<u32>,
+    /// Bytes of all words kept.
+    pub(super) words_bytes: usize,
 }
 
 impl Interner {
@@ -247,6 +262,7 @@ impl Interner {
             hashbrown::hash_table::Entry::Vacant(vacant) => {
                 let number = all.len() as u32;
                 vacant.insert(number);
+                self.words_bytes += details.memory_bytes();
                 all.push(details);
                 number
             }

@@ -47,6 +47,27 @@ fn lower(word: u64) -> u64 {
     word | upper >> 2
 }
 
+/// Which bytes of a word are dots: the top bit of each, exactly.
+#[inline]
+fn dots(word: u64) -> u64 {
+    const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let other = word ^ 0x2E2E_2E2E_2E2E_2E2E;
+    !(((other & SEVENS) + SEVENS) | other | SEVENS)
+}
+
+/// The eight bytes before `end` as a word, the last of them on top; zeros below where there are fewer.
+#[inline]
+fn before(name: &[u8], end: usize) -> u64 {
+    if let Some(eight) = end.checked_sub(8).and_then(|from| name[from..].first_chunk::<8>()) {
+        return u64::from_le_bytes(*eight);
+    }
+    let head = match name.first_chunk::<8>() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    };
+    head.checked_shl(64 - 8 * end as u32).unwrap_or(0)
+}
+
 /// The seeds of one set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seeds {
@@ -69,14 +90,30 @@ impl Seeds {
         }
     }
 
+    /// Sixteen bytes a multiplication; `of` is what stands for a word. Both factors are secret, for one that is zero would hide the other.
+    #[inline]
+    fn bytes(self, mut hash: u64, bytes: &[u8], of: impl Fn(u64) -> u64) -> u64 {
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        for pair in pairs {
+            hash = fold(hash ^ of(word(&pair[..8])), self.name ^ of(word(&pair[8..])));
+        }
+        let (head, tail) = rest.split_at(rest.len().min(8));
+        fold(hash ^ of(word(head)), self.seed ^ of(word(tail)))
+    }
+
     /// Of bytes in their final form.
     #[inline]
     pub(super) fn text(self, kind: IndicatorKind, bytes: &[u8]) -> u64 {
-        let mut hash = fold(self.seed ^ bytes.len() as u64 ^ (kind as u64) << 32, B);
-        for chunk in bytes.chunks(8) {
-            hash = fold(hash ^ word(chunk), A);
-        }
-        fold(hash, B)
+        let hash = fold(self.seed ^ bytes.len() as u64 ^ (kind as u64) << 32, B);
+        self.bytes(hash, bytes, |word| word)
+    }
+
+    /// Of a digest in hexadecimal, in either case: as it stands, for most digests are no indicator and need not be read.
+    #[inline]
+    pub(super) fn digest(self, kind: IndicatorKind, digits: &[u8]) -> u64 {
+        // Digits have this bit, and letters differ in it alone.
+        let hash = self.seed ^ (kind as u64) << 32;
+        self.bytes(hash, digits, |word| word | 0x2020_2020_2020_2020)
     }
 
     /// Calls `parent` with every parent of at least two labels and the name itself: where it begins, and its hash, the shortest first. The
@@ -86,14 +123,20 @@ impl Seeds {
         let mut hash = self.name;
         let mut end = name.len();
         let mut labels = 0;
+        // Eight bytes at a time: where no dot is among them the label goes on before them.
         loop {
-            let start = name[..end].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1);
-            let label = &name[start..end];
-            for chunk in label.chunks(8) {
-                hash = fold(hash ^ lower(word(chunk)), A);
+            let word = before(name, end);
+            let dots = dots(word);
+            if dots == 0 && end >= 8 {
+                hash = fold(hash ^ lower(word), A);
+                end -= 8;
+                continue;
             }
-            hash = fold(hash ^ label.len() as u64, B);
+            let len = if dots == 0 { end } else { (dots.leading_zeros() / 8) as usize };
+            let label = word.checked_shr(64 - 8 * len as u32).unwrap_or(0);
+            hash = fold(hash ^ lower(label), B ^ len as u64);
             labels += 1;
+            let start = end - len;
             if labels >= 2 {
                 parent(start, hash);
             }
@@ -119,10 +162,7 @@ impl Seeds {
                 scheme.iter().fold(0u64, |sum, byte| sum.rotate_left(7) ^ u64::from(byte.to_ascii_lowercase()));
             hash = fold(hash ^ scheme, A) ^ self.text(IndicatorKind::Url, port);
         }
-        for chunk in tail.chunks(8) {
-            hash = fold(hash ^ word(chunk), A);
-        }
-        fold(hash, B)
+        self.bytes(hash, tail, |word| word)
     }
 }
 
@@ -135,6 +175,27 @@ mod tests {
         #[test]
         fn words_fold_as_ascii_does(bytes in prop::array::uniform8(any::<u8>())) {
             prop_assert_eq!(lower(u64::from_le_bytes(bytes)).to_le_bytes().to_vec(), bytes.to_ascii_lowercase());
+        }
+
+        #[test]
+        fn labels_are_those_between_dots(name in "[a-c.]{0,30}") {
+            let mut starts = Vec::new();
+            Seeds::random().name(name.as_bytes(), |start, _| starts.push(start));
+            let mut expected: Vec<usize> = name.match_indices('.').map(|(at, _)| at + 1).collect();
+            expected.pop();
+            expected.reverse();
+            if name.contains('.') {
+                expected.push(0);
+            }
+            prop_assert_eq!(starts, expected);
+        }
+
+        #[test]
+        fn digests_hash_alike_in_either_case(digits in "[0-9a-fA-F]{40}") {
+            let seeds = Seeds::random();
+            let of = |digits: &str| seeds.digest(IndicatorKind::Sha1, digits.as_bytes());
+            prop_assert_eq!(of(&digits), of(&digits.to_ascii_uppercase()));
+            prop_assert_ne!(of(&digits), of(&digits.to_ascii_lowercase().replacen(|digit: char| digit != 'e', "e", 1)));
         }
 
         #[test]

@@ -99,6 +99,8 @@ pub struct Indicators {
     seeds: Seeds,
     /// By field id.
     classes: Vec<Class>,
+    /// By field id, for all there may be: whether there is a class.
+    is_of_use: Box<[bool; 1 << 16]>,
     contexts: Contexts,
     files: Vec<FileOf>,
     known_good: KnownGood,
@@ -124,6 +126,13 @@ thread_local! {
 
 /// What a look among the indicators is for.
 trait Sink {
+    /// Whether the address or name at `value` needs no further look: it was noted. Asked of the bytes' place, not of what they are: a
+    /// decoder puts one text under several names.
+    fn is_noted(&self, value: &[u8]) -> bool;
+
+    /// Notes that everything was asked of the address or name at `value`.
+    fn note(&mut self, value: &[u8]);
+
     /// The indicator of `hash` that `is` one looks for, if any, stands at `at`.
     fn look(&mut self, at: At<'_>, table: &Table, kind: IndicatorKind, hash: u64, is: impl FnMut(u32) -> bool);
 
@@ -133,6 +142,12 @@ trait Sink {
 
 /// Hits, as they are found.
 impl Sink for Vec<IndicatorHit> {
+    fn is_noted(&self, _: &[u8]) -> bool {
+        false
+    }
+
+    fn note(&mut self, _: &[u8]) {}
+
     #[inline]
     fn look(&mut self, at: At<'_>, table: &Table, kind: IndicatorKind, hash: u64, is: impl FnMut(u32) -> bool) {
         if let Some(found) = table.find(kind, hash, is) {
@@ -145,39 +160,52 @@ impl Sink for Vec<IndicatorHit> {
     }
 }
 
-/// A hash to be looked up, and the field it is of.
-#[derive(Clone, Copy)]
-struct Look {
-    hash: u64,
-    kind: IndicatorKind,
-    position: u16,
+/// The hashes of an event, on their way to be asked of the filters: what these will read is fetched as soon as a hash is known, for most of
+/// it is outside the nearer caches.
+#[derive(Default)]
+pub struct Looks {
+    hashes: Vec<(IndicatorKind, u64)>,
+    /// Places of the fields that are looked up, the first `count` of them; room for as many as an event ever had fields.
+    positions: Vec<u16>,
+    count: usize,
+    /// Addresses and names that were looked up, by where they lie.
+    noted: Vec<(usize, usize)>,
+    /// A network holds an address.
+    hit: bool,
 }
 
-/// The hashes of an event, to be asked of the filters all at once: most of them are outside the nearer caches, and so the
-/// waits for them are one.
-#[derive(Default)]
-struct Looks {
-    looks: Vec<Look>,
-    /// Fields that hit, whatever the filters say, or may.
-    fields: Vec<u16>,
-}
+/// Most addresses and names noted: more are looked up again, each once for each field.
+const NOTED_MAX: usize = 16;
 
 impl Sink for Looks {
     #[inline]
-    fn look(&mut self, at: At<'_>, _: &Table, kind: IndicatorKind, hash: u64, _: impl FnMut(u32) -> bool) {
-        self.looks.push(Look { hash, kind, position: at.position });
+    fn is_noted(&self, value: &[u8]) -> bool {
+        let place = (value.as_ptr() as usize, value.len());
+        self.noted.contains(&place)
     }
 
-    #[cold]
-    fn network(&mut self, at: At<'_>, _: u32) {
-        self.fields.push(at.position);
+    #[inline]
+    fn note(&mut self, value: &[u8]) {
+        if self.noted.len() < NOTED_MAX {
+            self.noted.push((value.as_ptr() as usize, value.len()));
+        }
+    }
+
+    #[inline]
+    fn look(&mut self, _: At<'_>, table: &Table, kind: IndicatorKind, hash: u64, _: impl FnMut(u32) -> bool) {
+        table.prefetch(kind, hash);
+        self.hashes.push((kind, hash));
+    }
+
+    fn network(&mut self, _: At<'_>, _: u32) {
+        self.hit = true;
     }
 }
 
 /// What is being looked at: the event, and where in it.
 #[derive(Clone, Copy)]
 struct At<'a> {
-    event: EventView<'a>,
+    event: &'a EventView<'a>,
     field: FieldId,
     position: u16,
 }
@@ -227,22 +255,42 @@ impl Indicators {
                 self.classes.resize(id.index() + 1, Class::None);
             }
             self.classes[id.index()] = class;
+            self.is_of_use[id.index()] = true;
         }
     }
 
     /// Appends what `event` holds to `hits`: each indicator once for each field. Allocates nothing else.
     pub fn lookup(&self, event: &EventView<'_>, hits: &mut Vec<IndicatorHit>) {
-        if self.is_empty() {
-            return;
-        }
-        let from = hits.len();
         LOOKS.with_borrow_mut(|looks| {
-            self.gather(event, looks);
-            for &position in &looks.fields {
-                self.field(event, position, hits);
-            }
+            self.begin(event, looks);
+            self.finish(event, looks, hits);
         });
-        if self.scan_records {
+    }
+
+    /// The first half of [`Indicators::lookup`]: hashes what could be an indicator and has the rest of memory fetch what tells. Something else
+    /// may be done before [`Indicators::finish`], which must be given the same event.
+    pub fn begin(&self, event: &EventView<'_>, looks: &mut Looks) {
+        looks.hashes.clear();
+        looks.noted.clear();
+        looks.hit = false;
+        looks.count = 0;
+        if !self.is_empty() {
+            self.gather(event, looks);
+        }
+    }
+
+    /// The second half: appends the hits.
+    pub fn finish(&self, event: &EventView<'_>, looks: &Looks, hits: &mut Vec<IndicatorHit>) {
+        let from = hits.len();
+        // One look in two hundred is let through by a filter, and a slot tells it at once: what comes here is a hit, and is found field
+        // by field.
+        let may_hit = |&(kind, hash): &(IndicatorKind, u64)| {
+            self.table.may_hold(kind, hash) && self.table.find_slot(hash, |_| true).is_some()
+        };
+        if looks.hit || looks.hashes.iter().any(may_hit) {
+            self.fields(event, &looks.positions[..looks.count], hits);
+        }
+        if self.scan_records && !self.is_empty() {
             self.scan(event, event.text(), hits);
         }
         if hits.len() > from {
@@ -250,39 +298,50 @@ impl Indicators {
         }
     }
 
-    /// The fields of `event` that may hit: those of which a filter knows a hash. It may name too many, it leaves none out.
+    /// The hashes of everything in `event` that could be an indicator, each value once.
     fn gather(&self, event: &EventView<'_>, looks: &mut Looks) {
-        looks.looks.clear();
-        looks.fields.clear();
-        for (position, field) in event.fields().iter().enumerate() {
-            let Some(&class) = self.classes.get(field.id.index()) else { continue };
-            if class != Class::None && field.kind != Kind::Null {
-                // Bounded by FIELDS_MAX of the event.
-                let at = At { event: *event, field: field.id, position: position as u16 };
-                self.value(at, class, event.value(field), looks);
-            }
+        let fields = event.fields();
+        let mut positions = std::mem::take(&mut looks.positions);
+        if positions.len() < fields.len() {
+            positions.resize(fields.len(), 0);
         }
-        for look in &looks.looks {
-            if self.table.may_hold(look.kind, look.hash) {
-                looks.fields.push(look.position);
-            }
+        // Which fields are of use changes from one to the next: writing each down and counting those of use has no branch to be
+        // foreseen wrong.
+        let mut count = 0;
+        for (position, field) in fields.iter().enumerate() {
+            // Bounded by FIELDS_MAX of the event.
+            positions[count] = position as u16;
+            count += usize::from(self.is_of_use[field.id.index()]);
         }
-        if looks.fields.len() > 1 {
-            looks.fields.sort_unstable();
-            looks.fields.dedup();
+        for &position in &positions[..count] {
+            self.field(event, position, looks);
+        }
+        looks.positions = positions;
+        looks.count = count;
+    }
+
+    /// Looks up the fields at `positions`.
+    #[cold]
+    fn fields(&self, event: &EventView<'_>, positions: &[u16], hits: &mut Vec<IndicatorHit>) {
+        for &position in positions {
+            self.field(event, position, hits);
         }
     }
 
     /// Looks up the field at `position`.
-    fn field(&self, event: &EventView<'_>, position: u16, hits: &mut Vec<IndicatorHit>) {
+    #[inline]
+    fn field(&self, event: &EventView<'_>, position: u16, hits: &mut impl Sink) {
         let field = &event.fields()[usize::from(position)];
-        let at = At { event: *event, field: field.id, position };
+        if field.kind == Kind::Null {
+            return;
+        }
+        let at = At { event, field: field.id, position };
         self.value(at, self.classes[field.id.index()], event.value(field), hits);
     }
 
     /// Looks up everything in a text that could be an indicator; hits have no field.
     fn scan(&self, event: &EventView<'_>, text: &[u8], hits: &mut Vec<IndicatorHit>) {
-        let at = At { event: *event, field: FieldId::UNNAMED, position: u16::MAX };
+        let at = At { event, field: FieldId::UNNAMED, position: u16::MAX };
         PIECE.with_borrow_mut(|room| {
             self.pieces(text, room, |piece, bytes| match piece {
                 Piece::Host => self.value(at, Class::Host, bytes, hits),
@@ -316,9 +375,12 @@ impl Indicators {
                 }
             }
             Class::Hash => {
-                let mut buffer = [0; 64];
-                if let Some((kind, digest)) = value::hash(value, &mut buffer) {
-                    self.exact(at, kind, digest, hits);
+                if let Some(kind) = value::digest(value.len()).filter(|kind| self.table.has(*kind)) {
+                    let is = |number| {
+                        value::hash(value, &mut [0; 64])
+                            .is_some_and(|(kind, digest)| self.table.entries.is(number, kind, digest))
+                    };
+                    hits.look(at, &self.table, kind, self.seeds.digest(kind, value), is);
                 }
             }
             Class::Url | Class::UrlPath => self.url(at, class, value, hits),
@@ -326,8 +388,12 @@ impl Indicators {
         }
     }
 
+    /// Whether it is an address; or one or a name that was looked up.
     #[inline]
     fn ip(&self, at: At<'_>, value: &[u8], hits: &mut impl Sink) -> bool {
+        if hits.is_noted(value) {
+            return true;
+        }
         let Some(ip) = noroshi_parsers::ip::parse(value) else { return false };
         let (octets, len) = value::octets(ip.to_canonical());
         let octets = &octets[..len];
@@ -343,6 +409,7 @@ impl Indicators {
         if let Some(found) = network {
             hits.network(at, found);
         }
+        hits.note(value);
         true
     }
 
@@ -350,6 +417,7 @@ impl Indicators {
     #[inline]
     fn host(&self, at: At<'_>, value: &[u8], hits: &mut impl Sink) -> u64 {
         let name = value::name(value);
+        hits.note(value);
         if name.len() > value::DOMAIN_BYTES_MAX {
             return 0;
         }
@@ -374,11 +442,16 @@ impl Indicators {
 
     fn url(&self, at: At<'_>, class: Class, value: &[u8], hits: &mut impl Sink) {
         SCRATCH.with_borrow_mut(|Scratch { key, tail }| {
-            let url = match value::url(value, tail) {
+            // What begins with a slash has no host.
+            let url = match (value.first() != Some(&b'/')).then(|| value::url(value, tail)).flatten() {
                 Some(url) => {
-                    let is_address = self.ip(at, url.host, hits);
-                    let host =
-                        if is_address { self.seeds.name(url.host, |_, _| {}) } else { self.host(at, url.host, hits) };
+                    // An address, or a name that `url.domain` has as well, is hashed and no more.
+                    let is_told = self.ip(at, url.host, hits);
+                    let host = if is_told {
+                        self.seeds.name(&value::name(url.host), |_, _| {})
+                    } else {
+                        self.host(at, url.host, hits)
+                    };
                     Some((url, host))
                 }
                 // A server's own log says path and host apart; the host is looked up where it stands.
@@ -567,7 +640,8 @@ impl Indicators {
     pub fn find(&self, text: &str) -> Vec<(IndicatorIndex, Option<&str>)> {
         let text = value::refang(text.trim());
         let dictionary_free = noroshi_parsers::event::Event::new();
-        let at = At { event: dictionary_free.view(b""), field: FieldId::UNNAMED, position: 0 };
+        let view = dictionary_free.view(b"");
+        let at = At { event: &view, field: FieldId::UNNAMED, position: 0 };
         let mut hits = Vec::new();
         let value = text.as_bytes();
         let classes = [Class::Host, Class::Url, Class::Hash, Class::Certificate, Class::FilePath, Class::Registry];

@@ -4,7 +4,15 @@
 //! addresses, every long run of hexadecimal digits may be a digest, and each such run is looked up once as a field's value would be. So
 //! the cost is that of the text, whatever the number of indicators.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::{IndicatorKind, Indicators, value};
+
+// Making a finder costs as much as searching a short record.
+static DOT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("dot"));
+static CVE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("CVE-"));
 
 /// Longest run looked up as a name; longer ones are read over.
 const RUN_BYTES_MAX: usize = value::DOMAIN_BYTES_MAX + 2;
@@ -96,10 +104,7 @@ impl Indicators {
         let urls = has(IndicatorKind::Url);
         if hosts || urls || has(IndicatorKind::Email) {
             let mut done = 0;
-            for dot in memchr::memchr_iter(b'.', text) {
-                if dot < done {
-                    continue;
-                }
+            while let Some(dot) = memchr::memchr(b'.', &text[done..]).map(|before| done + before) {
                 let (begin, end) = run(text, dot, done, NAME);
                 done = end;
                 // `evil[.]example`: the run ends at the bracket on either side of the dot.
@@ -114,6 +119,9 @@ impl Indicators {
                     continue;
                 }
                 let name = trimmed(&text[begin..end]);
+                if is_number(name) {
+                    continue;
+                }
                 if urls && begin >= 4 && &text[begin - 3..begin] == b"://" {
                     self.web(text, begin, end, room, &mut look);
                 } else if hosts {
@@ -145,7 +153,7 @@ impl Indicators {
             strides(text, 20, ALNUM, |word| look(Piece::Text(IndicatorKind::CryptoAddress), word));
         }
         if has(IndicatorKind::Cve) {
-            for at in memchr::memmem::find_iter(text, b"CVE-") {
+            for at in CVE.find_iter(text) {
                 let end = text[at..]
                     .iter()
                     .position(|&byte| !byte.is_ascii_alphanumeric() && byte != b'-')
@@ -189,7 +197,7 @@ impl Indicators {
     /// `evil[dot]example` and `evil(dot)example`, which may hold no dot at all.
     fn marked(&self, text: &[u8], room: &mut Vec<u8>, look: &mut impl FnMut(Piece, &[u8])) {
         let mut done = 0;
-        for at in memchr::memmem::find_iter(text, b"dot") {
+        for at in DOT.find_iter(text) {
             let brackets = at.checked_sub(1).map(|before| (text[before], text.get(at + 3).copied()));
             if at >= done && matches!(brackets, Some((b'[', Some(b']')) | (b'(', Some(b')')))) {
                 if let Some(end) = defanged(text, at, room) {
@@ -199,6 +207,12 @@ impl Indicators {
             }
         }
     }
+}
+
+/// Whether it is digits and dots and no address: a fraction, a version. The last label of a name has a letter.
+#[inline]
+fn is_number(name: &[u8]) -> bool {
+    name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.')) && noroshi_parsers::ip::parse_v4(name).is_none()
 }
 
 /// Without the dots and dashes of a sentence around it.
@@ -240,6 +254,11 @@ fn colons(text: &[u8], look: &mut impl FnMut(Piece, &[u8])) {
         if colon < done {
             continue;
         }
+        // Most colons stand between a name and its value. Of an address the first has a digit before and behind it, or a colon behind.
+        let behind = text.get(colon + 1).copied().unwrap_or_default();
+        if behind != b':' && !(is(behind, HEX) && colon > done && is(text[colon - 1], HEX)) {
+            continue;
+        }
         let mut begin = colon;
         while begin > done && part(text[begin - 1]) {
             begin -= 1;
@@ -272,8 +291,12 @@ fn colons(text: &[u8], look: &mut impl FnMut(Piece, &[u8])) {
 fn strides(text: &[u8], stride: usize, class: u8, mut take: impl FnMut(&[u8])) {
     let mut at = stride - 1;
     let mut done = 0;
+    // It reaches half as far at least to one of the sides.
+    let (half, quarter) = (stride / 2, stride / 4);
+    let is_at = |at: usize| text.get(at).is_some_and(|&byte| is(byte, class));
     while at < text.len() {
-        if at >= done && is(text[at], class) {
+        let to_a_side = || is_at(at - quarter) && is_at(at - half) || is_at(at + quarter) && is_at(at + half);
+        if at >= done && is(text[at], class) && to_a_side() {
             let (begin, end) = run(text, at, done, class);
             done = end;
             if end - begin >= stride {

@@ -470,6 +470,28 @@ proptest! {
     }
 }
 
+#[test]
+fn words_beyond_their_bound_are_left_out_and_told_while_the_indicators_hold() {
+    let said = |at: usize| {
+        format!(
+            r#"{{"type":"indicator","id":"indicator--{at}","pattern_type":"stix","pattern":"[domain-name:value = 'h{at}.example']","labels":["c2"],"description":"{}"}}"#,
+            "long ".repeat(200)
+        )
+    };
+    let bundle = format!(r#"{{"type":"bundle","objects":[{}]}}"#, (0..50).map(said).collect::<Vec<_>>().join(","));
+    let mut builder = Builder::new();
+    builder.words_bytes_max = 20_000;
+    let read = builder.read(Path::new("b.json"), &Feed::default(), &mut bundle.as_bytes());
+    let (set, told) = builder.finish();
+    assert_eq!((read.taken, set.len()), (50, 50));
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|told| told.contains("descriptions, references and further columns of 3")), "{told:?}");
+    let (first, last) = (set.describe(IndicatorIndex(0)), set.describe(IndicatorIndex(49)));
+    assert!(first.sources[0].details.description.starts_with("long") && last.sources[0].details.description.is_empty());
+    assert_eq!(last.sources[0].details.labels, ["c2".into()]);
+    assert!(set.contexts.memory_bytes() < 40_000, "{}", set.contexts.memory_bytes());
+}
+
 fn scanned(set: &Indicators, text: &str) -> Vec<String> {
     set.scan_text(text.as_bytes()).into_iter().map(|found| set.describe(found).value).collect()
 }

@@ -37,16 +37,22 @@ pub(super) fn network_key(octets: &[u8], prefix: u8) -> ([u8; 17], usize) {
     (key, octets.len() + 1)
 }
 
+/// The kind of a digest of so many hexadecimal digits.
+#[inline]
+pub(super) fn digest(digits: usize) -> Option<IndicatorKind> {
+    match digits {
+        32 => Some(IndicatorKind::Md5),
+        40 => Some(IndicatorKind::Sha1),
+        64 => Some(IndicatorKind::Sha256),
+        128 => Some(IndicatorKind::Sha512),
+        _ => None,
+    }
+}
+
 /// A digest in hexadecimal; its kind by its length.
 #[inline]
 pub(super) fn hash<'a>(text: &[u8], buffer: &'a mut [u8; 64]) -> Option<(IndicatorKind, &'a [u8])> {
-    let kind = match text.len() {
-        32 => IndicatorKind::Md5,
-        40 => IndicatorKind::Sha1,
-        64 => IndicatorKind::Sha256,
-        128 => IndicatorKind::Sha512,
-        _ => return None,
-    };
+    let kind = digest(text.len())?;
     let mut bad = 0;
     for (byte, pair) in buffer.iter_mut().zip(text.chunks_exact(2)) {
         let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
@@ -126,7 +132,7 @@ pub(super) fn url<'a>(text: &'a [u8], room: &'a mut Vec<u8>) -> Option<Url<'a>> 
         return None;
     }
     let web = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
     let authority = &authority[memchr::memrchr(b'@', authority).map_or(0, |at| at + 1)..];
     let (host, port) = split_port(authority);
@@ -145,7 +151,9 @@ pub(super) fn tail_of<'a>(tail: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
     if tail.is_empty() {
         return b"/";
     }
-    if tail[0] == b'/' && memchr::memchr(b'%', tail).is_none() && !tail.windows(2).any(|pair| pair == b"/.") {
+    // Pairs are looked at to the end, so that it is done many at a time.
+    let has_dots = tail.iter().zip(&tail[1..]).fold(false, |has, (a, b)| has | (*a == b'/') & (*b == b'.'));
+    if tail[0] == b'/' && !has_dots && memchr::memchr(b'%', tail).is_none() {
         return tail;
     }
     unquote(tail, room);

@@ -60,6 +60,8 @@ pub(super) struct Stix {
     reasons: BTreeMap<String, usize>,
     revoked: usize,
     older: usize,
+    /// Bytes of the words that wait.
+    words_bytes: usize,
 }
 
 impl Stix {
@@ -143,6 +145,8 @@ impl Stix {
             match self.entries(object, line, feed, builder) {
                 Ok(joined) => {
                     self.describe(object, feed, &mut pending);
+                    builder.bound(&mut pending.details, self.words_bytes);
+                    self.words_bytes += pending.details.memory_bytes();
                     pending.joined = joined;
                     pending.entries = begin..builder.entries.all.len() as u32;
                 }
@@ -249,7 +253,7 @@ impl Stix {
                 self.indicators[at].details.threat(name);
             }
         }
-        for pending in self.indicators {
+        for mut pending in self.indicators {
             if pending.entries.is_empty() {
                 continue;
             }
@@ -258,9 +262,12 @@ impl Stix {
                 pending.markings.iter().filter_map(|id| built_in(id).or_else(|| self.markings.get(id).copied()));
             // Several lights: the strictest binds.
             let tlp = lights.max().or(feed.tlp);
+            let mut left = pending.joined.len();
             for (entries, conjunction) in pending.joined {
                 let context = Context { tlp, conjunction, ..pending.context };
-                let number = builder.context(context, pending.details.clone());
+                left -= 1;
+                let details = if left == 0 { std::mem::take(&mut pending.details) } else { pending.details.clone() };
+                let number = builder.context(context, details);
                 builder.set_context(entries, number);
             }
         }
