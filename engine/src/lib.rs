@@ -19,6 +19,7 @@ pub mod lists;
 pub mod metrics;
 pub mod ordered;
 pub mod pipeline;
+pub mod reload;
 mod resume;
 pub mod sent;
 pub mod severity;

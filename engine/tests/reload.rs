@@ -147,3 +147,54 @@ fn an_unchanged_correlation_keeps_its_open_window_over_a_reload() {
     assert_eq!(alert["first_seen"], s::stamp(0).as_str());
     engine.terminate().assert_clean();
 }
+
+/// What a stream with a burst, requests and contacts raises when the set is loaded anew so many times meanwhile: the ids of all alerts.
+fn told_under(reloads: u32) -> Vec<(String, String)> {
+    const CHUNKS: u32 = 40;
+    const LINES: u32 = 200;
+    let (dir, engine) = start(0);
+    let mut connection = send::tcp(engine.address("net"));
+    for chunk in 0..CHUNKS {
+        let mut lines = String::new();
+        for at in 0..LINES {
+            let second = chunk * 10 + at / 20;
+            let line = match at % 50 {
+                // The burst of one address spans the chunks, so that its window is open in every reload.
+                7 => s::ssh_failed(second, "bastion", "root", "203.0.113.7"),
+                19 => s::nginx_get(second, "192.0.2.1", &format!("/{chunk}/{at}/etc/passwd")),
+                33 => s::fortigate_accepted(second, "fw1", "192.0.2.9", "203.0.113.66"),
+                _ => s::nginx_get(second, "192.0.2.1", &format!("/{chunk}/{at}")),
+            };
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+        // A set of the same rules and indicators, that nevertheless is another.
+        if chunk % (CHUNKS / reloads.max(1)) == 0 && chunk / (CHUNKS / reloads.max(1)) < reloads {
+            dir.write("iocs.txt", format!("{}# {chunk}\n", s::INDICATORS));
+            engine.signal("HUP");
+        }
+        connection.write_all(lines.as_bytes()).expect("the engine reads");
+    }
+    engine.wait_received("net", u64::from(CHUNKS * LINES));
+    if reloads > 0 {
+        engine.wait_metric("noroshi_reloads_total", "", 2);
+    }
+    engine.terminate().assert_clean();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let told = alerts::parse(&dir.text("alerts.ndjson"));
+    let mut told: Vec<_> =
+        told.iter().map(|alert| (text(&alert["rule"]["name"]), text(&alert["noroshi"]["id"]))).collect();
+    told.sort();
+    told.dedup();
+    told
+}
+
+#[test]
+fn reloads_in_mid_stream_lose_no_event_and_no_alert() {
+    let quiet = told_under(0);
+    let of = |name: &str, told: &[(String, String)]| told.iter().filter(|(rule, _)| rule.starts_with(name)).count();
+    assert_eq!(of("Password File Asked For", &quiet), 160);
+    assert_eq!(of("Known indicator contacted", &quiet), 160);
+    assert!(of("SSH Brute Force", &quiet) > 0, "{quiet:?}");
+    assert_eq!(told_under(8), quiet);
+}

@@ -49,6 +49,18 @@ enum Task {
         #[arg(long, default_value_t = 2.0)]
         seconds: f64,
     },
+    /// What loading rules and indicators anew takes from a stream meanwhile, in turns with passes without
+    Reload {
+        /// Directory of the generated data
+        #[arg(long)]
+        data: PathBuf,
+        /// Bytes of the stream
+        #[arg(long, default_value_t = 256_000_000)]
+        bytes: u64,
+        /// Passes of each kind
+        #[arg(long, default_value_t = 7)]
+        turns: usize,
+    },
     /// The run that `full` and `gate` start as a process of its own
     #[command(hide = true)]
     Replay { directory: PathBuf, bytes: u64 },
@@ -97,6 +109,17 @@ fn run() -> Result<ExitCode> {
         Task::Gate(at) => gate(&at),
         Task::Full(full) => complete(&full).map(|()| ExitCode::SUCCESS),
         Task::Figures { only, seconds } => figures(only.as_deref(), seconds).map(|()| ExitCode::SUCCESS),
+        Task::Reload { data, bytes, turns } => {
+            let run = end_to_end::reloads(&data, bytes, turns)?;
+            println!(
+                "{:.0} events/s alone, {:.0} with {:.1} reloads in the pass: {:+.1} %",
+                run.quiet_per_s,
+                run.loading_per_s,
+                run.reloads,
+                (run.loading_per_s / run.quiet_per_s - 1.0) * 100.0
+            );
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Replay { directory, bytes } => {
             println!("{}", serde_json::to_string(&end_to_end::replay(&directory, bytes)?)?);
             Ok(ExitCode::SUCCESS)

@@ -9,7 +9,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use crossbeam_channel::bounded;
 use noroshi::alert::Alert;
 use noroshi::detection::{Detection, LoadOptions};
 use noroshi::pipeline::{self, InputSettings, Outcome, Pipeline, Settings};
+use noroshi::reload::{Reloader, Reloading, Reloads};
 use noroshi::sources::Declared;
 use noroshi_correlate::WatermarkPolicy;
 use noroshi_input::{BatchPool, RecordReader};
@@ -26,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::data::{Data, prepare};
 use crate::figures::SEED;
 use crate::generate::sigma;
-use crate::measure::{Stopwatch, memory, process_cpu};
+use crate::measure::{Stopwatch, median, memory, process_cpu};
 use crate::stream::split;
 
 /// Workers of the run.
@@ -113,6 +115,29 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
         bail!("a rule or indicator was refused: {refused}");
     }
     let load_s = before.elapsed().as_secs_f64();
+    let detection = Arc::new(ArcSwap::from_pointee(loaded.detection));
+    let Pass { alerts, wall_s, cpu_s } = pass(&data, &detection)?;
+    check(&data, &alerts)?;
+    Ok(EndToEnd {
+        lines: data.truth.lines,
+        bytes: data.truth.bytes,
+        alerts: alerts.len() as u64,
+        load_s,
+        wall_s,
+        cpu_s,
+        rss_bytes: memory("VmHWM"),
+        split_ns,
+    })
+}
+
+/// Once through the stream.
+struct Pass {
+    alerts: Vec<Alert>,
+    wall_s: f64,
+    cpu_s: f64,
+}
+
+fn pass(data: &Data, detection: &Arc<ArcSwap<Detection>>) -> Result<Pass> {
     let options = SourceOptions { reference_time_ns: data.truth.end_ns as i64, ..SourceOptions::default() };
     let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
     let settings = Settings {
@@ -132,10 +157,9 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
         watch: None,
         archive: None,
     };
-    let detection = Arc::new(ArcSwap::from_pointee(loaded.detection));
     let (queue, batches) = bounded(QUEUE_BATCHES);
     let (before, cpu_before) = (Instant::now(), process_cpu());
-    let (running, outcomes) = Pipeline::start(&settings, &detection, batches);
+    let (running, outcomes) = Pipeline::start(&settings, detection, batches);
     let mut reader = RecordReader::open(&data.stream, 0, &BatchPool::default())?;
     let mut records = 0;
     let mut alerts: Vec<Alert> = Vec::new();
@@ -172,16 +196,70 @@ pub fn replay(directory: &Path, bytes: u64) -> Result<EndToEnd> {
         bail!("{error}");
     }
     ensure!(records == data.truth.lines, "{records} records were read, {} are in the file", data.truth.lines);
-    check(&data, &alerts)?;
-    Ok(EndToEnd {
-        lines: data.truth.lines,
-        bytes: data.truth.bytes,
-        alerts: alerts.len() as u64,
-        load_s,
-        wall_s,
-        cpu_s,
-        rss_bytes: memory("VmHWM"),
-        split_ns,
+    Ok(Pass { alerts, wall_s, cpu_s })
+}
+
+/// What loading anew takes from a stream that has both cores to itself otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Reloaded {
+    /// Events a second while nothing is loaded.
+    pub quiet_per_s: f64,
+    /// Events a second while one set after the other is loaded and put in force.
+    pub loading_per_s: f64,
+    /// Sets put in force in each pass under load, in the mean.
+    pub reloads: f64,
+}
+
+/// Passes over the stream in turns, with and without loading; their medians.
+///
+/// # Errors
+/// When the alerts of any pass are not the planted truth.
+pub fn reloads(directory: &Path, bytes: u64, turns: usize) -> Result<Reloaded> {
+    let data = prepare(directory, bytes)?;
+    let options = LoadOptions::default();
+    let (rules, indicators) = (vec![data.rules.clone()], vec![data.indicators.clone()]);
+    let detection = Arc::new(ArcSwap::from_pointee(Detection::load(&rules, &indicators, &options).detection));
+    let counts = Arc::new(Reloads::default());
+    let (mut quiet, mut loading) = (Vec::new(), Vec::new());
+    for _ in 0..turns {
+        let run = pass(&data, &detection)?;
+        check(&data, &run.alerts)?;
+        quiet.push(data.truth.lines as f64 / run.wall_s);
+        let reloading = Reloading::start(Reloader {
+            rules: rules.clone(),
+            indicators: indicators.clone(),
+            options: options.clone(),
+            keep_going: false,
+            detection: Arc::clone(&detection),
+            counts: Arc::clone(&counts),
+        })?;
+        let is_over = AtomicBool::new(false);
+        let run = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // One after the other; the last is over before the next pass begins.
+                while !is_over.load(Ordering::Relaxed) {
+                    let before = counts.done.load(Ordering::Relaxed);
+                    reloading.ask("bench");
+                    while counts.done.load(Ordering::Relaxed) == before {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
+            });
+            let run = pass(&data, &detection);
+            is_over.store(true, Ordering::Relaxed);
+            run
+        })?;
+        check(&data, &run.alerts)?;
+        loading.push(data.truth.lines as f64 / run.wall_s);
+    }
+    let middle = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        median(&values)
+    };
+    Ok(Reloaded {
+        quiet_per_s: middle(quiet),
+        loading_per_s: middle(loading),
+        reloads: counts.done.load(Ordering::Relaxed) as f64 / turns.max(1) as f64,
     })
 }
 

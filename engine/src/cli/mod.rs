@@ -27,6 +27,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{Arguments, Command, RulesCommand};
 pub(crate) use files::{format_of, now_ns, zone_of};
+pub(crate) use rules::escape_lines;
 
 /// How a command ended, as the exit code says it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

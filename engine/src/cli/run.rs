@@ -28,6 +28,7 @@ use crate::late::{self, LateList};
 use crate::ledger::Ledger;
 use crate::metrics::{Exposition, Kind, Metrics};
 use crate::pipeline::{InputSettings, Pipeline, Settings};
+use crate::reload::{Reloader, Reloading, Reloads};
 use crate::resume::ResumeStore;
 use crate::sent::Sent;
 use crate::sink::{SinkOptions, Sinks, learn_delivered};
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> anyhow::Result<Outcome>
     }
     keep_good(&options.intel, &loaded.feeds).iter().for_each(|told| warn!("{told}"));
     let mode = args.output.unwrap_or_else(OutputMode::for_stdout);
-    Engine::start(config, loaded.detection, options, mode, color)?.serve(watch, args.keep_going)
+    Engine::start(config, loaded.detection, options, args.keep_going, mode, color)?.serve(watch)
 }
 
 fn override_by(config: &mut Config, args: &RunArgs) {
@@ -102,8 +103,7 @@ pub(super) fn start_log(level: &str) {
 /// Everything that runs.
 struct Engine {
     config: Config,
-    options: LoadOptions,
-    detection: Arc<ArcSwap<Detection>>,
+    reloading: Reloading,
     inputs: Running,
     shutdown: Shutdown,
     pipeline: Pipeline,
@@ -112,7 +112,6 @@ struct Engine {
     spool: Arc<Spool>,
     archive: Option<Archive>,
     ledger: Arc<Ledger>,
-    reloads: Arc<Reloads>,
     poller: Poller,
     runtime: tokio::runtime::Runtime,
     started: Instant,
@@ -121,18 +120,12 @@ struct Engine {
     _lock: std::fs::File,
 }
 
-/// Counts of reloads, for metrics.
-#[derive(Default)]
-struct Reloads {
-    done: std::sync::atomic::AtomicU64,
-    refused: std::sync::atomic::AtomicU64,
-}
-
 impl Engine {
     fn start(
         config: Config,
         detection: Detection,
         options: LoadOptions,
+        keep_going: bool,
         mode: OutputMode,
         color: ColorChoice,
     ) -> anyhow::Result<Self> {
@@ -279,10 +272,17 @@ impl Engine {
         if let Some(archive) = &archive {
             expose_archive(&metrics, &archive.watcher());
         }
+        let reloading = Reloading::start(Reloader {
+            rules: config.rules.paths.clone(),
+            indicators: config.indicators.paths.clone(),
+            options,
+            keep_going,
+            detection,
+            counts: reloads,
+        })?;
         Ok(Engine {
             config,
-            options,
-            detection,
+            reloading,
             inputs,
             shutdown,
             pipeline,
@@ -291,7 +291,6 @@ impl Engine {
             spool,
             archive,
             ledger,
-            reloads,
             poller,
             runtime,
             started,
@@ -301,7 +300,7 @@ impl Engine {
     }
 
     /// Waits for the end of all inputs or a signal, reloads meanwhile, then stops cleanly.
-    fn serve(self, mut watch: Watch, keep_going: bool) -> anyhow::Result<Outcome> {
+    fn serve(self, mut watch: Watch) -> anyhow::Result<Outcome> {
         let wait = async {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
@@ -320,8 +319,8 @@ impl Engine {
                 tokio::select! {
                     _ = terminate.recv() => break,
                     _ = interrupt.recv() => break,
-                    _ = hangup.recv() => self.reload(keep_going, "SIGHUP"),
-                    _ = look.tick() => if watch.changed() { self.reload(keep_going, "changed files") },
+                    _ = hangup.recv() => self.reloading.ask("SIGHUP"),
+                    _ = look.tick() => if watch.changed() { self.reloading.ask("changed files") },
                     _ = ended.tick() => if self.inputs.is_finished() { break },
                 }
             }
@@ -329,34 +328,6 @@ impl Engine {
         };
         self.runtime.block_on(wait)?;
         self.stop()
-    }
-
-    /// All or nothing: an invalid set is refused whole and the old one stays.
-    fn reload(&self, keep_going: bool, why: &str) {
-        use std::sync::atomic::Ordering;
-        let loaded = Detection::load(&self.config.rules.paths, &self.config.indicators.paths, &self.options);
-        let before = self.detection.load();
-        let refused = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Level::Error).count();
-        if refused > 0 && !keep_going {
-            for diagnostic in &loaded.diagnostics {
-                eprintln!("{}", escape_lines(&diagnostic.to_string()));
-            }
-            self.reloads.refused.fetch_add(1, Ordering::Relaxed);
-            error!(why, refused, digest = %before.digest_text(), "reload refused; the set before stays");
-            return;
-        }
-        for diagnostic in loaded.diagnostics.iter().filter(|told| told.message.starts_with("feed `")) {
-            warn!("{}", escape_lines(&diagnostic.message));
-        }
-        keep_good(&self.options.intel, &loaded.feeds).iter().for_each(|told| warn!("{told}"));
-        let after = loaded.detection;
-        after.indicators.go_on_from(&before.indicators);
-        info!(
-            why, rules = after.rules.len(), correlations = after.correlations.len(), indicators = after.indicators.len(),
-            before = %before.digest_text(), digest = %after.digest_text(), "reloaded"
-        );
-        self.reloads.done.fetch_add(1, Ordering::Relaxed);
-        self.detection.store(Arc::new(after));
     }
 
     /// What was read is finished, written and counted.
