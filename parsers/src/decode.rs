@@ -161,6 +161,9 @@ impl Decoder {
         }
         writer.core().receive_time_ns = receive_time_ns;
         crate::detect::decode(&mut writer, &context);
+        if let Some(log_source) = crate::logsource::endpoint::of(&writer.view()) {
+            writer.core().log_source = log_source;
+        }
         if !writer.core().time_from_record {
             let reference = context.reference_ns();
             let core = writer.core();

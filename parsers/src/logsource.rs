@@ -3,6 +3,8 @@
 //! Both are numbers into tables fixed at compile time, so that rules are routed
 //! by one table access per event.
 
+pub(crate) mod endpoint;
+
 /// A product, by its place in [`crate::products::PRODUCTS`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
 pub struct ProductId(pub u16);
@@ -54,12 +56,23 @@ macro_rules! log_sources {
             pub const $id: LogSourceId = LogSourceId(Number::$id as u16);
         )*
 
-        /// Every log source a decoder can name; the first is the unknown one.
-        pub static LOG_SOURCES: &[LogSource] = &[
+        /// Those that are written out; the first is the unknown one.
+        const LISTED: &[LogSource] = &[
             $(LogSource { name: $name, products: &[$($product),*], services: &[$($service),*], categories: &[$($category),*] },)*
         ];
     };
 }
+
+/// Every log source a decoder can name; the first is the unknown one.
+pub static LOG_SOURCES: &[LogSource] = &{
+    let mut all = [LISTED[0]; LISTED.len() + endpoint::ALL.len()];
+    let mut at = 1;
+    while at < all.len() {
+        all[at] = if at < LISTED.len() { LISTED[at] } else { endpoint::ALL[at - LISTED.len()] };
+        at += 1;
+    }
+    all
+};
 
 // Sigma's taxonomy appendix (2.1) names the products, services and categories; Sysmon event
 // ids map to categories as that appendix says. `messages` is ours: what daemons and applications say in words, and
@@ -86,6 +99,7 @@ log_sources! {
     LINUX_KERNEL = "linux_kernel" ["linux"] ["kernel" "syslog"] [];
     LINUX_NETFILTER = "linux_netfilter" ["linux"] ["iptables" "kernel" "syslog"] ["firewall"];
     LINUX_AUDITD = "linux_auditd" ["linux"] ["auditd"] [];
+    LINUX_AUDITD_PROCESS = "linux_auditd_process" ["linux"] ["auditd"] ["process_creation"];
 
     CISCO_ASA = "cisco_asa" ["cisco"] ["asa" "aaa"] ["firewall"];
     CISCO_ISE = "cisco_ise" ["cisco"] ["ise" "aaa"] ["authentication"];
@@ -177,9 +191,6 @@ log_sources! {
     ZEEK_WEIRD = "zeek_weird" ["zeek"] ["weird"] [];
     ZEEK_INTEL = "zeek_intel" ["zeek"] ["intel"] [];
     CROWDSTRIKE = "crowdstrike" ["crowdstrike"] [] ["saas"];
-    CROWDSTRIKE_PROCESS = "crowdstrike_process" ["crowdstrike"] [] ["process_creation"];
-    CROWDSTRIKE_NETWORK = "crowdstrike_network" ["crowdstrike"] [] ["network_connection"];
-    CROWDSTRIKE_DNS = "crowdstrike_dns" ["crowdstrike"] [] ["dns_query" "dns"];
     CARBON_BLACK = "carbon_black" ["carbonblack"] [] ["saas"];
     CYBERARK_PAS = "cyberark_pas" ["cyberark"] ["audit"] [];
     M365_DEFENDER = "m365_defender" ["m365"] ["threat_management" "defender"] ["saas"];
@@ -189,7 +200,6 @@ log_sources! {
     MONGODB = "mongodb" ["mongodb"] [] ["database" "messages"];
     MONGODB_AUDIT = "mongodb_audit" ["mongodb"] ["audit"] ["database"];
     SENTINEL_ONE = "sentinel_one" ["sentinelone"] [] ["saas"];
-    SENTINEL_ONE_PROCESS = "sentinel_one_process" ["sentinelone"] [] ["process_creation"];
     TREND_MICRO = "trend_micro" ["trendmicro"] [] [];
     SNORT = "snort" ["snort"] ["alert"] ["ids"];
     DNS = "dns" [] ["dns"] ["dns"];
@@ -239,6 +249,7 @@ log_sources! {
     WINDOWS_POWERSHELL_CLASSIC_PROVIDER = "windows_powershell_classic_provider" ["windows"] ["powershell-classic"] ["ps_classic_provider_start"];
     WINDOWS_TASK_SCHEDULER = "windows_task_scheduler" ["windows"] ["taskscheduler"] [];
     WINDOWS_DEFENDER = "windows_defender" ["windows"] ["windefend"] [];
+    WINDOWS_DEFENDER_THREAT = "windows_defender_threat" ["windows"] ["windefend"] ["antivirus"];
     WINDOWS_FIREWALL = "windows_firewall" ["windows"] ["firewall-as"] [];
     WINDOWS_WMI = "windows_wmi" ["windows"] ["wmi"] [];
     WINDOWS_BITS = "windows_bits" ["windows"] ["bits-client"] [];

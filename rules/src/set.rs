@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hashbrown::HashMap;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::EventView;
 use noroshi_parsers::logsource::{LOG_SOURCES, LogSource, LogSourceId};
@@ -95,8 +96,9 @@ pub struct RuleSet {
     pub(crate) correlations: Vec<CorrelationRule>,
     pub(crate) digest: [u8; 32],
     routes: Vec<Route>,
-    /// By log source.
-    by_source: Vec<Branches>,
+    branches: Vec<Branches>,
+    /// By log source: which of the branches are its own.
+    by_source: Vec<u32>,
     ignore_logsource: bool,
 }
 
@@ -169,19 +171,34 @@ impl RuleSet {
             rules.iter().zip(&compiled).map(|(rule, compiled)| need::of_rule(rule, compiled)).collect();
         let demands: Vec<Vec<Demand>> =
             rules.iter().zip(&compiled).map(|(rule, compiled)| need::demands(rule, compiled)).collect();
+        // Many rules name the same log source, and many log sources meet the same rules.
+        let mut wanted: HashMap<&RuleSource, Vec<u32>> = HashMap::new();
+        for (rule, at) in rules.iter().zip(0..) {
+            wanted.entry(&rule.source).or_default().push(at);
+        }
         let mut router = Router::default();
+        let mut branches = Vec::new();
+        let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
         let of_source = |source: &LogSource| {
-            let applies = |rule: &Rule| {
-                let wanted = &rule.source;
+            let applies = |wanted: &RuleSource| {
                 ignore_logsource
                     || source.answers(wanted.product.as_deref(), wanted.service.as_deref(), wanted.category.as_deref())
             };
-            let list = (0..rules.len()).filter(|at| applies(&rules[*at])).map(|at| at as u32).collect();
-            router.branches(list, &needs, &demands)
+            let meeting = wanted.iter().filter(|(wanted, _)| applies(wanted)).flat_map(|(_, rules)| rules);
+            let mut list: Vec<u32> = meeting.copied().collect();
+            list.sort_unstable();
+            if let Some(&at) = known.get(&list) {
+                return at;
+            }
+            branches.push(router.branches(list.clone(), &needs, &demands));
+            let at = branches.len() as u32 - 1;
+            known.insert(list, at);
+            at
         };
         let by_source = LOG_SOURCES.iter().map(of_source).collect();
+        drop(wanted);
         let routes = router.finish();
-        RuleSet { rules, compiled, meta, correlations, digest, routes, by_source, ignore_logsource }
+        RuleSet { rules, compiled, meta, correlations, digest, routes, branches, by_source, ignore_logsource }
     }
 
     /// How many detection rules there are.
@@ -224,7 +241,8 @@ impl RuleSet {
     }
 
     fn branches(&self, source: LogSourceId) -> Option<&Branches> {
-        self.by_source.get(usize::from(source.0)).or_else(|| self.by_source.first())
+        let at = self.by_source.get(usize::from(source.0)).or_else(|| self.by_source.first())?;
+        self.branches.get(*at as usize)
     }
 
     /// Appends the rules that `event` matches to `hits`, in the set's order. Allocates

@@ -108,8 +108,11 @@ const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     ("exe", Scope::All, &["process.executable"]),
     ("comm", Scope::All, &["process.name"]),
     // Antivirus: no two products call it the same.
-    ("Signature", Scope::Category("antivirus"), &["ThreatName", "Threat Name", "threat.name", "virus", "rule.name"]),
-    ("Filename", Scope::Category("antivirus"), &["FileName", "Path", "file.path", "file.name"]),
+    ("Signature", Scope::Category("antivirus"), &[
+        "ThreatName", "Threat Name", "winlog.event_data.Threat Name", "threat.name", "threatInfo.threatName", "threat_name", "malware_name",
+        "DetectName", "virus", "threat.indicator.name", "rule.name",
+    ]),
+    ("Filename", Scope::Category("antivirus"), &["FileName", "Path", "winlog.event_data.Path", "file.path", "threatInfo.filePath", "file.name"]),
     // Clouds: names of the audit formats of yesterday and of the exports of today.
     ("eventSource", Scope::Product("m365"), &["Workload", "event.provider"]),
     ("eventName", Scope::Product("m365"), &["Name", "AlertName", "Operation", "event.action"]),

@@ -167,7 +167,19 @@ pub(crate) fn decode<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, he
     }
     record.pairs(writer, head.body, 0);
     record.finish(writer);
+    if head.kind == b"SYSCALL" && starts_program(&writer.view()) {
+        // Arguments and directory are of other records of its group, which lend them.
+        writer.core().log_source = logsource::LINUX_AUDITD_PROCESS;
+    }
     true
+}
+
+/// Whether a system call started a program.
+fn starts_program(event: &EventView<'_>) -> bool {
+    let first = |name| event.first(id_of(name));
+    let call = first("SYSCALL").or_else(|| first("syscall"));
+    let meaning = call.and_then(|call| syscall::of(call, first("arch")));
+    first("success") == Some(b"yes") && meaning.is_some_and(|meaning| meaning.action == "executed")
 }
 
 /// The record's type: `SYSCALL`, ….

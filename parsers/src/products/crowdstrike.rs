@@ -193,10 +193,7 @@ fn read_sensor(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
     SENSOR.apply(writer, context);
     let ids = ids();
     let name = writer.first(ids.simple_name).unwrap_or_default();
-    let (constants, log_source) = events::meaning(name);
-    if let Some(log_source) = log_source {
-        writer.core().log_source = log_source;
-    }
+    let constants = events::meaning(name);
     put_constants(writer, constants);
     put_observer(writer);
     put_process(writer);

@@ -9,7 +9,7 @@ use super::names::vendor_names;
 use super::{Detect, Product};
 use crate::decode::Context;
 use crate::ecs::{EVENT_ACTION as A, EVENT_CATEGORY as C, EVENT_REASON as R, EVENT_TYPE as T};
-use crate::event::{EventWriter, Kind};
+use crate::event::{EventWriter, Kind, Span};
 use crate::{ecs, products};
 
 /// `jamf_protect`.
@@ -363,6 +363,7 @@ fn read_alert(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
 fn read_telemetry(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
     TELEMETRY.apply(writer, context);
     put_process_name(writer);
+    put_command_line(writer);
     // `Version 14.4.1 (Build 23E224)`
     if let Some((os, _)) = writer.first_span(ids().os) {
         let text = writer.bytes(os);
@@ -372,6 +373,34 @@ fn read_telemetry(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
         }
     }
     true
+}
+
+/// Most arguments of a command line.
+const ARGS_MAX: usize = 256;
+
+/// The arguments of an execution, with blanks between: there is no command line that says them.
+fn put_command_line(writer: &mut EventWriter<'_>) {
+    if !writer.derives() || writer.view().has(ecs::PROCESS_COMMAND_LINE) {
+        return;
+    }
+    let mut args = [Span::default(); ARGS_MAX];
+    let mut count = 0;
+    for (to, field) in args.iter_mut().zip(writer.view().all(ecs::PROCESS_ARGS)) {
+        *to = field.span();
+        count += 1;
+    }
+    if count == 0 {
+        return;
+    }
+    let from = writer.arena_start();
+    for (at, arg) in args[..count].iter().enumerate() {
+        if at > 0 {
+            writer.arena_push(b" ");
+        }
+        writer.arena_push_span(*arg);
+    }
+    let line = writer.arena_end(from);
+    writer.put_span(ecs::PROCESS_COMMAND_LINE, line, Kind::Text, false);
 }
 
 fn put_process_name(writer: &mut EventWriter<'_>) {

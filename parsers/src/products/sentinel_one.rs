@@ -321,7 +321,7 @@ static ACTOR: JsonTable = JsonTable::new(Spec {
 /// The process that was started, with the one that started it as its parent.
 static STARTED: JsonTable = JsonTable::new(Spec {
     product: products::SENTINEL_ONE,
-    log_source: logsource::SENTINEL_ONE_PROCESS,
+    log_source: logsource::SENTINEL_ONE,
     own: false,
     rows: &[
         ("tgt.process.cmdline", ecs::PROCESS_COMMAND_LINE, Text),

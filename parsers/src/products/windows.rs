@@ -247,7 +247,9 @@ fn put_origin(writer: &mut EventWriter<'_>, log_source: logsource::LogSourceId, 
         (Of::PowerShell, _) => ("powershell", "windows.powershell_operational"),
         (_, logsource::WINDOWS_SYSTEM) => ("system", "system.system"),
         (_, logsource::WINDOWS_APPLICATION) => ("system", "system.application"),
-        (_, logsource::WINDOWS_DEFENDER) => ("windows", "windows.windows_defender"),
+        (_, logsource::WINDOWS_DEFENDER | logsource::WINDOWS_DEFENDER_THREAT) => {
+            ("windows", "windows.windows_defender")
+        }
         (_, logsource::WINDOWS_DNS_SERVER_ANALYTIC) => ("microsoft_dnsserver", "microsoft_dnsserver.analytical"),
         (_, logsource::WINDOWS_DNS_SERVER_AUDIT) => ("microsoft_dnsserver", "microsoft_dnsserver.audit"),
         _ => ("windows", "windows.forwarded"),

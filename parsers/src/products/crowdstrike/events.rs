@@ -1,7 +1,6 @@
 //! What the events of the data dictionary are, by name: those it lists one by one, the rest by how they are named.
 
 use crate::ecs::{EVENT_CATEGORY, EVENT_KIND, EVENT_OUTCOME, EVENT_TYPE};
-use crate::logsource::{self, LogSourceId};
 use crate::products::json_table::Constants;
 
 macro_rules! constants {
@@ -133,17 +132,10 @@ static BY_PART: &[(&str, Constants)] = &[
     ("FirewallRule", SETTING_CHANGED),
 ];
 
-/// What an event is, and the log source it answers to where the taxonomy has one of its kind.
-pub(super) fn meaning(name: &[u8]) -> (Constants, Option<LogSourceId>) {
+/// What an event is.
+pub(super) fn meaning(name: &[u8]) -> Constants {
     let named = NAMED.iter().find(|(other, _)| other.as_bytes() == name);
-    let found = named
+    named
         .or_else(|| BY_PART.iter().find(|(part, _)| memchr::memmem::find(name, part.as_bytes()).is_some()))
-        .map_or(&[][..], |&(_, constants)| constants);
-    let source = match name {
-        b"ProcessRollup2" | b"SyntheticProcessRollup2" => Some(logsource::CROWDSTRIKE_PROCESS),
-        b"DnsRequest" | b"SuspiciousDnsRequest" => Some(logsource::CROWDSTRIKE_DNS),
-        _ if name.starts_with(b"NetworkConnect") => Some(logsource::CROWDSTRIKE_NETWORK),
-        _ => None,
-    };
-    (found, source)
+        .map_or(&[][..], |&(_, constants)| constants)
 }

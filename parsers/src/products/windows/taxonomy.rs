@@ -277,6 +277,9 @@ pub(super) fn log_source(channel: &[u8], provider: &[u8], event_id: u32) -> LogS
         (logsource::WINDOWS_POWERSHELL, 4104) => logsource::WINDOWS_POWERSHELL_SCRIPT,
         (logsource::WINDOWS_POWERSHELL_CLASSIC, 400) => logsource::WINDOWS_POWERSHELL_CLASSIC_START,
         (logsource::WINDOWS_POWERSHELL_CLASSIC, 600) => logsource::WINDOWS_POWERSHELL_CLASSIC_PROVIDER,
+        // Threats found and what was done to them (Microsoft: "Review event logs and error codes to troubleshoot issues with
+        // Microsoft Defender Antivirus").
+        (logsource::WINDOWS_DEFENDER, 1006..=1011 | 1015 | 1116..=1119) => logsource::WINDOWS_DEFENDER_THREAT,
         (logsource::SYSMON, id) => sysmon_source(id),
         (source, _) => source,
     }
@@ -345,5 +348,7 @@ mod tests {
         assert_eq!(name("microsoft-windows-sysmon/operational", "", 22), "sysmon_dns_query");
         assert_eq!(name("", "Microsoft-Windows-Sysmon", 1), "sysmon_process_creation");
         assert_eq!(name("Some/Channel", "", 1), "windows");
+        let defender = "Microsoft-Windows-Windows Defender/Operational";
+        assert_eq!([1116, 5007].map(|id| name(defender, "", id)), ["windows_defender_threat", "windows_defender"]);
     }
 }
