@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::detection::{Correlation, Detection};
 use crate::evidence::{Evidence, Shared, first_16, hex};
-use crate::intel::told;
+use crate::intel::{techniques, told};
 use crate::severity::Severity;
 
 /// An alert before it is given its provenance.
@@ -139,7 +139,7 @@ impl Alert {
         });
         let title = format!("Known indicator contacted ({})", described.kind.as_str());
         let mut builder = Builder::new(detection, id, severity, evidence.time_ns)
-            .rule(&rule_id, &title, &["ioc".to_owned()], &[])
+            .rule(&rule_id, &title, &["ioc".to_owned()], &techniques(&described))
             .explain(vec![explain])
             .evidence(std::slice::from_ref(evidence), &[], &detection.dictionary);
         builder.body.entry("threat").or_insert_with(|| json!({}))["indicator"] = Value::Object(told(&described));

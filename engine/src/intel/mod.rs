@@ -17,4 +17,4 @@ pub use config::{AssetConfig, FeedConfig, IndicatorsConfig, SeverityTable};
 pub use grade::{Criticality, Grading};
 pub use load::{FeedSource, IntelOptions, Loaded, keep_good, load};
 pub use poll::{FeedStatus, Poller};
-pub use told::told;
+pub use told::{techniques, told};

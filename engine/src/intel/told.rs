@@ -1,11 +1,48 @@
 //! An indicator as ECS tells it (ECS 8.11, threat fields), and everything its sources say beside.
 
+use std::collections::BTreeSet;
+
 use noroshi_parsers::time::format_rfc3339;
 use noroshi_rules::indicators::{Description, IndicatorKind, Source, Tlp};
 use serde_json::{Map, Value, json};
 
 /// Sources told on an alert; the others are counted.
 const SOURCES_MAX: usize = 16;
+
+/// Techniques told on an alert.
+const TECHNIQUES_MAX: usize = 32;
+
+/// The techniques of ATT&CK that the sources name in labels, names and links, as `T1566` or `T1566.001`, sorted.
+pub fn techniques(described: &Description<'_>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for details in described.sources.iter().take(SOURCES_MAX).map(|source| source.details) {
+        let columns = details.columns.iter().map(|(_, text)| text);
+        let words = details.labels.iter().chain(&details.threats).chain(&details.references).chain(columns);
+        words.for_each(|word| techniques_in(word, &mut found));
+    }
+    found.into_iter().take(TECHNIQUES_MAX).collect()
+}
+
+/// `T1566.001`, `attack.t1566.001`, `https://attack.mitre.org/techniques/T1566/001`.
+fn techniques_in(text: &str, found: &mut BTreeSet<String>) {
+    let bytes = text.as_bytes();
+    let digits =
+        |from: usize, count: usize| bytes.get(from..from + count).filter(|part| part.iter().all(u8::is_ascii_digit));
+    let is_over = |at: usize| bytes.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    for at in (0..bytes.len()).filter(|&at| matches!(bytes[at], b'T' | b't')) {
+        if at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
+            continue;
+        }
+        let Some(number) = digits(at + 1, 4).filter(|_| is_over(at + 5)) else { continue };
+        let mut id = format!("T{}", String::from_utf8_lossy(number));
+        if matches!(bytes.get(at + 5), Some(b'.' | b'/')) {
+            if let Some(part) = digits(at + 6, 3).filter(|_| is_over(at + 9)) {
+                id = format!("{id}.{}", String::from_utf8_lossy(part));
+            }
+        }
+        found.insert(id);
+    }
+}
 
 /// `threat.indicator.*`: the standard's names first, then each source with all it says under `sources`.
 pub fn told(described: &Description<'_>) -> Map<String, Value> {
@@ -113,4 +150,26 @@ fn source(source: &Source<'_>) -> Value {
         put("with_companions", true.into());
     }
     Value::Object(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn techniques_are_found_where_feeds_write_them() {
+        for (text, expected) in [
+            ("attack.t1566.001", &["T1566.001"][..]),
+            ("https://attack.mitre.org/techniques/T1071/004/", &["T1071.004"]),
+            ("Spearphishing Attachment - T1566.001, then T1204", &["T1204", "T1566.001"]),
+            ("T10710", &[]),
+            ("XT1071", &[]),
+            ("T1071.0012", &["T1071"]),
+            ("t", &[]),
+        ] {
+            let mut found = BTreeSet::new();
+            techniques_in(text, &mut found);
+            assert_eq!(Vec::from_iter(found), expected, "{text}");
+        }
+    }
 }

@@ -82,6 +82,17 @@ impl Stix {
                     self.names.insert(id.into(), context::cut(text(object, "name"), 256).into());
                 }
             }
+            // With its number, by which others know it.
+            "attack-pattern" => {
+                if self.names.len() < REMEMBERED_MAX {
+                    let number = list(object, "external_references")
+                        .iter()
+                        .find(|reference| text(reference, "source_name").starts_with("mitre-"))
+                        .map_or("", |reference| text(reference, "external_id"));
+                    let name = format!("{} {number}", context::cut(text(object, "name"), 256));
+                    self.names.insert(id.into(), context::cut(&name, 320).into());
+                }
+            }
             "relationship" if text(object, "relationship_type") == "indicates" => {
                 if self.relations.len() < REMEMBERED_MAX && object.get("revoked") != Some(&Value::Bool(true)) {
                     self.relations.push((text(object, "source_ref").into(), text(object, "target_ref").into()));
