@@ -81,6 +81,13 @@ impl Seen {
         }
     }
 
+    /// Gives two log sources each other's fields, where both are there: records of one group lend them to each other.
+    pub fn share(&mut self, one: LogSourceId, other: LogSourceId) {
+        let (Some(fields), Some(others)) = (self.sources.get(&one), self.sources.get(&other)) else { return };
+        let both = Seen { sources: HashMap::from_iter([(one, others.clone()), (other, fields.clone())]) };
+        self.join(&both);
+    }
+
     /// Names of the log sources there, sorted.
     pub fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self.sources.keys().map(|source| source.get().name).collect();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
-use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
+use noroshi_parsers::logsource::{self, LOG_SOURCES, LogSourceId};
 use noroshi_parsers::products::Product;
 use noroshi_parsers::split::elements;
 use noroshi_rules::RuleMeta;
@@ -163,6 +163,7 @@ fn look(args: &CoverageArgs, dictionary: &Arc<Dictionary>) -> anyhow::Result<(Se
         },
     )?;
     progress.finish_and_clear();
+    all.share(logsource::LINUX_AUDITD, logsource::LINUX_AUDITD_PROCESS);
     Ok((all, errors.into_inner().expect("no reader panics")))
 }
 
