@@ -9,7 +9,7 @@ use std::sync::Arc;
 use noroshi_files::Files;
 
 use crate::checkpoint::Checkpoint;
-use crate::disk::{CHECKPOINT, Disk, entries_of, width_in};
+use crate::disk::{CHECKPOINT, Disk, Nodes, entries_of, width_in};
 use crate::error::{Damage, DamageKind, TreeError};
 use crate::hash::{HASH_BYTES, Hash, leaf_hash};
 use crate::key::Verifier;
@@ -209,7 +209,8 @@ impl Checking<'_> {
         if known.size > signed.size && known.origin == signed.origin {
             return Err(self.damage(DamageKind::RolledBack, CHECKPOINT, 0..0, signed.size..known.size));
         }
-        let mut node = |height, index| self.disk.node(height, index, self.size);
+        let mut nodes = Nodes::new(self.disk, self.size);
+        let mut node = |height, index| nodes.get(height, index);
         if known.origin != signed.origin || merkle::root_at(known.size, &mut node)? != known.root {
             return Err(self.damage(DamageKind::Forked, CHECKPOINT, 0..0, 0..known.size));
         }

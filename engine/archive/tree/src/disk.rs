@@ -116,15 +116,6 @@ impl Disk {
         Ok(Bundle { path, bytes, begins })
     }
 
-    /// A node by its tile.
-    pub(crate) fn node(&self, height: u32, index: u64, size: u64) -> Result<Hash, TreeError> {
-        let place = Place::of(height, index);
-        let kind = Kind::Level(place.level);
-        let tile = Tile { kind, index: place.tile, width: width_in(kind, place.tile, size) };
-        let hashes = self.tile(tile)?;
-        node_in_tile(&hashes, place.at, place.height).ok_or(TreeError::Beyond { asked: index << height, size })
-    }
-
     /// Reads the checkpoint's bytes.
     pub(crate) fn read_checkpoint(&self) -> Result<Vec<u8>, TreeError> {
         let path = self.path(CHECKPOINT);
@@ -132,6 +123,35 @@ impl Disk {
             io::ErrorKind::NotFound => TreeError::NoCheckpoint { path },
             _ => TreeError::file("read", path, error),
         })
+    }
+}
+
+/// The nodes of a tree of `size` entries for one proof: each tile is read once.
+pub(crate) struct Nodes<'d> {
+    disk: &'d Disk,
+    size: u64,
+    /// A proof asks for at most two tiles a level.
+    tiles: Vec<(Tile, Vec<Hash>)>,
+}
+
+impl<'d> Nodes<'d> {
+    pub(crate) fn new(disk: &'d Disk, size: u64) -> Self {
+        Self { disk, size, tiles: Vec::new() }
+    }
+
+    pub(crate) fn get(&mut self, height: u32, index: u64) -> Result<Hash, TreeError> {
+        let place = Place::of(height, index);
+        let kind = Kind::Level(place.level);
+        let tile = Tile { kind, index: place.tile, width: width_in(kind, place.tile, self.size) };
+        let at = match self.tiles.iter().position(|(held, _)| *held == tile) {
+            Some(at) => at,
+            None => {
+                self.tiles.push((tile, self.disk.tile(tile)?));
+                self.tiles.len() - 1
+            }
+        };
+        let node = node_in_tile(&self.tiles[at].1, place.at, place.height);
+        node.ok_or(TreeError::Beyond { asked: index << height, size: self.size })
     }
 }
 

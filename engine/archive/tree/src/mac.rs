@@ -33,7 +33,7 @@ use crate::hash::{Hash, parse_decimal};
 /// Bytes of a frame's MAC.
 pub const MAC_BYTES: usize = 32;
 
-/// Most epochs walked to reach a segment: at one a second for 68 years, a quarter of an hour of work. Beyond it the number
+/// Most epochs walked to reach a segment: at one a second for 68 years, eight minutes of work. Beyond it the number
 /// is no epoch but a hostile file.
 pub const EPOCHS_MAX: u64 = 1 << 31;
 
@@ -162,7 +162,7 @@ impl FirstKey {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The chain at the beginning of an epoch. Takes about a second for two million epochs.
+    /// The chain at the beginning of an epoch. Takes about a second for four million epochs.
     ///
     /// # Panics
     /// Beyond [`EPOCHS_MAX`].

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use noroshi_files::Files;
 
 use crate::checkpoint::Checkpoint;
-use crate::disk::Disk;
+use crate::disk::{Disk, Nodes};
 use crate::error::TreeError;
 use crate::hash::Hash;
 use crate::key::Verifier;
@@ -52,7 +52,7 @@ impl Reader {
         if index >= size {
             return Err(TreeError::Beyond { asked: index, size });
         }
-        entry_of(&self.disk, index, size, &self.disk.node(0, index, size)?)
+        entry_of(&self.disk, index, size, &Nodes::new(&self.disk, size).get(0, index)?)
     }
 
     /// Shows that the entry at `index` is in the signed tree. The proof was verified.
@@ -64,9 +64,9 @@ impl Reader {
         if index >= size {
             return Err(TreeError::Beyond { asked: index, size });
         }
-        let mut node = |height, index| self.disk.node(height, index, size);
-        let proof = merkle::inclusion_proof(index, size, &mut node)?;
-        if !verify_inclusion(&node(0, index)?, index, size, &proof, &self.checkpoint.root) {
+        let mut nodes = Nodes::new(&self.disk, size);
+        let proof = merkle::inclusion_proof(index, size, &mut |height, index| nodes.get(height, index))?;
+        if !verify_inclusion(&nodes.get(0, index)?, index, size, &proof, &self.checkpoint.root) {
             return Err(proof_damaged(&self.disk, index, size));
         }
         Ok(proof)
@@ -81,7 +81,8 @@ impl Reader {
         if old > size {
             return Err(TreeError::Beyond { asked: old, size });
         }
-        merkle::consistency_proof(old, size, &mut |height, index| self.disk.node(height, index, size))
+        let mut nodes = Nodes::new(&self.disk, size);
+        merkle::consistency_proof(old, size, &mut |height, index| nodes.get(height, index))
     }
 
     /// The root of the tree of the first `size` entries, as the tiles have it.
@@ -93,6 +94,7 @@ impl Reader {
         if size > whole {
             return Err(TreeError::Beyond { asked: size, size: whole });
         }
-        merkle::root_at(size, &mut |height, index| self.disk.node(height, index, whole))
+        let mut nodes = Nodes::new(&self.disk, whole);
+        merkle::root_at(size, &mut |height, index| nodes.get(height, index))
     }
 }
