@@ -537,19 +537,21 @@ impl<'a> EventWriter<'a> {
         let mut text = [0u8; 20];
         let mut at = text.len();
         let mut rest = value.unsigned_abs();
-        loop {
+        while rest >= 10 {
+            at -= 2;
+            text[at..at + 2].copy_from_slice(&crate::number::PAIRS[(rest % 100) as usize]);
+            rest /= 100;
+        }
+        // The first digit where their count is odd, and the only one of a number below ten.
+        if rest > 0 || value == 0 {
             at -= 1;
-            text[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
+            text[at] = b'0' + rest as u8;
         }
         if value < 0 {
             at -= 1;
             text[at] = b'-';
         }
-        let span = self.span_of(&text[at..]);
+        let span = self.copied(&text[at..]);
         self.put_span(id, span, Kind::Number, false);
     }
 

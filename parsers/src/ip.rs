@@ -27,14 +27,14 @@ pub fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     (at == text.len()).then(|| Ipv4Addr::new(a, b, c, d))
 }
 
-#[inline]
+#[inline(always)]
 fn after_dot(text: &[u8], at: usize) -> Option<usize> {
     (text.get(at) == Some(&b'.')).then_some(at + 1)
 }
 
 /// One to three digits at `from`: their value and where they end. Straight on, no loop: an octet's digits
 /// are the only branches that a text leaves open.
-#[inline]
+#[inline(always)]
 fn octet(text: &[u8], from: usize) -> Option<(u8, usize)> {
     let digit = |at: usize| text.get(at).map_or(u8::MAX, |byte| byte.wrapping_sub(b'0'));
     let (first, second) = (digit(from), digit(from + 1));

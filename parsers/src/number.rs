@@ -1,5 +1,16 @@
 //! Decimal numbers as text.
 
+/// The numbers below a hundred as two digits.
+pub(crate) static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut at = 0;
+    while at < pairs.len() {
+        pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
+        at += 1;
+    }
+    pairs
+};
+
 /// Parses an unsigned decimal of 1 to 19 digits, nothing else.
 #[inline]
 pub fn parse_u64(text: &[u8]) -> Option<u64> {

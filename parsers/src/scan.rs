@@ -202,39 +202,65 @@ pub(crate) fn escaped_bits(backslashes: u64, carry: &mut u64) -> u64 {
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 pub(crate) fn odd_bytes(text: &[u8]) -> (bool, bool, bool) {
-    #[target_feature(enable = "avx2")]
-    fn wide(text: &[u8]) -> (bool, bool, bool) {
-        odd_bytes_plainly(text)
-    }
-    if std::arch::is_x86_feature_detected!("avx2") {
+    match text.last_chunk() {
         // SAFETY: the processor has what the function is compiled for.
-        return unsafe { wide(text) };
+        Some(last) if std::arch::is_x86_feature_detected!("avx2") => unsafe { odd_bytes_wide(text, last) },
+        _ => odd_bytes_plainly(text),
     }
-    odd_bytes_by_steps(text)
 }
 
 /// Whether some byte of `text` is over 0x7F, some NUL, some ESC.
 #[inline]
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn odd_bytes(text: &[u8]) -> (bool, bool, bool) {
-    odd_bytes_by_steps(text)
+    odd_bytes_plainly(text)
 }
 
-/// As [`odd_bytes`]: most texts hold none of them, which one comparison a byte tells.
-fn odd_bytes_by_steps(text: &[u8]) -> (bool, bool, bool) {
-    // As signed numbers, those over 0x7F are below the control characters.
-    let odd = text.iter().fold(0, |odd, &byte| odd | if (byte as i8) < 0x20 { 0xFFu8 } else { 0 });
-    if odd == 0 { (false, false, false) } else { odd_bytes_plainly(text) }
+/// As [`odd_bytes`], half a block a step; `last` is the end of the text, of which some is looked at twice.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[allow(unsafe_code)]
+fn odd_bytes_wide(text: &[u8], last: &[u8; HALF_BYTES]) -> (bool, bool, bool) {
+    use std::arch::x86_64::{
+        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8,
+    };
+    let halves = text.as_chunks::<HALF_BYTES>().0;
+    // SAFETY: the load of 32 bytes, which needs no alignment, is of the half.
+    let load = |half: &[u8; HALF_BYTES]| unsafe { _mm256_loadu_si256(half.as_ptr().cast::<__m256i>()) };
+    // Most texts hold no control character at all: which of them there are is looked for only where there is one.
+    let (mut high, mut least) = (load(last), load(last));
+    for half in halves {
+        let bytes = load(half);
+        high = _mm256_or_si256(high, bytes);
+        least = _mm256_min_epu8(least, bytes);
+    }
+    let high = _mm256_movemask_epi8(high) != 0;
+    let controls = _mm256_cmpeq_epi8(_mm256_min_epu8(least, _mm256_set1_epi8(0x1F)), least);
+    if _mm256_movemask_epi8(controls) == 0 {
+        return (high, false, false);
+    }
+    let is = |bytes: __m256i, byte: i8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte));
+    let (mut nul, mut escape) = (is(load(last), 0), is(load(last), 0x1B));
+    for half in halves {
+        let bytes = load(half);
+        nul = _mm256_or_si256(nul, is(bytes, 0));
+        escape = _mm256_or_si256(escape, is(bytes, 0x1B));
+    }
+    (high, _mm256_movemask_epi8(nul) != 0, _mm256_movemask_epi8(escape) != 0)
 }
 
-/// The compiler makes vector code of it, as wide as where it stands may be.
-#[inline(always)]
+/// As [`odd_bytes`]. The compiler makes vector code of it: 16 bytes a step.
 fn odd_bytes_plainly(text: &[u8]) -> (bool, bool, bool) {
+    let odd = text.iter().fold(0, |odd, &byte| odd | if (byte as i8) < 0x20 { 0xFFu8 } else { 0 });
+    if odd == 0 {
+        return (false, false, false);
+    }
     let (mut high, mut nul, mut escape) = (0u8, 0u8, 0u8);
     for &byte in text {
         high |= byte;
-        nul |= if byte == 0 { 0xFF } else { 0 };
-        escape |= if byte == 0x1B { 0xFF } else { 0 };
+        nul |= u8::from(byte == 0);
+        escape |= u8::from(byte == 0x1B);
     }
     (high >= 0x80, nul != 0, escape != 0)
 }
@@ -380,7 +406,7 @@ mod tests {
             let any = |wanted: fn(u8) -> bool| text.iter().any(|&byte| wanted(byte));
             let expected = (any(|byte| byte > 0x7F), any(|byte| byte == 0), any(|byte| byte == 0x1B));
             prop_assert_eq!(odd_bytes(&text), expected);
-            prop_assert_eq!(odd_bytes_by_steps(&text), expected);
+            prop_assert_eq!(odd_bytes_plainly(&text), expected);
         }
 
         #[test]

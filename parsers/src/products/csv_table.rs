@@ -5,7 +5,7 @@ use super::targets::{self, To};
 use crate::dictionary::FieldId;
 use crate::event::{EventWriter, Kind, Span};
 use crate::number::parse_i64;
-use crate::wire::csv::{Cells, Plain};
+use crate::wire::csv::{Cells, PLACES, Places, Plain};
 
 /// One column: the vendor's name, and the schema name its value takes besides.
 #[derive(Clone, Copy, Debug)]
@@ -106,55 +106,73 @@ pub(crate) fn read(
     columns.len()
 }
 
-/// Cells whose ends are looked for at once, before any is written: the two loops apart have few enough values each to
-/// stay in registers (8 % of a PAN-OS record).
-const ENDS: usize = 64;
-
-/// As [`read`] for cells without quotes, of a text that begins at `place` of the record.
+/// As [`read`] for cells without quotes, of a text that begins at `place` of the record. Where cells begin is found before
+/// any is written: the two loops apart have few enough values each to stay in registers (8 % of a PAN-OS record), and
+/// empty cells, which come in no order a branch would foresee, are left out by their bits.
 fn read_plain(
     writer: &mut EventWriter<'_>,
     cells: &mut Plain<'_>,
     place: u32,
     columns: &[(FieldId, Option<(FieldId, To)>)],
 ) -> usize {
-    let derives = writer.derives();
-    let mut ends = [0; ENDS];
+    let mut places = [0; PLACES + 1];
     let mut read = 0;
-    for columns in columns.chunks(ENDS) {
-        let mut from = cells.at();
-        let count = cells.ends(&mut ends[..columns.len()]);
-        let mut run = writer.run();
-        for (&(id, target), &end) in columns.iter().zip(&ends[..count]) {
-            let (begin, end) = (from, end as usize);
-            from = end + 1;
-            let cell = cells.cell(begin, end);
-            if matches!(cell, b"" | b" ") || id == FieldId::UNNAMED {
-                continue;
-            }
-            let value = Span::at(place + begin as u32, cell.len());
-            if !run.put(id, value, Kind::Text, true) {
-                drop(run);
-                writer.put_span(id, value, Kind::Text, true);
-                run = writer.run();
-            }
-            match target {
-                Some((to, To::Text)) if derives && (run.has(to) || run.put(to, value, Kind::Text, false)) => {}
-                Some((to, To::Number))
-                    if derives
-                        && (run.has(to) || parse_i64(cell).is_some() && run.put(to, value, Kind::Number, false)) => {}
-                Some((to, how)) if derives => {
-                    drop(run);
-                    targets::put(writer, id, to, how, value);
-                    run = writer.run();
-                }
-                _ => {}
-            }
-        }
-        drop(run);
+    for columns in columns.chunks(PLACES) {
+        let (count, filled) = cells.places(&mut places, columns.len());
+        write_plain(writer, cells, place, columns, (&places, filled));
         read += count;
         if count < columns.len() {
             break;
         }
     }
     read
+}
+
+/// Writes the cells that `filled` tells of. Most are written within a run; what takes more than that leaves it.
+fn write_plain(
+    writer: &mut EventWriter<'_>,
+    cells: &Plain<'_>,
+    place: u32,
+    columns: &[(FieldId, Option<(FieldId, To)>)],
+    (places, mut filled): (&Places, u64),
+) {
+    let derives = writer.derives();
+    while filled != 0 {
+        let mut run = writer.run();
+        let left = loop {
+            if filled == 0 {
+                break None;
+            }
+            let at = filled.trailing_zeros() as usize;
+            filled &= filled - 1;
+            let Some(&(id, target)) = columns.get(at) else { break None };
+            let (begin, end) = (places[at], places[at + 1] - 1);
+            let one = end - begin == 1;
+            if id == FieldId::UNNAMED || one && cells.is_blank(begin as usize) {
+                continue;
+            }
+            let value = Span::at(place + begin, (end - begin) as usize);
+            if !run.put(id, value, Kind::Text, true) {
+                break Some((id, target, value, false));
+            }
+            let Some((to, how)) = target.filter(|_| derives) else { continue };
+            let number = || parse_i64(cells.cell(begin as usize, end as usize)).is_some();
+            let written = match how {
+                To::Text => run.has(to) || run.put(to, value, Kind::Text, false),
+                To::Number => run.has(to) || number() && run.put(to, value, Kind::Number, false),
+                _ => false,
+            };
+            if !written {
+                break Some((id, target, value, true));
+            }
+        };
+        drop(run);
+        let Some((id, target, value, written)) = left else { return };
+        if !written {
+            writer.put_span(id, value, Kind::Text, true);
+        }
+        if let Some((to, how)) = target {
+            targets::put(writer, id, to, how, value);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::dictionary::FieldId;
 use crate::ecs;
 use crate::event::{EventWriter, Kind, Span};
+use crate::number::PAIRS;
 
 /// The first value of `id` that says something: not null, not empty, not the `-` by which
 /// Windows and web servers write "none".
@@ -16,9 +17,12 @@ pub(crate) fn present(writer: &EventWriter<'_>, id: FieldId) -> Option<Span> {
 /// vendor's and the schema's (`dns.id` of EVE).
 #[inline]
 pub(crate) fn copy(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
-    if !writer.derives() {
-        return false;
-    }
+    // Most of the names that a product asks for are in few of its records.
+    writer.derives() && writer.view().has(from) && copy_present(writer, from, to)
+}
+
+#[inline(never)]
+fn copy_present(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> bool {
     let Some(span) = present(writer, from) else { return false };
     if from != to && writer.first(to).is_some() {
         return false;
@@ -30,7 +34,7 @@ pub(crate) fn copy(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) -> 
 /// Writes the first value of `from` under the vendor's name `to` as well, unless `to` has one.
 #[inline]
 pub(crate) fn copy_vendor(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) {
-    if !writer.derives() {
+    if !writer.derives() || !writer.view().has(from) {
         return;
     }
     if let Some(span) = present(writer, from) {
@@ -54,8 +58,9 @@ pub(crate) fn copy_ip(writer: &mut EventWriter<'_>, from: FieldId, to: FieldId) 
 }
 
 /// Adds the first value of `from` to the set `related`.
+#[inline]
 pub(crate) fn relate(writer: &mut EventWriter<'_>, from: FieldId, related: FieldId) {
-    if !writer.derives() {
+    if !writer.derives() || !writer.view().has(from) {
         return;
     }
     if let Some(span) = present(writer, from) {
@@ -185,7 +190,7 @@ pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) 
     let of_day = seconds.rem_euclid(86_400) as u32;
     let mut text = *b"0000-00-00T00:00:00.000000000Z";
     let mut pair = |at: usize, value: u32| {
-        text[at..at + 2].copy_from_slice(&[b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
+        text[at..at + 2].copy_from_slice(&PAIRS[value as usize]);
     };
     // An i64 of nanoseconds spans the years 1677 to 2262.
     pair(0, year as u32 / 100);
@@ -203,11 +208,11 @@ pub(crate) fn put_time(writer: &mut EventWriter<'_>, id: FieldId, time_ns: i64) 
         _ => 29,
     };
     if nano != 0 {
-        let mut rest = nano;
-        for at in (20..29).rev() {
-            text[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
+        pair(27, nano % 100);
+        pair(25, nano / 100 % 100);
+        pair(23, nano / 10_000 % 100);
+        pair(21, nano / 1_000_000 % 100);
+        text[20] = b'0' + (nano / 100_000_000) as u8;
     }
     text[len] = b'Z';
     writer.put_as(id, &text[..=len], Kind::Text, false);

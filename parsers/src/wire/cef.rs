@@ -20,6 +20,7 @@ use crate::number::take_u64;
 use crate::products::Product;
 use crate::products::fields::{put_lower, put_path, put_time, relate, relate_span};
 use crate::products::{targets, url};
+use crate::scan::{NextPlace, until};
 use crate::time::{
     Civil, Stamp, infer_year, month, parse_epoch, take_clock, take_ctime, take_fraction, take_iso, take_offset,
 };
@@ -100,40 +101,59 @@ fn field_end(text: &[u8]) -> (Option<usize>, bool) {
 fn unescape(writer: &mut EventWriter<'_>, value: &[u8], special: &[u8]) -> Span {
     let from = writer.arena_start();
     let mut rest = value;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        writer.arena_push(&rest[..at]);
-        let next = rest.get(at + 1).copied();
-        let taken: &[u8] = match next {
-            Some(b'\\') => b"\\",
-            Some(byte) if special.contains(&byte) => &rest[at + 1..at + 2],
-            Some(b'n') if special == b"=" => b"\n",
-            Some(b'r') if special == b"=" => b"\r",
-            Some(_) => &rest[at..at + 2],
-            None => &rest[at..],
+    loop {
+        let at = until(rest, b'\\');
+        // What is kept up to here, what stands for the escape, and what was read.
+        let (keep, made, read): (usize, &[u8], usize) = match rest.get(at + 1) {
+            Some(b'\\') => (at + 1, b"", at + 2),
+            // The byte behind the backslash is no backslash: it begins what is kept next.
+            Some(byte) if special.contains(byte) => (at, b"", at + 1),
+            Some(b'n') if special == b"=" => (at, b"\n", at + 2),
+            Some(b'r') if special == b"=" => (at, b"\r", at + 2),
+            Some(_) => (at + 2, b"", at + 2),
+            None => (rest.len(), b"", rest.len()),
         };
-        writer.arena_push(taken);
-        rest = rest.get(at + 2..).unwrap_or_default();
+        writer.arena_push(&rest[..keep]);
+        if !made.is_empty() {
+            writer.arena_push(made);
+        }
+        rest = &rest[read..];
+        if rest.is_empty() {
+            break;
+        }
     }
-    writer.arena_push(rest);
     writer.arena_end(from)
 }
 
 /// Longest key of an extension; the longest of the standard is `oldFileModificationTime`.
 const KEY_BYTES_MAX: usize = 64;
 
-fn is_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'[' | b']')
-}
+/// Which bytes a key may have.
+static IS_KEY: [bool; 256] = {
+    let mut is_key = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let of = byte as u8;
+        is_key[byte] = of.is_ascii_alphanumeric() || matches!(of, b'_' | b'.' | b'-' | b'[' | b']');
+        byte += 1;
+    }
+    is_key
+};
 
-/// The next `key=` at or after `at`: where the key begins and where its `=` stands.
-fn next_key(text: &[u8], mut at: usize) -> Option<(usize, usize)> {
-    let floor = at;
+/// The next `key=` at or after `floor`: where the key begins and where its `=` stands.
+#[inline]
+fn next_key(text: &[u8], signs: &mut NextPlace<'_>, floor: usize) -> Option<(usize, usize)> {
+    let mut at = floor;
     loop {
-        let equals = at + memchr::memchr(b'=', text.get(at..)?)?;
-        let len = text[floor..equals].iter().rev().take(KEY_BYTES_MAX + 1).take_while(|&&byte| is_key(byte)).count();
-        let key = equals - len;
+        let equals = signs.from(at)?;
+        let least = floor.max(equals.saturating_sub(KEY_BYTES_MAX + 1));
+        let mut key = equals;
+        while key > least && IS_KEY[usize::from(text[key - 1])] {
+            key -= 1;
+        }
         let starts = key == 0 || matches!(text[key - 1], b' ' | b'\t' | b'|');
-        if (1..=KEY_BYTES_MAX).contains(&len) && starts && (key > floor || floor == 0 || text[floor - 1] == b' ') {
+        let apart = key > floor || floor == 0 || text[floor - 1] == b' ';
+        if (1..=KEY_BYTES_MAX).contains(&(equals - key)) && starts && apart {
             return Some((key, equals));
         }
         at = equals + 1;
@@ -144,7 +164,9 @@ fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
     let text = text.trim_ascii();
     let by_id = names::targets();
     let before = writer.fields_len();
-    let Some(mut current) = next_key(text, 0) else {
+    let mut signs = NextPlace::of(text, b'=');
+    let mut backslash = memchr::memchr(b'\\', text);
+    let Some(mut current) = next_key(text, &mut signs, 0) else {
         if !text.is_empty() {
             writer.defect(Defect::MessageMalformed);
         }
@@ -152,10 +174,14 @@ fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
     };
     loop {
         let (key_at, equals) = current;
-        let next = next_key(text, equals + 1);
+        let next = next_key(text, &mut signs, equals + 1);
         let end = next.map_or(text.len(), |(key, _)| key);
         let value = text[equals + 1..end].trim_ascii_end();
-        let escaped = memchr::memchr(b'\\', value).is_some();
+        // Looked for again only where the last one lies behind, so that a far one costs once.
+        if backslash.is_some_and(|at| at <= equals) {
+            backslash = memchr::memchr(b'\\', &text[equals..]).map(|at| equals + at);
+        }
+        let escaped = backslash.is_some_and(|at| at < end);
         let value = if escaped { unescape(writer, value, b"=") } else { writer.span_of(value) };
         let key = &text[key_at..equals];
         let (name, id) = match names::full_name(key) {

@@ -133,40 +133,64 @@ impl<'a> Plain<'a> {
     }
 
     /// Where the next cell begins.
-    #[inline]
-    pub(crate) fn at(&self) -> usize {
+    #[cfg(test)]
+    fn at(&self) -> usize {
         self.at
     }
 
-    /// The bytes of a cell; out of bounds gives none.
+    /// The bytes of a cell between two places; out of bounds gives none.
     #[inline(always)]
     pub(crate) fn cell(&self, from: usize, end: usize) -> &'a [u8] {
         self.text.get(from..end).unwrap_or_default()
     }
 
-    /// Takes the next cells, as many as there are and `ends` has room for: where each ends, one after another. How many
-    /// they are. The next begins one byte behind.
+    /// Whether a blank stands at `at`.
+    #[inline(always)]
+    pub(crate) fn is_blank(&self, at: usize) -> bool {
+        self.text.get(at) == Some(&b' ')
+    }
+
+    /// Takes the next cells, at most `most`: where each begins, and one place more, behind the separator that ends the last.
+    /// How many they are, and a bit for each that is not empty.
     #[inline]
-    pub(crate) fn ends(&mut self, ends: &mut [u32]) -> usize {
-        for (count, place) in ends.iter_mut().enumerate() {
-            while self.bits == 0 {
-                if self.base + BLOCK_BYTES >= self.text.len() {
-                    let left = self.at <= self.text.len();
-                    *place = self.text.len() as u32;
-                    self.at = self.text.len() + 1;
-                    return count + usize::from(left);
+    pub(crate) fn places(&mut self, places: &mut Places, most: usize) -> (usize, u64) {
+        let (most, len) = (most.min(PLACES), self.text.len());
+        let (mut begin, mut base, mut bits) = (self.at, self.base, self.bits);
+        let (mut count, mut filled) = (0, 0);
+        places[0] = begin as u32;
+        while count < most {
+            if bits == 0 {
+                if base + BLOCK_BYTES < len {
+                    base += BLOCK_BYTES;
+                    bits = block_bits(self.text, base, self.separator);
+                    continue;
                 }
-                self.base += BLOCK_BYTES;
-                self.bits = block_bits(self.text, self.base, self.separator);
+                // The last cell runs to the end.
+                if begin <= len {
+                    filled |= u64::from(begin < len) << count;
+                    count += 1;
+                    begin = len + 1;
+                    places[count] = begin as u32;
+                }
+                break;
             }
-            let end = self.base + self.bits.trailing_zeros() as usize;
-            self.bits &= self.bits - 1;
-            self.at = end + 1;
-            *place = end as u32;
+            let end = base + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            filled |= u64::from(end > begin) << count;
+            count += 1;
+            begin = end + 1;
+            places[count] = begin as u32;
         }
-        ends.len()
+        (self.at, self.base, self.bits) = (begin, base, bits);
+        (count, filled)
     }
 }
+
+/// Cells that are found at once: a bit each.
+pub(crate) const PLACES: usize = 64;
+
+/// Where cells begin, and where one more would.
+pub(crate) type Places = [u32; PLACES + 1];
 
 /// Which bytes of the block at `base` are separators.
 #[inline]
@@ -245,21 +269,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_cells_are_those_of_the_reader(text in "[a-c ,\u{0}]{0,200}", skip in 0usize..9, room in 1usize..20) {
+        fn plain_cells_are_those_of_the_reader(text in "[a-c ,\u{0}]{0,200}", skip in 0usize..9, room in 1usize..80) {
             let mut cells = Cells::new(text.as_bytes());
             cells.by_ref().take(skip).for_each(drop);
             let mut plain = cells.plain().expect("no quote");
-            let mut ends = vec![0; room];
+            let mut places = [0; PLACES + 1];
             loop {
-                let mut from = plain.at();
-                let count = plain.ends(&mut ends);
-                for &end in &ends[..count] {
-                    let end = end as usize;
-                    prop_assert_eq!(cells.next().map(|cell| cell.text), Some(plain.cell(from, end)));
-                    from = end + 1;
+                let (count, filled) = plain.places(&mut places, room);
+                for at in 0..count {
+                    let (from, end) = (places[at] as usize, places[at + 1] as usize - 1);
+                    let cell = cells.next().map(|cell| cell.text);
+                    prop_assert_eq!(cell, Some(plain.cell(from, end)));
+                    prop_assert_eq!(filled >> at & 1 != 0, cell != Some(b""));
                 }
                 prop_assert_eq!(cells.at, plain.at());
-                if count < room {
+                if count < room.min(PLACES) {
                     break;
                 }
             }
