@@ -463,9 +463,15 @@ fn related(evidence: &[&Arc<Evidence>], dictionary: &Dictionary) -> Value {
             name if name.contains(".hash.") => ("hash", value.to_ascii_lowercase()),
             _ => continue,
         };
+        let value = if kind == "ip" { canonical_ip(&value).unwrap_or(value) } else { value };
         found.entry(kind).or_default().insert(value);
     }
     json!(found)
+}
+
+/// An address in its one spelling: `::ffff:192.0.2.1` is `192.0.2.1`.
+fn canonical_ip(value: &str) -> Option<String> {
+    Some(noroshi_parsers::ip::parse(value.as_bytes())?.to_canonical().to_string())
 }
 
 /// A value as ECS types its field.

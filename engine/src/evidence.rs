@@ -68,6 +68,9 @@ pub const ENTITY_FIELDS: &[FieldId] = &[
     ecs::EVENT_CATEGORY,
 ];
 
+/// Where decoders put the addresses of peers.
+const ADDRESS_FIELDS: [FieldId; 4] = [ecs::SOURCE_IP, ecs::CLIENT_IP, ecs::DESTINATION_IP, ecs::RELATED_IP];
+
 /// A record that a rule or indicator hit, with what alerts tell of it.
 #[derive(Debug)]
 pub struct Evidence {
@@ -139,6 +142,14 @@ impl Evidence {
             for value in event.values(id).take(ENTITY_VALUES_MAX).filter(|value| !value.is_empty()) {
                 entities.push((id, String::from_utf8_lossy(value).into_owned().into_boxed_str()));
             }
+        }
+        // What a daemon says in words may name its peer there alone.
+        let is_address = |id: FieldId| ADDRESS_FIELDS.contains(&id);
+        if event.core().log_source.get().categories.contains(&"messages")
+            && !entities.iter().any(|(id, _)| is_address(*id))
+        {
+            let found = noroshi_rules::key::written(&event).into_iter();
+            entities.extend(found.map(|address| (ecs::RELATED_IP, String::from_utf8_lossy(&address).into())));
         }
         Evidence {
             time_ns: event.core().time_ns,

@@ -56,6 +56,69 @@ fn octet(text: &[u8], from: usize) -> Option<(u8, usize)> {
     u8::try_from(u32::from(value) * 10 + u32::from(third)).ok().map(|value| (value, from + 3))
 }
 
+/// Bytes of a text in which [`written`] looks: addresses stand near the start of what programs say.
+const WRITTEN_WITHIN_BYTES: usize = 8 << 10;
+/// Most addresses that [`written`] finds.
+pub const WRITTEN_MAX: usize = 16;
+
+/// The addresses that a text writes, in its order and each once: `from 192.0.2.1:22`, `ip:192.0.2.1`, `[2001:db8::1]`,
+/// `UDP/192.0.2.1/5060`. Neither `0.0.0.0` nor `::`, nor what is part of a longer number or name.
+pub fn written(text: &[u8]) -> Vec<IpAddr> {
+    let text = &text[..text.len().min(WRITTEN_WITHIN_BYTES)];
+    let mut found = Vec::new();
+    let joins = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+    let mut at = 0;
+    while at < text.len() && found.len() < WRITTEN_MAX {
+        let len = text[at..].iter().take_while(|byte| joins(byte)).count();
+        let of_word =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        let (before, after) = (at.checked_sub(1).and_then(|at| text.get(at)), text.get(at + len));
+        // A colon sets apart what follows: `192.0.2.1:22:tls`. Shorter than `1.2.3.4`, only `a::b` is one.
+        if len >= 4 && (!of_word(after) || text[at + len - 1] == b':') {
+            let inside_word = of_word(before);
+            if let Some(address) = address_in(&text[at..at + len], inside_word)
+                && !is_network_or_version(address)
+                && !found.contains(&address)
+            {
+                found.push(address);
+            }
+        }
+        at += len + 1;
+    }
+    found
+}
+
+/// Nobody's address: `0.0.0.0`, `::`, and what ends in 0, which is a network or the version of a browser (`106.0.0.0`).
+fn is_network_or_version(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.octets()[3] == 0,
+        IpAddr::V6(address) => address.is_unspecified(),
+    }
+}
+
+/// The address of a run of digits, dots and colons, with what may stand around it: a port, a label's colon, a full stop.
+fn address_in(run: &[u8], inside_word: bool) -> Option<IpAddr> {
+    let trimmed = run.strip_suffix(b".").unwrap_or(run);
+    let dots = trimmed.iter().filter(|byte| **byte == b'.').count();
+    if dots == 3 {
+        // `ip:192.0.2.1`, `::ffff:192.0.2.1`, `192.0.2.1:22`.
+        let mapped = trimmed.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"::ffff:"));
+        let bare = if mapped { &trimmed[7..] } else { trimmed };
+        let mut parts = bare.split(|byte| *byte == b':');
+        let part = parts.find(|part| part.contains(&b'.'))?;
+        let whole = part.as_ptr() == trimmed.as_ptr();
+        return parse_v4(part).filter(|_| !(inside_word && whole)).map(IpAddr::V4);
+    }
+    let colons = trimmed.iter().filter(|byte| **byte == b':').count();
+    if !trimmed.iter().any(u8::is_ascii_digit) {
+        // `cafe::add` is a name in a program.
+        return None;
+    }
+    // A clock (`12:30:45`) has two colons and a MAC five: an IPv6 address has seven, or is shortened.
+    let is_shortened = trimmed.windows(2).any(|pair| pair == b"::");
+    (!inside_word && (colons == 7 || is_shortened && colons > 1)).then(|| parse_v6(trimmed).map(IpAddr::V6)).flatten()
+}
+
 /// Whether an address is of a private network (RFC 1918, RFC 4193).
 pub fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
@@ -78,6 +141,34 @@ fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_found_however_a_text_writes_them() {
+        let check = |text: &str, expected: &str| {
+            let found: Vec<String> = written(text.as_bytes()).iter().map(ToString::to_string).collect();
+            assert_eq!(found.join(" "), expected, "{text}");
+        };
+        check("refused connect from host.example.com (192.0.2.7)", "192.0.2.7");
+        check("Login failed - username:suzuki ip:192.0.2.7 url:", "192.0.2.7");
+        check("[192.0.2.7:45164:HTTP2-41] and (192.0.2.8[192.0.2.8]).", "192.0.2.7 192.0.2.8");
+        check("RemoteAddress=\"IPV4/UDP/192.0.2.7/54784\",", "192.0.2.7");
+        check("host=::ffff:192.0.2.7 port=22, then 2001:db8::5, [2001:DB8::6]:22", "192.0.2.7 2001:db8::5 2001:db8::6");
+        check("from 192.0.2.7. Then 192.0.2.8", "192.0.2.7 192.0.2.8");
+        for none in [
+            "at 12:30:45.123",
+            "00:50:56:00:00:01",
+            "version 1.2.3",
+            "v1.2.3.4-5",
+            "1.2.3.4.5",
+            "0.0.0.0 ::",
+            "std::fs::a",
+            "cafe::add",
+            "Chrome/106.0.0.0",
+            "release-1.2.3.4",
+        ] {
+            check(none, "");
+        }
+    }
 
     proptest! {
         #[test]

@@ -25,6 +25,8 @@ pub struct KeyPart {
     pub name: String,
     /// The fields it may mean in events of this rule, in the order they are tried.
     pub candidates: Candidates,
+    /// Where an event has none of them, the addresses that its text writes stand in: the key [`crate::key::ADDRESS`].
+    pub written: bool,
     /// How values compare.
     pub normal: Normal,
 }

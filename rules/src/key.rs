@@ -5,6 +5,7 @@
 //! empty takes the hit out of the correlation. An array gives one key per distinct element.
 
 use noroshi_parsers::dictionary::Dictionary;
+use noroshi_parsers::ecs;
 use noroshi_parsers::event::EventView;
 
 use crate::compile::{Candidates, fields};
@@ -16,6 +17,9 @@ pub const KEYS_MAX: usize = 16;
 
 /// Most distinct values one hit brings to a value_count.
 pub const VALUES_MAX: usize = 64;
+
+/// The key of whoever an event names by address, if need be in its text alone: daemons write `from 192.0.2.1` in a hundred ways.
+pub const ADDRESS: &str = "noroshi.address";
 
 /// A group key in its canonical form: each part as its length (4 bytes, little endian) and
 /// its bytes. No `group-by` is the empty key.
@@ -103,11 +107,31 @@ fn values_of(part: &KeyPart, event: &EventView<'_>, most: usize) -> (Vec<Vec<u8>
         .filter(|value| !value.is_empty())
         .map(|value| normalise(value, part.normal, event))
         .collect();
+    if part.written && values.is_empty() {
+        values = written(event);
+    }
     values.sort_unstable();
     values.dedup();
     let more = values.len().saturating_sub(most);
     values.truncate(most);
     (values, more)
+}
+
+/// The addresses that an event's text writes: its message's, or else the whole record's. The record's own host is none of them.
+pub fn written(event: &EventView<'_>) -> Vec<Vec<u8>> {
+    let message = event.first(ecs::MESSAGE).map(noroshi_parsers::ip::written);
+    let found =
+        message.filter(|found| !found.is_empty()).unwrap_or_else(|| noroshi_parsers::ip::written(event.original()));
+    let of_host = [ecs::HOST_NAME, ecs::HOST_IP, ecs::OBSERVER_IP, ecs::LOG_SYSLOG_HOSTNAME];
+    let is_own = |address: &std::net::IpAddr| {
+        let own = |id| event.values(id).any(|value| noroshi_parsers::ip::parse(value) == Some(*address));
+        of_host.into_iter().any(own)
+    };
+    found
+        .iter()
+        .filter(|address| !is_own(address))
+        .map(|address| address.to_canonical().to_string().into_bytes())
+        .collect()
 }
 
 fn normalise(value: &[u8], normal: Normal, event: &EventView<'_>) -> Vec<u8> {

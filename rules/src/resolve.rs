@@ -410,7 +410,8 @@ impl Resolver<'_> {
         }
         let candidates: Candidates = candidates.into();
         let normal = key::normal_of(fields[0], &candidates, self.dictionary);
-        Some(KeyPart { name: name.to_owned(), candidates, normal })
+        let written = fields.contains(&key::ADDRESS);
+        Some(KeyPart { name: name.to_owned(), candidates, written, normal })
     }
 
     /// Place of a name in the group key of a correlation.

@@ -180,6 +180,8 @@ const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     ("DestinationPort", Scope::All, &["destination.port"]),
     ("DestinationHostname", Scope::All, &["destination.domain"]),
     ("Protocol", Scope::Windows, &["network.transport"]),
+    // Whoever the record names; what stands in its text alone is found by [`crate::key`].
+    ("noroshi.address", Scope::All, &["related.ip", "source.ip", "client.ip"]),
     ("src_ip", Scope::All, &["source.ip"]),
     ("src_port", Scope::All, &["source.port"]),
     ("src_host", Scope::All, &["source.domain", "source.address"]),

@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use names::NAMES;
 use names::{Ids, ids};
 
-use super::fields::{copy, present, put_network_type, relate};
+use super::fields::{copy, copy_vendor, present, put_network_type, relate};
 use super::json_table::put_constant;
 use crate::decode::Context;
 use crate::defect::Defect;
@@ -58,6 +58,15 @@ fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> bool {
             None => return false,
         },
     };
+    // Stores that take no dots in names write underscores.
+    for (flat, name) in [
+        (ids.flat_orig_h, ids.orig_h),
+        (ids.flat_orig_p, ids.orig_p),
+        (ids.flat_resp_h, ids.resp_h),
+        (ids.flat_resp_p, ids.resp_p),
+    ] {
+        copy_vendor(writer, flat, name);
+    }
     let Some(log) = logs::of_members(writer, ids) else { return false };
     writer.own_all();
     match time {

@@ -64,8 +64,11 @@ fn set_stamp(writer: &mut EventWriter<'_>, context: &Context<'_>, stamp: &Stamp,
 /// A stamp at the start, whether it has a year, and what follows.
 fn take(text: &[u8]) -> Option<(Stamp, bool, &[u8])> {
     if text[0].is_ascii_digit() {
-        let dated =
-            take_iso(text).or_else(|| take_clf(text)).or_else(|| take_compact(text)).or_else(|| take_numeric(text));
+        let dated = take_gin(text)
+            .or_else(|| take_iso(text))
+            .or_else(|| take_clf(text))
+            .or_else(|| take_compact(text))
+            .or_else(|| take_numeric(text));
         return match dated {
             // `10:38:49,719` is a fraction of three digits or six; a longer run is the next cell of a line.
             Some((mut stamp, rest)) => {
@@ -183,12 +186,24 @@ fn take_numeric(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let rest = rest.strip_prefix(&[sign])?;
     let (year, after) =
         take_u64(&rest[..rest.len().min(5)]).map(|(value, left)| (value, rest.len().min(5) - left.len()))?;
-    if after != 4 {
-        return None;
-    }
-    let clock = rest[4..].strip_prefix(b" ").or_else(|| rest[4..].strip_prefix(b", "))?;
+    // Two digits of a year are common by slashes, and a version by dots.
+    let year = match after {
+        4 => year,
+        2 if sign == b'/' => 2000 + year,
+        _ => return None,
+    };
+    let clock = rest[after..].strip_prefix(b" ").or_else(|| rest[after..].strip_prefix(b", "))?;
     let (month, day) = if sign == b'/' && first <= 12 { (first, second) } else { (second, first) };
     stamp_of(Some(year), month as u32, day as u32, skip_blanks(clock)).map(|(stamp, _, rest)| (stamp, rest))
+}
+
+/// `2023/01/24 - 10:38:49`, as the web framework Gin writes it.
+fn take_gin(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let clock =
+        text.get(10..).and_then(|rest| rest.strip_prefix(b" - ")).filter(|_| text[4] == b'/' && text[7] == b'/')?;
+    let number = |part: &[u8]| take_u64(part).filter(|(_, left)| left.is_empty()).map(|(value, _)| value);
+    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
+    stamp_of(Some(year), month as u32, day as u32, clock).map(|(stamp, _, rest)| (stamp, rest))
 }
 
 /// `20230124 10:38:49`, `20230124T103849`, `230124 10:38:49`.

@@ -350,6 +350,9 @@ pub(super) fn of_members(writer: &EventWriter<'_>, ids: &Ids) -> Option<&'static
     if let Some(path) = view.first(ids.log_path) {
         return by_path(path).or_else(|| by_path(b""));
     }
+    if let Some(log) = view.first(ids.stream).and_then(by_path) {
+        return Some(log);
+    }
     let shown = MARKS.iter().position(|lists| lists.iter().any(|list| list.iter().all(|&id| view.has(id))));
     if let Some(at) = shown {
         return Some(LOGS[at]);

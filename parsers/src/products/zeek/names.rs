@@ -9,6 +9,11 @@ vendor_names! {
     orig_p = "id.orig_p";
     resp_h = "id.resp_h";
     resp_p = "id.resp_p";
+    flat_orig_h = "id_orig_h";
+    flat_orig_p = "id_orig_p";
+    flat_resp_h = "id_resp_h";
+    flat_resp_p = "id_resp_p";
+    stream = "@stream";
     src_addr = "src_addr";
     src_port = "src_port";
     dst_addr = "dst_addr";

@@ -23,6 +23,16 @@ fn json_and_columns_of_a_connection_say_the_same() {
 }
 
 #[test]
+fn names_without_dots_are_the_same_names() {
+    let event = document(
+        r#"{"@stream":"conn","ts":1772352550.123456,"uid":"CAbCdEf1234567890","id_orig_h":"192.0.2.1","id_orig_p":40000,"id_resp_h":"198.51.100.2","id_resp_p":5985,"proto":"tcp","conn_state":"SF"}"#,
+    );
+    assert_eq!(event["event"]["dataset"], "zeek.connection");
+    assert_eq!(event["source"]["ip"], "192.0.2.1");
+    assert_eq!(event["destination"]["port"], 5985);
+}
+
+#[test]
 fn escapes_and_sets_of_the_columns_are_read() {
     let event = document(
         "1772352550.123456\tCAbCdEf1234567890\t192.0.2.1\t5353\t198.51.100.2\t53\tudp\t7\t0.01\twww.example.com\t1\tC_INTERNET\t1\tA\t0\tNOERROR\tF\tF\tT\tT\t0\t192.0.2.80,alias\\x2cwith comma\t60.0,5.0\tF",
