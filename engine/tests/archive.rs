@@ -59,14 +59,13 @@ fn count(dir: &WorkDir, query: &str) -> u64 {
 fn records_survive_a_kill_and_are_searched_verified_and_proven() {
     let dir = WorkDir::default();
     dir.write("noroshi.toml", CONFIG);
-    let args = ["run", "--config", "noroshi.toml"];
-    let engine = Engine::start(NOROSHI, dir.path(), &args);
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
     feed(&engine, 0..500);
     wait_durable(&engine, 500);
     // Not sealed yet, and found all the same.
     assert_eq!(count(&dir, "source.ip:203.0.113.7"), 10);
     engine.kill();
-    let engine = Engine::start(NOROSHI, dir.path(), &args);
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
     feed(&engine, 500..800);
     wait_durable(&engine, 300);
     assert_eq!(engine.terminate().code, Some(0));

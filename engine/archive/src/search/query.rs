@@ -258,6 +258,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, QueryError> {
             }
             '(' | ')' | '[' | ']' | '|' | ',' | '<' | '>' | '=' => tokens.push((at, Token::Sign(character))),
             ':' => tokens.push((at, Token::Sign(':'))),
+            '-' if matches!(characters.peek(), Some((_, '"' | '('))) => tokens.push((at, Token::Sign('-'))),
             _ => {
                 let mut word = String::from(character);
                 // A colon ends a field's name once; in a value (an IPv6 address, a time) it is part of it.
@@ -344,7 +345,7 @@ impl Parser<'_> {
 
     fn not(&mut self) -> Result<Filter, QueryError> {
         let mut negated = false;
-        while self.take_word("NOT") {
+        while self.take_word("NOT") || self.take_sign('-') {
             negated = !negated;
         }
         if let Some((_, Token::Word(word))) = self.tokens.get_mut(self.at)
@@ -588,6 +589,7 @@ mod tests {
             "(destination.port[1=..1023=] & source.bytes[5000=..] & x[..3])",
         );
         check("source.ip:2001:DB8::1", "source.ip=2001:db8::1");
+        check("-\"a b\" -(c:1 OR d)", "(!'a b' & !(c=1 | 'd'))");
         check("", "");
     }
 
