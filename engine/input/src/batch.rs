@@ -14,6 +14,7 @@ pub use noroshi_parsers::frame::FrameFlags as RecordFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::FileCheckpoint;
+use crate::receipt::{BatchNumber, Receipt};
 
 /// A batch is handed over when it holds this many bytes. 128 KiB stays in a core's L2 cache and is some
 /// 400 records of the mixed stream, enough to make the hand-over's cost vanish.
@@ -227,6 +228,10 @@ pub struct Batch {
     /// before a record handed over, or the ends come with a later batch. State that has taken this batch in
     /// cannot be resumed from the ends.
     pub ends_trail: bool,
+    /// The number its sender gave it.
+    pub number: Option<BatchNumber>,
+    /// Whom to tell that it is kept.
+    receipt: Option<Receipt>,
     home: Option<Sender<Buffers>>,
 }
 
@@ -302,6 +307,17 @@ impl Batch {
         self.records.iter().map(|record| u64::from(record.lines)).sum()
     }
 
+    /// Has the sender told once this batch is kept or refused.
+    pub fn carry(&mut self, receipt: Receipt) {
+        self.receipt = Some(receipt);
+    }
+
+    /// Whom to tell that the batch is kept, for the one that keeps it; `None` when nobody waits. Left in the batch, it is refused
+    /// when the batch is dropped.
+    pub fn take_receipt(&mut self) -> Option<Receipt> {
+        self.receipt.take()
+    }
+
     /// True when there is nothing to hand over.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.file_ends.is_empty()
@@ -359,6 +375,8 @@ impl BatchPool {
             receive_time_ns: 0,
             file_ends: buffers.file_ends,
             ends_trail: false,
+            number: None,
+            receipt: None,
             home: Some(self.give.clone()),
         }
     }

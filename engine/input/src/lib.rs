@@ -20,6 +20,7 @@ mod inputs;
 mod join;
 mod outlet;
 mod read;
+mod receipt;
 mod stdin;
 mod stream;
 mod subject;
@@ -48,6 +49,7 @@ pub use inputs::{BoundAddress, Inputs, Running, StartError};
 pub use join::{DOCUMENT_LINES_MAX, HELD_BYTES_MAX, JOIN_LINES_MAX, JOIN_WAIT_MS, Joiner};
 pub use outlet::{STOP_DRAIN_S, Shutdown};
 pub use read::{ReadError, RecordReader};
+pub use receipt::{Answer, BatchNumber, PRODUCER_BYTES_MAX, Receipt};
 
 /// The time of day, passed in so that tests decide it.
 pub trait Clock: Send + Sync {
