@@ -577,7 +577,7 @@ pub(crate) fn origin_text(origin: &Origin) -> String {
     match origin {
         Origin::File { path, .. } => path.display().to_string(),
         Origin::Stdin => "stdin".to_owned(),
-        Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => peer.to_string(),
+        _ => origin.peer().map(|peer| peer.to_string()).unwrap_or_default(),
     }
 }
 

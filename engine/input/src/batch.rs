@@ -71,6 +71,65 @@ pub enum Origin {
         /// The subject of the verified client certificate, as `CN=…, O=…`.
         subject: Option<String>,
     },
+    /// One RELP session, with or without TLS.
+    Relp {
+        /// The sender.
+        peer: SocketAddr,
+        /// Number of the connection, from 1, unique within a run of the engine.
+        connection: u64,
+        /// The subject of the verified client certificate, as `CN=…, O=…`.
+        subject: Option<String>,
+    },
+    /// Requests of one HTTP connection, with or without TLS, of which their sender says the same.
+    Http {
+        /// The sender.
+        peer: SocketAddr,
+        /// Number of the connection, from 1, unique within a run of the engine.
+        connection: u64,
+        /// The subject of the verified client certificate, as `CN=…, O=…`.
+        subject: Option<String>,
+        /// The name of the token it came with; `None` where none is needed.
+        token: Option<Arc<str>>,
+        /// What the sender says of the records; `None` = nothing.
+        said: Option<Box<Said>>,
+    },
+}
+
+impl Origin {
+    /// The sender of what came over the network.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Origin::File { .. } | Origin::Stdin => None,
+            Origin::Udp { peer, .. }
+            | Origin::Tcp { peer, .. }
+            | Origin::Tls { peer, .. }
+            | Origin::Relp { peer, .. }
+            | Origin::Http { peer, .. } => Some(*peer),
+        }
+    }
+
+    /// What the sender says of the records beside them.
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Origin::Http { said, .. } => said.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// What a sender says of its records beside them, as HEC's members and Elasticsearch's index. Its to choose, like the records; bounded in length.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Said {
+    /// The host they are of.
+    pub host: Option<Box<str>>,
+    /// The file, socket or service they are of.
+    pub source: Option<Box<str>>,
+    /// What kind of source that is.
+    pub sourcetype: Option<Box<str>>,
+    /// Where the sender would have them filed.
+    pub index: Option<Box<str>>,
+    /// Further fields: a JSON object, as written.
+    pub fields: Option<Box<str>>,
 }
 
 /// Which file: device, inode and the begin of the content. An inode number is given again once its
@@ -175,6 +234,8 @@ pub struct RecordRef {
     pub line: u64,
     /// When it was read, in nanoseconds since 1970 UTC.
     pub receive_time_ns: i64,
+    /// The event's time as its sender states it beside the record, in nanoseconds since 1970 UTC; 0 = it states none.
+    pub stated_time_ns: i64,
 }
 
 impl RecordRef {
