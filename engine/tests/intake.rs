@@ -81,7 +81,7 @@ fn what_is_acknowledged_is_worked_off_and_alerts_tell_what_the_sender_says() {
     let hec = by("http", false);
     assert_eq!(hec["evidence"][0]["said"], serde_json::json!({"host": "branch-7", "sourcetype": "door"}));
     assert_eq!(hec["evidence"][0]["raw"], "vault opened");
-    assert_eq!(hec["event"]["start"], "2026-03-02T10:00:00.5Z");
+    assert_eq!(hec["event"]["start"], "2026-03-02T10:00:00.500Z");
     assert_eq!(hec["host"]["name"], "branch-7");
     assert_eq!(by("http", true)["evidence"][0]["raw"], "{\"message\":\"vault opened\"}");
     assert_eq!(by("relp", false)["evidence"][0]["raw"], record);
