@@ -5,9 +5,9 @@
 //! renamed, so that there is one at any time, whole; and only once the alerts told up to the cut and the records kept raw
 //! are settled, so that what comes after it comes again. A SHA-256 at the end tells damage.
 //!
-//! - [`Cuts`] says when; [`keeper`] brings the parts together and writes; [`store`] is the file.
+//! - [`Cuts`] says when; `keeper` brings the parts together and writes; `store` is the file.
 //! - A snapshot that cannot be taken up is refused with its reason, and files are read again from behind
-//!   every running window ([`crate::resume`]), as without one.
+//!   every running window (`resume`), as without one.
 
 mod bytes;
 mod evidence;
