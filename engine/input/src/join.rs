@@ -56,8 +56,7 @@ impl Stream {
             Origin::File { identity, .. } => Stream::File { dev: identity.dev, ino: identity.ino },
             Origin::Stdin => Stream::Stdin,
             Origin::Tcp { connection, .. } | Origin::Tls { connection, .. } => Stream::Connection(*connection),
-            // What is answered record by record is never held back.
-            Origin::Udp { .. } | Origin::Relp { .. } | Origin::Http { .. } => return None,
+            Origin::Udp { .. } => return None,
         })
     }
 }

@@ -186,7 +186,6 @@ impl LineStream {
                 offset: frame.offset,
                 line: frame.line,
                 receive_time_ns: now_ns,
-                stated_time_ns: 0,
             });
         });
         self.carry.clear();
