@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 2
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills hyperscan fuzz doc bench bench-gate screenshot formats scores clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills hyperscan fuzz doc bench bench-gate screenshot formats scores shippers intake-rate clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ bench: setup ## all benches, measured against target
 
 bench-gate: setup ## the ratios of benches/targets.toml, in a short form with a wide margin
 	scripts/bench gate
+
+shippers: build ## real shippers over RELP, the bulk API and HEC; installs them as root, else skips them
+	scripts/shippers
+
+intake-rate: build ## acknowledged records per second over one HTTP connection
+	scripts/intake-rate
 
 screenshot: build ## the picture in the README, made from the demo's own output
 	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen --bin ansi-svg

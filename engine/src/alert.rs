@@ -376,9 +376,22 @@ impl<'a> Builder<'a> {
                 told.insert("offset".into(), evidence.offset.into());
                 self.offsets.push(0);
             }
-            Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
+            origin => {
                 told.insert("input".into(), (&*evidence.input).into());
-                told.insert("peer".into(), peer.ip().to_string().into());
+                told.insert("peer".into(), origin.peer().map(|peer| peer.ip().to_string()).into());
+                if let Some(said) = origin.said() {
+                    let said = [
+                        ("host", &said.host),
+                        ("source", &said.source),
+                        ("sourcetype", &said.sourcetype),
+                        ("index", &said.index),
+                        ("fields", &said.fields),
+                    ];
+                    let said = said
+                        .into_iter()
+                        .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.as_deref()?))));
+                    told.insert("said".into(), Value::Object(said.collect()));
+                }
                 self.offsets.push(evidence.offset);
             }
         }

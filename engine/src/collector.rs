@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use noroshi_archive::Watcher;
 use noroshi_correlate::{Refusal, Refused, RuleCheckpoint, RuleCounters};
 use noroshi_input::files::{Files, directory_of};
-use noroshi_input::{Batch, CheckpointStore, FileCheckpoint, FileIdentity, Origin, RecordRef};
+use noroshi_input::{Batch, CheckpointStore, FileCheckpoint, FileIdentity, Origin, Receipt, RecordRef};
 use tracing::{debug, error, warn};
 
 use crate::alert::{Alert, Provenance};
@@ -37,6 +37,9 @@ use crate::worker::BatchDone;
 
 /// How often the ledger's minutes are written up and checkpoints are committed.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often the spool is looked at while a sender waits for what was handed to it.
+const RECEIPT_LOOK: Duration = Duration::from_millis(1);
 
 /// Positions remembered of one file between its begin and the committed place. Over it every second one goes: a
 /// checkpoint then trails by a little more, which costs re-reading, not correctness.
@@ -129,6 +132,15 @@ struct Candidate {
     files: Vec<FileCheckpoint>,
 }
 
+/// A sender that waits until its batch is worked off and what nobody understood of it is in the spool.
+struct Awaited {
+    receipt: Receipt,
+    /// Records handed to the spool up to its last; 0 when all were understood.
+    spooled: u64,
+    /// What the spool had dropped before.
+    dropped: u64,
+}
+
 pub(crate) struct Collector {
     outputs: Outputs,
     next: u64,
@@ -141,6 +153,8 @@ pub(crate) struct Collector {
     alerts_sequence: u64,
     sinks_sequence: u64,
     spooled: u64,
+    /// In the order of reading, which is also the order of the answers.
+    receipts: VecDeque<Awaited>,
     candidate: Option<Candidate>,
     committed: Vec<FileCheckpoint>,
     recent: HashSet<[u8; 16]>,
@@ -178,6 +192,7 @@ impl Collector {
             alerts_sequence: 0,
             sinks_sequence: 0,
             spooled: 0,
+            receipts: VecDeque::new(),
             candidate: None,
             committed: Vec::new(),
             recent: HashSet::new(),
@@ -191,11 +206,13 @@ impl Collector {
     pub(crate) fn run(mut self, outcomes: &Receiver<Outcome>) -> Self {
         let mut ticked = Instant::now();
         loop {
-            match outcomes.recv_timeout(TICK) {
+            let wait = if self.receipts.is_empty() { TICK } else { RECEIPT_LOOK };
+            match outcomes.recv_timeout(wait) {
                 Ok(outcome) => self.take(outcome),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.answer();
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
                 self.tick();
@@ -204,8 +221,9 @@ impl Collector {
         self
     }
 
-    /// After the sinks and the spool are settled: the last checkpoint.
+    /// After the sinks and the spool are settled: the last answers and the last checkpoint.
     pub(crate) fn finish(mut self) {
+        self.answer();
         self.tick();
         let Some(keeper) = self.keeper.take() else { return };
         if self.is_kept(self.next) {
@@ -225,6 +243,23 @@ impl Collector {
             settled_to: file.checkpoint.clone(),
         };
         Places { files: self.files.values().map(place).collect(), spooled: self.spooled }
+    }
+
+    /// Answers the senders whose records are worked off and, where nobody understood them, spooled. Nothing else of them is
+    /// on disk: that takes an archive.
+    fn answer(&mut self) {
+        let spool = &self.outputs.spool;
+        while let Some(first) = self.receipts.front() {
+            if first.spooled > 0 && spool.settled() < first.spooled {
+                return;
+            }
+            let Some(Awaited { receipt, spooled, dropped }) = self.receipts.pop_front() else { return };
+            if spooled > 0 && spool.status().dropped_total() > dropped {
+                receipt.refused("the disk of the spool fails");
+            } else {
+                receipt.kept();
+            }
+        }
     }
 
     fn tick(&mut self) {
@@ -269,7 +304,10 @@ impl Collector {
         }
     }
 
-    fn batch(&mut self, done: BatchDone) {
+    fn batch(&mut self, mut done: BatchDone) {
+        let receipt = done.batch.take_receipt();
+        let awaits_spool = receipt.is_some() && !done.unparsed.is_empty();
+        let dropped = if awaits_spool { self.outputs.spool.status().dropped_total() } else { 0 };
         let at = usize::from(done.batch.input);
         let counters = &self.outputs.counters;
         counters.batches.fetch_add(1, Ordering::Relaxed);
@@ -307,6 +345,9 @@ impl Collector {
         // Only now: until its alerts are handed on, a record is in flight.
         input.hits(done.hits);
         input.parsed(done.parsed);
+        if let Some(receipt) = receipt {
+            self.receipts.push_back(Awaited { receipt, spooled: if awaits_spool { self.spooled } else { 0 }, dropped });
+        }
         for gone in done.batch.gone() {
             if let Some(file) = self.files.get_mut(&(gone.dev, gone.ino)) {
                 file.gone = true;
@@ -536,7 +577,7 @@ pub(crate) fn origin_text(origin: &Origin) -> String {
     match origin {
         Origin::File { path, .. } => path.display().to_string(),
         Origin::Stdin => "stdin".to_owned(),
-        Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => peer.to_string(),
+        _ => origin.peer().map(|peer| peer.to_string()).unwrap_or_default(),
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use noroshi_input::InputSpec;
+use noroshi_input::{InputSpec, InputType};
 use noroshi_rules::rule::Placeholders;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -441,7 +441,7 @@ impl Config {
             feed.paths.iter_mut().chain(&mut feed.authorization_file).chain(&mut feed.ca_file).for_each(absolute);
         }
         for input in &mut self.inputs {
-            [&mut input.certificate_file, &mut input.key_file, &mut input.client_ca_file]
+            [&mut input.certificate_file, &mut input.key_file, &mut input.client_ca_file, &mut input.token_file]
                 .into_iter()
                 .flatten()
                 .for_each(absolute);
@@ -472,6 +472,21 @@ impl Config {
             node: self.node(),
             clock: crate::cli::now_ns,
         })
+    }
+
+    /// What an operator should know of a configuration that is in order, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        if self.archive.is_some() {
+            return Vec::new();
+        }
+        let answers = |input: &&InputSpec| matches!(input.input_type, InputType::Relp | InputType::Http);
+        let told = |input: &InputSpec| {
+            format!(
+                "input `{}`: acknowledged means worked off and handed to the outputs, not on disk: no archive is configured",
+                input.name
+            )
+        };
+        self.inputs.iter().filter(answers).map(told).collect()
     }
 
     /// Name of this node.

@@ -128,9 +128,13 @@ impl Evidence {
             _ if node.is_some() => {}
             Origin::File { path, .. } => sha.update(path.as_os_str().as_encoded_bytes()),
             Origin::Stdin => sha.update(b"-"),
-            Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
+            _ => {
                 sha.update(input.as_bytes());
-                sha.update(peer.ip().to_string());
+                // One forwarder sends for many hosts; who says so much of a record is its sender as the peer is of others.
+                match origin.said().and_then(|said| said.host.as_deref()) {
+                    Some(host) => sha.update(host),
+                    None => sha.update(origin.peer().map(|peer| peer.ip().to_string()).unwrap_or_default()),
+                }
             }
         }
         if serial.is_none() && matches!(&*origin, Origin::File { .. } | Origin::Stdin) {

@@ -307,10 +307,11 @@ fn peer<'a>(origin: &'a Origin, address: &'a mut [u8; 16]) -> &'a [u8] {
     match origin {
         Origin::File { path, .. } => path.as_os_str().as_encoded_bytes(),
         Origin::Stdin => b"-",
-        Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
-            *address = match peer.ip() {
-                IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-                IpAddr::V6(ip) => ip.octets(),
+        _ => {
+            *address = match origin.peer().map(|peer| peer.ip()) {
+                Some(IpAddr::V4(ip)) => ip.to_ipv6_mapped().octets(),
+                Some(IpAddr::V6(ip)) => ip.octets(),
+                None => [0; 16],
             };
             address
         }

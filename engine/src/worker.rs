@@ -5,11 +5,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use noroshi_archive::{Appender, Entry, FrameWriter};
+use noroshi_archive::{Appender, Entry, FrameWriter, Told};
 use noroshi_correlate::{Hit, ShardMessage, SourceId, shard_of};
-use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef};
+use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef, Said};
 use noroshi_parsers::decode::Decoder;
 use noroshi_parsers::defect::{Defect, Defects};
+use noroshi_parsers::ecs;
 use noroshi_parsers::event::{Event, EventView};
 use noroshi_parsers::join::group;
 use noroshi_parsers::logsource::ProductId;
@@ -112,6 +113,24 @@ impl Examiner {
     #[inline]
     pub fn examine(&mut self, record: &[u8], receive_time_ns: i64, settings: &InputSettings) {
         self.decoder.decode(record, receive_time_ns, &settings.options, &mut self.event);
+        if let Some(clocks) = &settings.clocks {
+            clocks.correct(&mut self.event, record);
+        }
+        self.look(record, settings.options.calendar.as_deref());
+    }
+
+    /// As [`Examiner::examine`] for a record whose sender says something of it: time and host are taken from there where the
+    /// record itself tells none. The defect of a missing time stays.
+    fn examine_said(&mut self, record: &[u8], place: &RecordRef, said: Option<&Said>, settings: &InputSettings) {
+        self.decoder.decode(record, place.receive_time_ns, &settings.options, &mut self.event);
+        if place.stated_time_ns != 0 && !self.event.core.time_from_record {
+            self.event.core.time_ns = place.stated_time_ns;
+        }
+        if let Some(host) = said.and_then(|said| said.host.as_deref()) {
+            if !self.event.view(record).has(ecs::HOST_NAME) {
+                self.event.writer(b"").put(ecs::HOST_NAME, host.as_bytes());
+            }
+        }
         if let Some(clocks) = &settings.clocks {
             clocks.correct(&mut self.event, record);
         }
@@ -226,12 +245,19 @@ impl Worker {
 
     /// Works one batch off: what each shard is told, and what became of it.
     pub(crate) fn work(&mut self, task: Task) -> (Vec<ShardTask>, BatchDone) {
-        let Task { sequence, first_record, batch, detection, fresh, cut } = task;
+        let Task { sequence, first_record, mut batch, detection, fresh, cut } = task;
         self.examiner.switch(&detection);
         let settings = settings_of(&self.inputs, batch.input).clone();
         if let Some(archive) = &self.archive {
             let frame = (!batch.records.is_empty()).then(|| frame_of(&batch, first_record, &settings.name));
-            archive.submit(sequence, first_record, frame, None);
+            // Kept means on disk; without an archive the collector answers once the batch is worked off.
+            let told = batch.take_receipt().map(|receipt| -> Told {
+                Box::new(move |kept| match kept {
+                    Ok(()) => receipt.kept(),
+                    Err(why) => receipt.refused(why),
+                })
+            });
+            archive.submit(sequence, first_record, frame, told);
         }
         let mut hits: Vec<Vec<Hit<Shared>>> = (0..self.shards).map(|_| Vec::new()).collect();
         let mut done = BatchDone {
@@ -369,7 +395,7 @@ impl Worker {
         hits: &mut [Vec<Hit<Shared>>],
         done: &mut BatchDone,
     ) -> Result<(), Defects> {
-        self.examiner.examine(batch.record(record), record.receive_time_ns, settings);
+        self.examiner.examine_said(batch.record(record), record, batch.origin(record).said(), settings);
         self.told(batch, record, element, settings, hits, done)
     }
 

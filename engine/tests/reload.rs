@@ -170,7 +170,8 @@ fn told_under(reloads: u32) -> Vec<(String, String)> {
         }
         // A set of the same rules and indicators, that nevertheless is another.
         if chunk % (CHUNKS / reloads.max(1)) == 0 && chunk / (CHUNKS / reloads.max(1)) < reloads {
-            dir.write("iocs.txt", format!("{}# {chunk}\n", s::INDICATORS));
+            // Put in place whole: an earlier reload may be reading.
+            dir.replace("iocs.txt", format!("{}# {chunk}\n", s::INDICATORS));
             engine.signal("HUP");
         }
         connection.write_all(lines.as_bytes()).expect("the engine reads");

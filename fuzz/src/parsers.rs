@@ -1,4 +1,5 @@
-//! Fuzzes framing, splitting, joining and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, `split`, `join`, `flow`, or a format's name.
+//! Fuzzes framing, splitting, joining and the decoders: `NOROSHI_FUZZ_TARGET` is `frame`, `split`, `join`, `flow`, `relp`, `hec`,
+//! `bulk`, or a format's name.
 //!
 //! A decoder target reads any bytes as one record of a source that is told to speak the format. It must
 //! not panic, must keep the raw bytes, and must say the same when asked twice.
@@ -12,7 +13,7 @@ use noroshi_parsers::decode::{Decoder, SourceOptions};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::document::to_json;
 use noroshi_parsers::event::Event;
-use noroshi_parsers::frame::{Framer, Framing, Position};
+use noroshi_parsers::frame::{BulkItems, Framer, Framing, HecEnvelopes, HecEvent, Position, relp_frame};
 use noroshi_parsers::join::{At, Join, Lines, Step, audit};
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::split::elements;
@@ -23,6 +24,9 @@ enum Target {
     Split,
     Join,
     Flow,
+    Relp,
+    Hec,
+    Bulk,
     /// Records of a declared format; of none where the name is a folder of several products' lines.
     Records(Option<ProductId>),
 }
@@ -33,6 +37,9 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
         "frame" => Target::Frame,
         "flow" => Target::Flow,
         "split" => Target::Split,
+        "relp" => Target::Relp,
+        "hec" => Target::Hec,
+        "bulk" => Target::Bulk,
         "join" => Target::Join,
         format => Target::Records(ProductId::by_name(format)),
     }
@@ -51,6 +58,9 @@ fuzz_target!(|bytes: &[u8]| {
         Target::Split => split(bytes),
         Target::Join => join(bytes),
         Target::Flow => flow(bytes),
+        Target::Relp => relp(bytes),
+        Target::Hec => hec(bytes),
+        Target::Bulk => bulk(bytes),
         Target::Records(format) => decode(bytes, *format),
     }
 });
@@ -65,6 +75,41 @@ fn decode(record: &[u8], format: Option<ProductId>) {
         decoder.decode(record, RECEIVED_NS, &options, event);
         assert_eq!(first, to_json(event.view(record), dictionary));
     });
+}
+
+/// Frames lie one behind the other; a frame that is cut is none yet, wherever.
+fn relp(mut bytes: &[u8]) {
+    while let Ok(Some(frame)) = relp_frame(bytes, 4096) {
+        assert!(frame.bytes <= bytes.len() && bytes[frame.bytes - 1] == b'\n' && frame.data.len() <= 4096);
+        assert_eq!(relp_frame(&bytes[..frame.bytes - 1], 4096), Ok(None));
+        bytes = &bytes[frame.bytes..];
+    }
+}
+
+/// Events lie in the body, in order; text is never longer than it is written.
+fn hec(body: &[u8]) {
+    let mut at = body.as_ptr() as usize;
+    for envelope in HecEnvelopes::new(body).flatten() {
+        let raw = match envelope.event {
+            HecEvent::Json(json) => json,
+            HecEvent::Text(text) => {
+                let mut out = Vec::new();
+                text.append_to(&mut out);
+                assert!(out.len() <= text.raw().len());
+                text.raw()
+            }
+        };
+        assert!(!raw.is_empty() && raw.as_ptr() as usize > at);
+        at = raw.as_ptr() as usize + raw.len();
+    }
+    assert!(at <= body.as_ptr() as usize + body.len());
+}
+
+/// Documents are lines of the body.
+fn bulk(body: &[u8]) {
+    for item in BulkItems::new(body).flatten() {
+        assert!(!item.source.contains(&b'\n'));
+    }
 }
 
 /// Elements lie in the record, in order, and none is empty.

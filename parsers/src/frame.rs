@@ -24,8 +24,14 @@
 //! one shorter), which share [`Frame::offset`] and count [`Frame::part`] from 0. So an endless line
 //! and a lying length prefix cost the caller at most the limit plus one read in memory.
 
+mod bulk;
+mod hec;
+mod relp;
 mod wide;
 
+pub use bulk::{BulkAction, BulkFault, BulkItem, BulkItems};
+pub use hec::{HecEnvelope, HecEnvelopes, HecEvent, HecFault, JsonText};
+pub use relp::{HEADER_BYTES_MAX as RELP_HEADER_BYTES_MAX, RelpFault, RelpFrame, relp_frame, relp_offer};
 pub use wide::WideFramer;
 
 use memchr::{memchr, memchr_iter};

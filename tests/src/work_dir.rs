@@ -33,6 +33,12 @@ impl WorkDir {
         path
     }
 
+    /// Puts a file in place whole, as whoever changes what a running engine reads has to.
+    pub fn replace(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let new = self.write(&format!("{name}.new"), bytes);
+        fs::rename(new, self.join(name)).expect("files can be renamed");
+    }
+
     /// Appends to a file in one write, as loggers do.
     pub fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.join(name);

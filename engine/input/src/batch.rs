@@ -14,6 +14,7 @@ pub use noroshi_parsers::frame::FrameFlags as RecordFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::FileCheckpoint;
+use crate::receipt::{BatchNumber, Receipt};
 
 /// A batch is handed over when it holds this many bytes. 128 KiB stays in a core's L2 cache and is some
 /// 400 records of the mixed stream, enough to make the hand-over's cost vanish.
@@ -70,6 +71,65 @@ pub enum Origin {
         /// The subject of the verified client certificate, as `CN=…, O=…`.
         subject: Option<String>,
     },
+    /// One RELP session, with or without TLS.
+    Relp {
+        /// The sender.
+        peer: SocketAddr,
+        /// Number of the connection, from 1, unique within a run of the engine.
+        connection: u64,
+        /// The subject of the verified client certificate, as `CN=…, O=…`.
+        subject: Option<String>,
+    },
+    /// Requests of one HTTP connection, with or without TLS, of which their sender says the same.
+    Http {
+        /// The sender.
+        peer: SocketAddr,
+        /// Number of the connection, from 1, unique within a run of the engine.
+        connection: u64,
+        /// The subject of the verified client certificate, as `CN=…, O=…`.
+        subject: Option<String>,
+        /// The name of the token it came with; `None` where none is needed.
+        token: Option<Arc<str>>,
+        /// What the sender says of the records; `None` = nothing.
+        said: Option<Box<Said>>,
+    },
+}
+
+impl Origin {
+    /// The sender of what came over the network.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Origin::File { .. } | Origin::Stdin => None,
+            Origin::Udp { peer, .. }
+            | Origin::Tcp { peer, .. }
+            | Origin::Tls { peer, .. }
+            | Origin::Relp { peer, .. }
+            | Origin::Http { peer, .. } => Some(*peer),
+        }
+    }
+
+    /// What the sender says of the records beside them.
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Origin::Http { said, .. } => said.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// What a sender says of its records beside them, as HEC's members and Elasticsearch's index. Its to choose, like the records; bounded in length.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Said {
+    /// The host they are of.
+    pub host: Option<Box<str>>,
+    /// The file, socket or service they are of.
+    pub source: Option<Box<str>>,
+    /// What kind of source that is.
+    pub sourcetype: Option<Box<str>>,
+    /// Where the sender would have them filed.
+    pub index: Option<Box<str>>,
+    /// Further fields: a JSON object, as written.
+    pub fields: Option<Box<str>>,
 }
 
 /// Which file: device, inode and the begin of the content. An inode number is given again once its
@@ -174,6 +234,8 @@ pub struct RecordRef {
     pub line: u64,
     /// When it was read, in nanoseconds since 1970 UTC.
     pub receive_time_ns: i64,
+    /// The event's time as its sender states it beside the record, in nanoseconds since 1970 UTC; 0 = it states none.
+    pub stated_time_ns: i64,
 }
 
 impl RecordRef {
@@ -227,6 +289,10 @@ pub struct Batch {
     /// before a record handed over, or the ends come with a later batch. State that has taken this batch in
     /// cannot be resumed from the ends.
     pub ends_trail: bool,
+    /// The number its sender gave it.
+    pub number: Option<BatchNumber>,
+    /// Whom to tell that it is kept.
+    receipt: Option<Receipt>,
     home: Option<Sender<Buffers>>,
 }
 
@@ -302,6 +368,17 @@ impl Batch {
         self.records.iter().map(|record| u64::from(record.lines)).sum()
     }
 
+    /// Has the sender told once this batch is kept or refused.
+    pub fn carry(&mut self, receipt: Receipt) {
+        self.receipt = Some(receipt);
+    }
+
+    /// Whom to tell that the batch is kept, for the one that keeps it; `None` when nobody waits. Left in the batch, it is refused
+    /// when the batch is dropped.
+    pub fn take_receipt(&mut self) -> Option<Receipt> {
+        self.receipt.take()
+    }
+
     /// True when there is nothing to hand over.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.file_ends.is_empty()
@@ -359,6 +436,8 @@ impl BatchPool {
             receive_time_ns: 0,
             file_ends: buffers.file_ends,
             ends_trail: false,
+            number: None,
+            receipt: None,
             home: Some(self.give.clone()),
         }
     }

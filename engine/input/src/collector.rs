@@ -118,6 +118,7 @@ impl Collector {
             offset: frame.offset,
             line: 0,
             receive_time_ns: now_ns,
+            stated_time_ns: 0,
         }));
         true
     }

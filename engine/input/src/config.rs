@@ -37,6 +37,13 @@ pub const RECEIVE_BUFFER_BYTES: usize = 32 << 20;
 /// Sockets on one UDP address at most; the kernel spreads senders over them, and each is a thread.
 pub const UDP_SOCKETS_MAX: u16 = 64;
 
+/// Longest body of an HTTP request, unpacked: shippers send up to 10 MiB, and Elasticsearch's own bound of 100 MiB would let four senders
+/// fill the engine's memory.
+pub const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of an HTTP or RELP input that are read and not answered yet. At 300 bytes a record some 200,000: a second's work.
+pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
+
 /// Milliseconds between two looks at followed files.
 pub const POLL_INTERVAL_MS: u64 = 200;
 
@@ -50,6 +57,10 @@ pub enum InputType {
     Tcp,
     /// The same inside TLS (RFC 5425).
     Tls,
+    /// RELP sessions, answered record by record.
+    Relp,
+    /// HTTP requests in the manner of Splunk's HEC or Elasticsearch's bulk API.
+    Http,
     /// Files that are followed.
     File,
     /// Standard input.
@@ -124,7 +135,7 @@ pub struct InputSpec {
     #[serde(rename = "type")]
     pub input_type: InputType,
 
-    /// udp, tcp, tls: address and port; port 0 takes a free one.
+    /// udp, tcp, tls, relp, http: address and port; port 0 takes a free one.
     pub listen: Option<SocketAddr>,
     /// udp: what the datagrams are.
     pub protocol: Option<UdpProtocol>,
@@ -134,22 +145,32 @@ pub struct InputSpec {
     pub receive_buffer_bytes: Option<usize>,
     /// udp: longest datagram taken whole.
     pub datagram_bytes_max: Option<usize>,
-    /// tcp, tls: connections open at once.
+    /// tcp, tls, relp, http: connections open at once.
     pub connections_max: Option<u32>,
-    /// tcp, tls: a connection silent for so long is closed.
+    /// tcp, tls, relp: a connection silent for so long is closed.
     pub idle_timeout_s: Option<u64>,
-    /// tcp, tls, file, stdin: a longer record is cut into parts.
+    /// tcp, tls, relp, http, file, stdin: a longer record is cut into parts.
     pub record_bytes_max: Option<usize>,
     /// tcp, tls: which framing is recognised.
     pub framing: Option<FramingMode>,
     /// tcp, tls: what ends a record without octet count.
     pub trailer: Option<Trailer>,
-    /// tls: certificate chain, PEM.
+    /// tls, relp, http: certificate chain, PEM. Given, the last two speak TLS.
     pub certificate_file: Option<PathBuf>,
-    /// tls: private key, PEM.
+    /// tls, relp, http: private key, PEM.
     pub key_file: Option<PathBuf>,
-    /// tls: a client must show a certificate signed by one of these, PEM.
+    /// tls, relp, http: a client must show a certificate signed by one of these, PEM.
     pub client_ca_file: Option<PathBuf>,
+    /// http: the tokens that may send, one a line.
+    pub token_file: Option<PathBuf>,
+    /// http: an environment variable that holds them instead.
+    pub token_env: Option<String>,
+    /// http: whoever reaches the port may send.
+    pub allow_anonymous: Option<bool>,
+    /// http: longest body, unpacked.
+    pub body_bytes_max: Option<usize>,
+    /// relp, http: bytes read and not answered yet.
+    pub in_flight_bytes_max: Option<usize>,
     /// file: paths and globs.
     pub paths: Option<Vec<String>>,
     /// file: where to begin without a checkpoint.
@@ -196,6 +217,10 @@ pub enum InputKind {
     Tcp(StreamConfig),
     /// See [`StreamConfig`] and [`TlsConfig`].
     Tls(StreamConfig, TlsConfig),
+    /// See [`RelpConfig`].
+    Relp(RelpConfig),
+    /// See [`HttpConfig`].
+    Http(HttpConfig),
     /// See [`FileConfig`].
     File(FileConfig),
     /// Standard input, with its longest record.
@@ -250,6 +275,44 @@ pub struct TlsConfig {
     pub client_ca_file: Option<PathBuf>,
 }
 
+/// A RELP listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RelpConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Connections open at once.
+    pub connections_max: u32,
+    /// A session silent for so long is closed.
+    pub idle_timeout_s: u64,
+    /// A longer record is cut into parts.
+    pub record_bytes_max: usize,
+    /// Bytes read and not answered yet.
+    pub in_flight_bytes_max: usize,
+    /// Its TLS side; `None` = it has none.
+    pub tls: Option<TlsConfig>,
+}
+
+/// An HTTP listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HttpConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Connections open at once.
+    pub connections_max: u32,
+    /// A longer record is cut into parts.
+    pub record_bytes_max: usize,
+    /// Longest body, unpacked.
+    pub body_bytes_max: usize,
+    /// Bytes read and not answered yet.
+    pub in_flight_bytes_max: usize,
+    /// The file of tokens.
+    pub token_file: Option<PathBuf>,
+    /// The environment variable of tokens.
+    pub token_env: Option<String>,
+    /// Its TLS side; `None` = it has none.
+    pub tls: Option<TlsConfig>,
+}
+
 /// Files that are followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileConfig {
@@ -295,6 +358,11 @@ impl InputSpec {
             certificate_file: None,
             key_file: None,
             client_ca_file: None,
+            token_file: None,
+            token_env: None,
+            allow_anonymous: None,
+            body_bytes_max: None,
+            in_flight_bytes_max: None,
             paths: None,
             from: None,
             poll_interval_ms: None,
@@ -318,27 +386,37 @@ impl InputSpec {
     /// How its lines are put together: as declared, else as its format says, else only what can be nothing
     /// but a document. An unknown name is an error of [`InputSpec::kind`].
     pub fn join(&self) -> Join {
+        if matches!(self.input_type, InputType::Relp | InputType::Http) {
+            // Their records come whole, and each is answered: none is held back for another.
+            return Join::Off;
+        }
         let of_format = || self.format.as_deref().map(Join::of_format);
         self.join.as_deref().and_then(Join::by_name).or_else(of_format).unwrap_or_default()
     }
 
     /// The keys given that belong to some types only, with those types.
     fn given(&self) -> Vec<(&'static str, &'static [InputType])> {
-        use InputType::{File, Stdin, Tcp, Tls, Udp};
-        let keys: [(bool, &'static str, &'static [InputType]); 16] = [
-            (self.listen.is_some(), "listen", &[Udp, Tcp, Tls]),
+        use InputType::{File, Http, Relp, Stdin, Tcp, Tls, Udp};
+        let keys: [(bool, &'static str, &'static [InputType]); 22] = [
+            (self.listen.is_some(), "listen", &[Udp, Tcp, Tls, Relp, Http]),
             (self.protocol.is_some(), "protocol", &[Udp]),
             (self.sockets.is_some(), "sockets", &[Udp]),
             (self.receive_buffer_bytes.is_some(), "receive_buffer_bytes", &[Udp]),
             (self.datagram_bytes_max.is_some(), "datagram_bytes_max", &[Udp]),
-            (self.connections_max.is_some(), "connections_max", &[Tcp, Tls]),
-            (self.idle_timeout_s.is_some(), "idle_timeout_s", &[Tcp, Tls]),
-            (self.record_bytes_max.is_some(), "record_bytes_max", &[Tcp, Tls, File, Stdin]),
+            (self.connections_max.is_some(), "connections_max", &[Tcp, Tls, Relp, Http]),
+            (self.idle_timeout_s.is_some(), "idle_timeout_s", &[Tcp, Tls, Relp]),
+            (self.record_bytes_max.is_some(), "record_bytes_max", &[Tcp, Tls, Relp, Http, File, Stdin]),
             (self.framing.is_some(), "framing", &[Tcp, Tls]),
             (self.trailer.is_some(), "trailer", &[Tcp, Tls]),
-            (self.certificate_file.is_some(), "certificate_file", &[Tls]),
-            (self.key_file.is_some(), "key_file", &[Tls]),
-            (self.client_ca_file.is_some(), "client_ca_file", &[Tls]),
+            (self.certificate_file.is_some(), "certificate_file", &[Tls, Relp, Http]),
+            (self.key_file.is_some(), "key_file", &[Tls, Relp, Http]),
+            (self.client_ca_file.is_some(), "client_ca_file", &[Tls, Relp, Http]),
+            (self.token_file.is_some(), "token_file", &[Http]),
+            (self.token_env.is_some(), "token_env", &[Http]),
+            (self.allow_anonymous.is_some(), "allow_anonymous", &[Http]),
+            (self.body_bytes_max.is_some(), "body_bytes_max", &[Http]),
+            (self.in_flight_bytes_max.is_some(), "in_flight_bytes_max", &[Relp, Http]),
+            (self.join.is_some(), "join", &[Udp, Tcp, Tls, File, Stdin]),
             (self.paths.is_some(), "paths", &[File]),
             (self.from.is_some(), "from", &[File]),
             (self.poll_interval_ms.is_some(), "poll_interval_ms", &[File]),
@@ -370,11 +448,13 @@ impl InputSpec {
                 help: format!("type \"{type_name}\" needs it, for example {key} = {example}"),
             });
         };
-        let listener = matches!(self.input_type, InputType::Udp | InputType::Tcp | InputType::Tls);
+        use InputType::{Http, Relp, Tcp, Tls, Udp};
+        let listener = matches!(self.input_type, Udp | Tcp | Tls | Relp | Http);
+        let over_tls = self.certificate_file.is_some() || self.key_file.is_some() || self.client_ca_file.is_some();
         if listener && self.listen.is_none() {
             missing("listen", "\"0.0.0.0:5514\"");
         }
-        if self.input_type == InputType::Tls {
+        if self.input_type == Tls || (matches!(self.input_type, Relp | Http) && over_tls) {
             if self.certificate_file.is_none() {
                 missing("certificate_file", "\"/etc/noroshi/tls/server.pem\"");
             }
@@ -385,13 +465,15 @@ impl InputSpec {
         if self.input_type == InputType::File && self.paths.as_ref().is_none_or(Vec::is_empty) {
             missing("paths", "[\"/var/log/*.log\"]");
         }
-        let ranges: [(&'static str, Option<u64>, u64, u64); 7] = [
+        let ranges: [(&'static str, Option<u64>, u64, u64); 9] = [
             ("sockets", self.sockets.map(u64::from), 1, u64::from(UDP_SOCKETS_MAX)),
             ("receive_buffer_bytes", self.receive_buffer_bytes.map(|n| n as u64), 4096, i32::MAX as u64 / 2),
             ("datagram_bytes_max", self.datagram_bytes_max.map(|n| n as u64), 480, DATAGRAM_BYTES_MAX as u64),
             ("connections_max", self.connections_max.map(u64::from), 1, 1 << 20),
             ("idle_timeout_s", self.idle_timeout_s, 1, 366 * 86_400),
             ("record_bytes_max", self.record_bytes_max.map(|n| n as u64), 480, 64 << 20),
+            ("body_bytes_max", self.body_bytes_max.map(|n| n as u64), 64 << 10, 1 << 30),
+            ("in_flight_bytes_max", self.in_flight_bytes_max.map(|n| n as u64), 64 << 10, 2 << 30),
             ("poll_interval_ms", self.poll_interval_ms, 1, 3_600_000),
         ];
         for (key, value, least, most) in ranges {
@@ -405,6 +487,7 @@ impl InputSpec {
                 });
             }
         }
+        self.check_answering(&mut errors);
         match self.charset.as_deref().map(Charset::parse) {
             Some(Err(what)) => {
                 errors.push(SpecError {
@@ -462,7 +545,38 @@ impl InputSpec {
         Ok(self.checked_kind())
     }
 
-    /// The kind, once nothing is missing.
+    /// What concerns inputs that answer their senders.
+    fn check_answering(&self, errors: &mut Vec<SpecError>) {
+        let (body, in_flight) =
+            (self.body_bytes_max.unwrap_or(BODY_BYTES_MAX), self.in_flight_bytes_max.unwrap_or(IN_FLIGHT_BYTES_MAX));
+        // A RELP session hands over what one buffer holds, up to twice its longest frame.
+        let (least, of) = match self.input_type {
+            InputType::Http => (body, "body_bytes_max"),
+            InputType::Relp => (2 * crate::relp::RELP_DATA_BYTES_MAX, "two of the longest frames"),
+            _ => return,
+        };
+        if in_flight < least {
+            errors.push(SpecError {
+                key: "in_flight_bytes_max",
+                what: format!("`in_flight_bytes_max` is {in_flight}, less than {of} ({least})"),
+                help: "what is read at once has to have room; raise it".to_owned(),
+            });
+        }
+        let closed = self.token_file.is_some()
+            || self.token_env.is_some()
+            || self.client_ca_file.is_some()
+            || self.allow_anonymous == Some(true)
+            || self.listen.is_none_or(|listen| listen.ip().is_loopback());
+        if self.input_type == InputType::Http && !closed {
+            errors.push(SpecError {
+                key: "token_file",
+                what: "whoever reaches the port could send records in another's name".to_owned(),
+                help: "give token_file or token_env, ask for certificates by client_ca_file, or set allow_anonymous = true"
+                    .to_owned(),
+            });
+        }
+    }
+
     /// The character set of its records; an unknown name, which [`InputSpec::kind`] refuses, reads as none.
     pub fn charset(&self) -> Charset {
         self.charset.as_deref().and_then(|name| Charset::parse(name).ok()).unwrap_or_default()
@@ -484,6 +598,15 @@ impl InputSpec {
         ColumnMap::new(columns.iter().map(String::as_str), separator).map(Some)
     }
 
+    fn tls(&self) -> TlsConfig {
+        TlsConfig {
+            certificate_file: self.certificate_file.clone().unwrap_or_default(),
+            key_file: self.key_file.clone().unwrap_or_default(),
+            client_ca_file: self.client_ca_file.clone(),
+        }
+    }
+
+    /// The kind, once nothing is missing.
     fn checked_kind(&self) -> InputKind {
         let record_bytes_max = self.record_bytes_max.unwrap_or(RECORD_BYTES_MAX);
         let listen = self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -504,14 +627,25 @@ impl InputSpec {
                 protocol: self.protocol.unwrap_or_default(),
             }),
             InputType::Tcp => InputKind::Tcp(stream),
-            InputType::Tls => InputKind::Tls(
-                stream,
-                TlsConfig {
-                    certificate_file: self.certificate_file.clone().unwrap_or_default(),
-                    key_file: self.key_file.clone().unwrap_or_default(),
-                    client_ca_file: self.client_ca_file.clone(),
-                },
-            ),
+            InputType::Tls => InputKind::Tls(stream, self.tls()),
+            InputType::Relp => InputKind::Relp(RelpConfig {
+                listen,
+                connections_max: stream.connections_max,
+                idle_timeout_s: stream.idle_timeout_s,
+                record_bytes_max,
+                in_flight_bytes_max: self.in_flight_bytes_max.unwrap_or(IN_FLIGHT_BYTES_MAX),
+                tls: self.certificate_file.as_ref().map(|_| self.tls()),
+            }),
+            InputType::Http => InputKind::Http(HttpConfig {
+                listen,
+                connections_max: stream.connections_max,
+                record_bytes_max,
+                body_bytes_max: self.body_bytes_max.unwrap_or(BODY_BYTES_MAX),
+                in_flight_bytes_max: self.in_flight_bytes_max.unwrap_or(IN_FLIGHT_BYTES_MAX),
+                token_file: self.token_file.clone(),
+                token_env: self.token_env.clone(),
+                tls: self.certificate_file.as_ref().map(|_| self.tls()),
+            }),
             InputType::File => InputKind::File(FileConfig {
                 paths: self.paths.clone().unwrap_or_default(),
                 from: self.from.unwrap_or_default(),

@@ -94,6 +94,26 @@ counters! {
     connection_errors,
     /// TLS handshakes that failed, missing client certificates included.
     tls_handshake_failures,
+    /// Records whose senders were told that they are kept.
+    acknowledged,
+    /// Records whose senders were told to send them again.
+    not_acknowledged,
+    /// RELP sessions closed for something that is no frame, too long, or not asked for.
+    relp_malformed,
+    /// HTTP requests.
+    requests,
+    /// HTTP requests without a token that is known.
+    requests_unauthorized,
+    /// HTTP requests whose body does not hold what it should.
+    requests_malformed,
+    /// HTTP requests with more than is taken, packed or unpacked.
+    requests_too_long,
+    /// HTTP requests whose body broke off or took too long.
+    requests_broken_off,
+    /// HTTP requests told to come again: too much was in flight, or their records are not kept.
+    requests_put_off,
+    /// Numbered batches that were sent again after they were kept.
+    batches_repeated,
     /// Files found.
     files_opened,
     /// Files replaced by a new one of the same name.

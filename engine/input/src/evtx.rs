@@ -135,6 +135,7 @@ impl EventLog {
                         offset,
                         line: record.event_record_id,
                         receive_time_ns: now_ns,
+                        stated_time_ns: 0,
                     });
                     batch.bytes.extend_from_slice(xml);
                 }

@@ -15,11 +15,16 @@ use crate::Clock;
 use crate::batch::{Batch, BatchPool, InputIndex};
 use crate::checkpoint::FileCheckpoint;
 use crate::collector::{Collector, FORWARD_BATCHES};
-use crate::config::{InputKind, InputSpec, SpecError, StreamConfig, TlsConfig, Trailer};
+use crate::config::{HttpConfig, InputKind, InputSpec, RelpConfig, SpecError, StreamConfig, TlsConfig, Trailer};
 use crate::counters::InputCounters;
+use crate::door::Door;
 use crate::files::RealFiles;
+use crate::handover::{Handover, Room};
+use crate::http::{self, HttpInput};
 use crate::join::Joiner;
 use crate::outlet::{Joins, Outlet, Shutdown};
+use crate::producers::Producers;
+use crate::relp::{self, RelpInput};
 use crate::stream::StreamInput;
 use crate::{stdin, tail, tls, udp};
 
@@ -85,9 +90,18 @@ pub(crate) struct Start {
 /// A thread to be: its name and what it runs.
 pub(crate) type Work = (String, Box<dyn FnOnce() + Send>);
 
+/// What is spoken behind a door.
+enum Behind {
+    Stream(Arc<StreamInput>),
+    Relp(Arc<RelpInput>),
+    Http(Arc<HttpInput>),
+}
+
 /// A listener that is bound but not yet served.
 struct Listening {
-    input: Arc<StreamInput>,
+    input: InputIndex,
+    door: Arc<Door>,
+    behind: Behind,
     listener: std::net::TcpListener,
 }
 
@@ -104,6 +118,21 @@ impl Inputs {
         sender: &Sender<Batch>,
         clock: &Arc<dyn Clock>,
         shutdown: &Shutdown,
+    ) -> Result<Running, Vec<StartError>> {
+        Self::start_knowing(specs, checkpoints, sender, clock, shutdown, &Arc::default())
+    }
+
+    /// As [`Inputs::start`], for an engine that remembers beyond a run which numbered batches are kept.
+    ///
+    /// # Errors
+    /// As [`Inputs::start`].
+    pub fn start_knowing(
+        specs: &[InputSpec],
+        checkpoints: &[FileCheckpoint],
+        sender: &Sender<Batch>,
+        clock: &Arc<dyn Clock>,
+        shutdown: &Shutdown,
+        producers: &Arc<Producers>,
     ) -> Result<Running, Vec<StartError>> {
         let kinds = check(specs)?;
         let pool = BatchPool::default();
@@ -148,6 +177,14 @@ impl Inputs {
                     Ok(one) => listening.push(one),
                     Err(error) => errors.push(error),
                 },
+                InputKind::Relp(config) => match bind_relp(start, &config, &mut work) {
+                    Ok(one) => listening.push(one),
+                    Err(error) => errors.push(error),
+                },
+                InputKind::Http(config) => match bind_http(start, config, producers, &mut work) {
+                    Ok(one) => listening.push(one),
+                    Err(error) => errors.push(error),
+                },
                 InputKind::File(config) => {
                     let tail = tail::Tail::new(start, config, Arc::new(RealFiles), checkpoints);
                     work.push((format!("file {}", spec.name), Box::new(move || tail.run())));
@@ -162,8 +199,7 @@ impl Inputs {
         }
         for one in &listening {
             if let Ok(address) = one.listener.local_addr() {
-                let input = one.input.input;
-                running.bound.push(BoundAddress { input, name: one.input.name.clone(), address });
+                running.bound.push(BoundAddress { input: one.input, name: one.door.name.clone(), address });
             }
         }
         running.bound.sort_by_key(|bound| bound.input);
@@ -261,26 +297,38 @@ fn listen_error(input: &str, listen: SocketAddr, error: &io::Error) -> StartErro
     StartError { input: input.to_owned(), key: "listen", what: format!("cannot listen on {listen}: {error}"), help }
 }
 
-/// Binds a TCP listener and prepares the thread that forwards its batches.
+/// Binds a listener, with or without TLS.
+fn bind(
+    start: &Start,
+    listen: SocketAddr,
+    connections_max: u32,
+    tls: Option<&TlsConfig>,
+) -> Result<(Arc<Door>, std::net::TcpListener), StartError> {
+    let name = start.name.clone();
+    let tls = match tls.map(tls::server_config).transpose() {
+        Ok(server) => server.map(TlsAcceptor::from),
+        Err((what, help)) => return Err(StartError { input: name, key: "certificate_file", what, help }),
+    };
+    let bound = std::net::TcpListener::bind(listen).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    let listener = bound.map_err(|error| listen_error(&name, listen, &error))?;
+    let Outlet { counters, shutdown, .. } = start.outlet.clone();
+    Ok((Arc::new(Door { name, connections_max, tls, counters, shutdown }), listener))
+}
+
+/// Binds a listener of syslog and prepares the thread that forwards its batches.
 fn bind_stream(
     start: Start,
     config: StreamConfig,
     tls: Option<&TlsConfig>,
     work: &mut Vec<Work>,
 ) -> Result<Listening, StartError> {
-    let name = start.name;
-    let acceptor = match tls.map(tls::server_config).transpose() {
-        Ok(server) => server.map(TlsAcceptor::from),
-        Err((what, help)) => return Err(StartError { input: name, key: "certificate_file", what, help }),
-    };
-    let bound = std::net::TcpListener::bind(config.listen).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    let listener = bound.map_err(|error| listen_error(&name, config.listen, &error))?;
+    let (door, listener) = bind(&start, config.listen, config.connections_max, tls)?;
+    let Start { name, input, outlet, pool, clock } = start;
     let (way_on, mut batches) = tokio::sync::mpsc::channel(FORWARD_BATCHES);
-    let Outlet { counters, shutdown, .. } = start.outlet.clone();
-    let outlet = start.outlet;
+    let counters = Arc::clone(&outlet.counters);
     let forward = move || {
         // After the consumer is gone the rest is still taken, so that it is counted as dropped.
         while let Some(batch) = batches.blocking_recv() {
@@ -289,10 +337,57 @@ fn bind_stream(
         outlet.flush();
     };
     work.push((format!("forward {name}"), Box::new(forward)));
-    let collector = Collector::new(way_on, start.pool, start.input, counters);
-    let input =
-        StreamInput { name, input: start.input, config, tls: acceptor, collector, clock: start.clock, shutdown };
-    Ok(Listening { input: Arc::new(input), listener })
+    let collector = Collector::new(way_on, pool, input, counters);
+    let behind = Behind::Stream(Arc::new(StreamInput { door: Arc::clone(&door), config, collector, clock }));
+    Ok(Listening { input, door, behind, listener })
+}
+
+/// Prepares the way on of an input that answers its senders, with the thread that forwards its batches.
+fn hand_over(start: &Start, record_bytes_max: usize, in_flight_bytes_max: usize, work: &mut Vec<Work>) -> Handover {
+    let (way_on, mut batches) = tokio::sync::mpsc::unbounded_channel();
+    let outlet = start.outlet.clone();
+    let counters = Arc::clone(&outlet.counters);
+    let forward = move || {
+        while let Some(batch) = batches.blocking_recv() {
+            outlet.send(batch);
+        }
+    };
+    work.push((format!("forward {}", start.name), Box::new(forward)));
+    let in_flight = Room::new(in_flight_bytes_max);
+    Handover { way_on, pool: start.pool.clone(), input: start.input, counters, record_bytes_max, in_flight }
+}
+
+fn bind_relp(start: Start, config: &RelpConfig, work: &mut Vec<Work>) -> Result<Listening, StartError> {
+    let (door, listener) = bind(&start, config.listen, config.connections_max, config.tls.as_ref())?;
+    let relp = RelpInput {
+        door: Arc::clone(&door),
+        idle_timeout_s: config.idle_timeout_s,
+        handover: hand_over(&start, config.record_bytes_max, config.in_flight_bytes_max, work),
+        buffers: relp::buffers_room(),
+        clock: start.clock,
+    };
+    Ok(Listening { input: start.input, door, behind: Behind::Relp(Arc::new(relp)), listener })
+}
+
+fn bind_http(
+    start: Start,
+    config: HttpConfig,
+    producers: &Arc<Producers>,
+    work: &mut Vec<Work>,
+) -> Result<Listening, StartError> {
+    let told = |(key, what, help)| StartError { input: start.name.clone(), key, what, help };
+    let tokens = http::tokens(&config).map_err(told)?;
+    let (door, listener) = bind(&start, config.listen, config.connections_max, config.tls.as_ref())?;
+    let http = HttpInput {
+        door: Arc::clone(&door),
+        handover: hand_over(&start, config.record_bytes_max, config.in_flight_bytes_max, work),
+        config,
+        tokens,
+        producers: Arc::clone(producers),
+        next_ack: http::first_ack(start.clock.now_ns()).into(),
+        clock: start.clock,
+    };
+    Ok(Listening { input: start.input, door, behind: Behind::Http(Arc::new(http)), listener })
 }
 
 /// The thread that owns the runtime and serves all listeners on it; none when there are none. The
@@ -310,17 +405,19 @@ fn serve(listening: Vec<Listening>) -> Option<Work> {
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
-                tracing::error!(%error, "cannot start the network threads; nothing is received by TCP or TLS");
+                tracing::error!(%error, "cannot start the network threads; nothing is received but by UDP and from files");
                 return;
             }
         };
         runtime.block_on(async move {
             let mut listeners = tokio::task::JoinSet::new();
-            for Listening { input, listener } in listening {
-                match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => drop(listeners.spawn(input.run(listener))),
-                    Err(error) => {
-                        tracing::error!(input = %input.name, %error, "cannot serve the listener; nothing is received on it");
+            for Listening { door, behind, listener, .. } in listening {
+                match (tokio::net::TcpListener::from_std(listener), behind) {
+                    (Ok(listener), Behind::Stream(input)) => drop(listeners.spawn(input.run(listener))),
+                    (Ok(listener), Behind::Relp(input)) => drop(listeners.spawn(input.run(listener))),
+                    (Ok(listener), Behind::Http(input)) => drop(listeners.spawn(input.run(listener))),
+                    (Err(error), _) => {
+                        tracing::error!(input = %door.name, %error, "cannot serve the listener; nothing is received on it");
                     }
                 }
             }

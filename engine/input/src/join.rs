@@ -56,7 +56,8 @@ impl Stream {
             Origin::File { identity, .. } => Stream::File { dev: identity.dev, ino: identity.ino },
             Origin::Stdin => Stream::Stdin,
             Origin::Tcp { connection, .. } | Origin::Tls { connection, .. } => Stream::Connection(*connection),
-            Origin::Udp { .. } => return None,
+            // What is answered record by record is never held back.
+            Origin::Udp { .. } | Origin::Relp { .. } | Origin::Http { .. } => return None,
         })
     }
 }

@@ -186,6 +186,7 @@ impl LineStream {
                 offset: frame.offset,
                 line: frame.line,
                 receive_time_ns: now_ns,
+                stated_time_ns: 0,
             });
         });
         self.carry.clear();

@@ -1,26 +1,19 @@
-//! TCP and TLS listeners: accept, frame, collect (RFC 6587, RFC 5425).
+//! TCP and TLS listeners of syslog: frame, collect (RFC 6587, RFC 5425).
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use noroshi_parsers::frame::{Frame, Framer, Framing, Position};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 
+use crate::Clock;
 use crate::batch::Origin;
 use crate::collector::{CONNECTION_BUFFER_BYTES, Collector, Place};
-use crate::config::{FramingMode, HANDSHAKE_TIMEOUT_S, StreamConfig, Trailer};
+use crate::config::{FramingMode, StreamConfig, Trailer};
 use crate::counters::InputCounters;
-use crate::outlet::Shutdown;
-use crate::{Clock, tls};
-
-/// Pause after a failed accept (no file descriptors left), so that it cannot spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::door::{Door, Io, Visitor};
 
 /// On a stop, a connection is read on until nothing came for so long: what the kernel has acknowledged to
 /// the sender is read, a sender that never pauses is cut off by [`STOP_BYTES_MAX`].
@@ -30,21 +23,12 @@ const STOP_QUIET: Duration = Duration::from_millis(20);
 /// largest receive buffer (6 MiB, tcp_rmem).
 const STOP_BYTES_MAX: u64 = 8 << 20;
 
-/// Seconds of silence after which the kernel asks whether the peer still lives.
-const KEEPALIVE_S: u64 = 60;
-
-/// Connections are numbered over all listeners, so that a number names one for good.
-static CONNECTION: AtomicU64 = AtomicU64::new(1);
-
 /// One listener with what its connections share.
 pub(crate) struct StreamInput {
-    pub name: String,
-    pub input: crate::InputIndex,
+    pub door: Arc<Door>,
     pub config: StreamConfig,
-    pub tls: Option<TlsAcceptor>,
     pub collector: Collector,
     pub clock: Arc<dyn Clock>,
-    pub shutdown: Shutdown,
 }
 
 impl StreamInput {
@@ -52,81 +36,26 @@ impl StreamInput {
         &self.collector.counters
     }
 
-    /// Accepts until the stop, then waits for the connections and hands over the last batch.
+    /// Serves until the stop, then hands over the last batch.
     pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) {
-        let mut connections = JoinSet::new();
         let aged = tokio::spawn({
             let this = Arc::clone(&self);
             async move { tokio::join!(this.collector.flush_aged(), this.collector.nudge()) }
         });
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = self.shutdown.requested() => break,
-                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => self.admit(&mut connections, stream, peer),
-                Err(error) => {
-                    InputCounters::add(&self.counters().connection_errors, 1);
-                    tracing::warn!(input = %self.name, %error, "cannot accept a connection; raise LimitNOFILE if files ran out");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+        let this = Arc::clone(&self);
+        let serve = move |visitor: Visitor, io: Box<dyn Io>| {
+            let this = Arc::clone(&this);
+            async move {
+                let Visitor { peer, connection, tls, subject } = visitor;
+                let origin =
+                    if tls { Origin::Tls { peer, connection, subject } } else { Origin::Tcp { peer, connection } };
+                this.serve(io, origin).await;
             }
-        }
-        drop(listener);
-        while connections.join_next().await.is_some() {}
+        };
+        self.door.keep(listener, serve).await;
         aged.abort();
         let _ = aged.await; // its cancellation
         self.collector.flush().await;
-    }
-
-    fn admit(self: &Arc<Self>, connections: &mut JoinSet<()>, stream: TcpStream, peer: SocketAddr) {
-        if connections.len() >= self.config.connections_max as usize {
-            let refused = self.counters().connections_refused.fetch_add(1, Ordering::Relaxed);
-            if refused.is_power_of_two() || refused == 0 {
-                tracing::warn!(input = %self.name, %peer, refused = refused + 1, connections_max = self.config.connections_max,
-                    "connection refused: too many are open; raise connections_max");
-            }
-            return;
-        }
-        InputCounters::add(&self.counters().connections, 1);
-        InputCounters::add(&self.counters().connections_open, 1);
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(KEEPALIVE_S));
-        // Without it a vanished peer is found by idle_timeout_s instead.
-        let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-        let this = Arc::clone(self);
-        connections.spawn(async move {
-            this.connection(stream, peer).await;
-            this.counters().connections_open.fetch_sub(1, Ordering::Relaxed);
-        });
-    }
-
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
-        let connection = CONNECTION.fetch_add(1, Ordering::Relaxed);
-        // An IPv4 sender is one also on a listener for both.
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let Some(acceptor) = &self.tls else {
-            return self.serve(stream, Origin::Tcp { peer, connection }).await;
-        };
-        let handshake = tokio::time::timeout(Duration::from_secs(HANDSHAKE_TIMEOUT_S), acceptor.accept(stream));
-        let accepted = tokio::select! {
-            accepted = handshake => accepted,
-            () = self.shutdown.requested() => return,
-        };
-        match accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => {
-                let subject = tls::client_subject(stream.get_ref().1);
-                self.serve(stream, Origin::Tls { peer, connection, subject }).await;
-            }
-            Err(error) => {
-                let failures = self.counters().tls_handshake_failures.fetch_add(1, Ordering::Relaxed);
-                if failures.is_power_of_two() || failures == 0 {
-                    tracing::warn!(input = %self.name, %peer, %error, failures = failures + 1, "TLS handshake failed");
-                }
-            }
-        }
     }
 
     /// Reads one connection to its end.
@@ -150,7 +79,7 @@ impl StreamInput {
             }
             let read = tokio::select! {
                 biased;
-                () = self.shutdown.requested() => {
+                () = self.door.shutdown.requested() => {
                     connection.read_out(&mut stream).await;
                     break;
                 }
@@ -197,7 +126,7 @@ impl Connection<'_> {
         }
         if !self.input.collector.claim(capacity) {
             InputCounters::add(&self.input.counters().buffers_exhausted, 1);
-            tracing::warn!(input = %self.input.name, origin = ?self.place.origin,
+            tracing::warn!(input = %self.input.door.name, origin = ?self.place.origin,
                 "connection closed: too many connections hold unfinished records");
             return false;
         }

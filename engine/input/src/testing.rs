@@ -1,12 +1,15 @@
 //! What the tests of this crate share: inputs at work, and waiting for what they bring.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use crate::{Batch, Clock, FileCheckpoint, InputCounters, InputSpec, Inputs, RecordFlags, Running, Shutdown};
+use crate::{
+    Batch, BatchNumber, Clock, FileCheckpoint, InputCounters, InputSpec, Inputs, Receipt, RecordFlags, Running,
+    Shutdown,
+};
 
 /// Far beyond what any test needs, so that only a fault reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -29,6 +32,21 @@ pub(crate) struct Got {
     pub offset: u64,
     pub line: u64,
     pub origin: Arc<crate::Origin>,
+    pub stated_time_ns: i64,
+}
+
+impl Got {
+    fn of(batch: &Batch, record: &crate::RecordRef) -> Self {
+        Self {
+            text: String::from_utf8_lossy(batch.record(record)).into_owned(),
+            flags: record.flags,
+            part: record.part,
+            offset: record.offset,
+            line: record.line,
+            origin: Arc::clone(batch.origin(record)),
+            stated_time_ns: record.stated_time_ns,
+        }
+    }
 }
 
 /// Inputs at work and everything they brought so far.
@@ -65,14 +83,7 @@ impl Bench {
     fn take(&mut self, batch: &Batch) {
         for record in &batch.records {
             assert_eq!(record.receive_time_ns, Still.now_ns());
-            self.got.push(Got {
-                text: String::from_utf8_lossy(batch.record(record)).into_owned(),
-                flags: record.flags,
-                part: record.part,
-                offset: record.offset,
-                line: record.line,
-                origin: Arc::clone(batch.origin(record)),
-            });
+            self.got.push(Got::of(batch, record));
         }
         for checkpoint in batch.checkpoints() {
             self.checkpoints
@@ -135,4 +146,149 @@ pub(crate) fn count(counters: &InputCounters, name: &str) -> u64 {
 pub(crate) fn assert_conserved(counters: &InputCounters) {
     let (records, handed) = (count(counters, "records"), count(counters, "handed"));
     assert_eq!(records, handed + counters.dropped(), "received = handed + dropped: {:?}", counters.snapshot());
+}
+
+/// What is done with a batch that somebody waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// Its sender is told that it is kept.
+    Keep,
+    /// Its sender is told to send it again.
+    Refuse,
+    /// Its sender waits.
+    Hold,
+}
+
+#[derive(Debug)]
+struct Kept {
+    mode: Mode,
+    got: Vec<Got>,
+    batches: usize,
+    numbers: Vec<BatchNumber>,
+    held: Vec<Receipt>,
+}
+
+/// One input at work, and what stands for the engine behind it: takes every batch and answers for it.
+pub(crate) struct Keeper {
+    running: Running,
+    shutdown: Shutdown,
+    state: Arc<Mutex<Kept>>,
+    taking: std::thread::JoinHandle<()>,
+}
+
+impl Keeper {
+    pub(crate) fn start(specs: &[InputSpec]) -> Self {
+        let (sender, receiver) = bounded::<Batch>(2);
+        let shutdown = Shutdown::default();
+        let clock: Arc<dyn Clock> = Arc::new(Still);
+        let running = Inputs::start(specs, &[], &sender, &clock, &shutdown).expect("inputs start");
+        let kept = Kept { mode: Mode::Keep, got: Vec::new(), batches: 0, numbers: Vec::new(), held: Vec::new() };
+        let state = Arc::new(Mutex::new(kept));
+        let taking = std::thread::spawn({
+            let state = Arc::clone(&state);
+            move || {
+                for mut batch in receiver {
+                    let mut state = state.lock().unwrap();
+                    state.batches += 1;
+                    state.numbers.extend(batch.number.clone());
+                    state.got.extend(batch.records.iter().map(|record| Got::of(&batch, record)));
+                    let receipt = batch.take_receipt().expect("somebody waits");
+                    match state.mode {
+                        Mode::Keep => receipt.kept(),
+                        Mode::Refuse => receipt.refused("the disk is full"),
+                        Mode::Hold => state.held.push(receipt),
+                    }
+                }
+            }
+        });
+        Self { running, shutdown, state, taking }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Kept> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.bound()[0].address
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        self.state().mode = mode;
+    }
+
+    pub(crate) fn got(&self) -> Vec<Got> {
+        self.state().got.clone()
+    }
+
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.state().got.iter().map(|got| got.text.clone()).collect()
+    }
+
+    pub(crate) fn batches(&self) -> usize {
+        self.state().batches
+    }
+
+    pub(crate) fn numbers(&self) -> Vec<BatchNumber> {
+        self.state().numbers.clone()
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !holds() {
+            assert!(Instant::now() < deadline, "waited in vain for {what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until so many batches are held.
+    #[track_caller]
+    pub(crate) fn wait_held(&self, n: usize) {
+        self.wait("batches to hold", || self.state().held.len() >= n);
+    }
+
+    /// Waits until a counter has a value.
+    #[track_caller]
+    pub(crate) fn wait_count(&self, name: &str, value: u64) {
+        self.wait(name, || count(self.running.counters_of(0), name) == value);
+    }
+
+    /// Waits until a counter has moved and stands still: the sender is held back.
+    #[track_caller]
+    pub(crate) fn wait_still(&self, name: &str) {
+        let last = std::cell::Cell::new((0, Instant::now()));
+        self.wait(name, || {
+            let now = count(self.running.counters_of(0), name);
+            if now != last.get().0 {
+                last.set((now, Instant::now()));
+            }
+            now > 0 && last.get().1.elapsed() > Duration::from_millis(200)
+        });
+    }
+
+    /// Tells all senders that wait that their batches are kept.
+    pub(crate) fn release(&self) {
+        let held = std::mem::take(&mut self.state().held);
+        held.into_iter().for_each(Receipt::kept);
+    }
+
+    /// The same for the batch that came last.
+    pub(crate) fn release_last(&self) {
+        let last = self.state().held.pop();
+        last.expect("one is held").kept();
+    }
+
+    pub(crate) fn request_stop(&self) {
+        self.shutdown.request();
+    }
+
+    /// Stops the input and checks the conservation law.
+    pub(crate) fn stop(self) -> Arc<InputCounters> {
+        self.shutdown.request();
+        let counters = self.running.join().remove(0);
+        self.taking.join().expect("all taken");
+        assert_conserved(&counters);
+        assert_eq!(count(&counters, "handed"), self.state.lock().unwrap().got.len() as u64);
+        counters
+    }
 }

@@ -232,6 +232,7 @@ impl Listener {
                 offset,
                 line: 0,
                 receive_time_ns: now_ns,
+                stated_time_ns: 0,
             });
         }
         tally.publish(&self.start.outlet.counters, false);
@@ -276,6 +277,7 @@ impl Listener {
                     offset,
                     line: 0,
                     receive_time_ns: now_ns,
+                    stated_time_ns: 0,
                 });
             });
             // A datagram may hold thousands of records; a batch must not grow by all that were received at once.

@@ -20,11 +20,12 @@ pub(crate) fn check(args: &CheckArgs, color: ColorChoice) -> anyhow::Result<Outc
     );
     let (mut rules, mut indicators) = (args.rules.clone(), args.indicators.clone());
     let mut options = LoadOptions::default();
-    let mut config_errors = Vec::new();
+    let (mut config_errors, mut notes) = (Vec::new(), Vec::new());
     if let Some(path) = &args.config {
         match Config::load(path) {
             Ok(config) => {
                 config_errors.extend(missing_files(&config, path));
+                notes = config.notes();
                 options = LoadOptions::of(&config);
                 rules.extend(config.rules.paths);
                 indicators.extend(config.indicators.paths);
@@ -40,6 +41,9 @@ pub(crate) fn check(args: &CheckArgs, color: ColorChoice) -> anyhow::Result<Outc
     if mode == OutputMode::Table {
         for error in &config_errors {
             println!("error: {}", escape_lines(&error.to_string()));
+        }
+        for note in &notes {
+            println!("note: {}", escape_lines(note));
         }
         for diagnostic in &loaded.diagnostics {
             println!("{}", escape_lines(&diagnostic.to_string()));
@@ -58,6 +62,9 @@ pub(crate) fn check(args: &CheckArgs, color: ColorChoice) -> anyhow::Result<Outc
         let mut printer = Printer::new(mode, color);
         for error in &config_errors {
             printer.object(&config_json(error))?;
+        }
+        for note in &notes {
+            printer.object(&json!({"severity": "note", "message": note}))?;
         }
         for diagnostic in &loaded.diagnostics {
             printer.object(&diagnostic.to_json())?;
@@ -98,6 +105,7 @@ fn missing_files(config: &Config, path: &std::path::Path) -> Vec<ConfigError> {
             ("certificate_file", &input.certificate_file),
             ("key_file", &input.key_file),
             ("client_ca_file", &input.client_ca_file),
+            ("token_file", &input.token_file),
         ];
         named.extend(tls.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?))));
     }

@@ -52,6 +52,7 @@ pub(crate) fn run(args: &RunArgs, color: ColorChoice) -> anyhow::Result<Outcome>
     };
     override_by(&mut config, args);
     start_log(&config.log.level);
+    config.notes().iter().for_each(|note| info!("{note}"));
     let options = LoadOptions::of(&config);
     // Before the files are read, so that no change falls between.
     let watch = Watch::new(&config);
@@ -377,6 +378,7 @@ impl Engine {
         self.ledger.tick(now_ns());
         let elapsed = self.started.elapsed();
         eprint!("{}", self.ledger.summary(elapsed, terminal::width(), self.color));
+        self.config.notes().iter().for_each(|note| eprintln!("note: {note}"));
         let balance = self.ledger.balance();
         if !balance.is_settled() {
             clean = false;

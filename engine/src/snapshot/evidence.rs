@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::sync::Arc;
 
-use noroshi_input::{FileIdentity, Fingerprint, Origin};
+use noroshi_input::{FileIdentity, Fingerprint, Origin, Said};
 use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::products;
@@ -186,7 +186,40 @@ fn put_origin(out: &mut dyn Write, origin: &Origin) -> io::Result<()> {
             put_number(out, *connection)?;
             subject.as_ref().map_or(Ok(()), |subject| put_bytes(out, subject.as_bytes()))
         }
+        Origin::Relp { peer, connection, subject } => {
+            out.write_all(b"r")?;
+            put_peer(out, peer)?;
+            put_number(out, *connection)?;
+            put_maybe(out, subject.as_deref())
+        }
+        Origin::Http { peer, connection, subject, token, said } => {
+            out.write_all(b"h")?;
+            put_peer(out, peer)?;
+            put_number(out, *connection)?;
+            put_maybe(out, subject.as_deref())?;
+            put_maybe(out, token.as_deref())?;
+            let Said { host, source, sourcetype, index, fields } = said.as_deref().cloned().unwrap_or_default();
+            [host, source, sourcetype, index, fields].iter().try_for_each(|value| put_maybe(out, value.as_deref()))
+        }
     }
+}
+
+/// A text that may be missing: its length and one, or nought.
+fn put_maybe(out: &mut dyn Write, text: Option<&str>) -> io::Result<()> {
+    match text {
+        None => put_number(out, 0),
+        Some(text) => {
+            put_number(out, text.len() as u64 + 1)?;
+            out.write_all(text.as_bytes())
+        }
+    }
+}
+
+fn maybe<'a>(from: &mut &'a [u8]) -> Result<Option<&'a str>, Refused> {
+    let Some(length) = small::<usize>(from)?.checked_sub(1) else { return Ok(None) };
+    let (head, rest) = from.split_at_checked(length).ok_or(Refused::Damaged("it ends too early"))?;
+    *from = rest;
+    text(head).map(Some)
 }
 
 fn origin(mut from: &[u8]) -> Result<Origin, Refused> {
@@ -210,6 +243,21 @@ fn origin(mut from: &[u8]) -> Result<Origin, Refused> {
             peer: peer(from)?,
             connection: number(from)?,
             subject: if kind == b'S' { Some(text(bytes(from)?)?.to_owned()) } else { None },
+        },
+        [b'r'] => {
+            Origin::Relp { peer: peer(from)?, connection: number(from)?, subject: maybe(from)?.map(str::to_owned) }
+        }
+        [b'h'] => Origin::Http {
+            peer: peer(from)?,
+            connection: number(from)?,
+            subject: maybe(from)?.map(str::to_owned),
+            token: maybe(from)?.map(Into::into),
+            said: {
+                let mut next = || Ok::<_, Refused>(maybe(from)?.map(Box::from));
+                let (host, source, sourcetype, index, fields) = (next()?, next()?, next()?, next()?, next()?);
+                let said = Said { host, source, sourcetype, index, fields };
+                (said != Said::default()).then(|| Box::new(said))
+            },
         },
         _ => return Err(Refused::Damaged("an origin is of another kind")),
     })
@@ -241,6 +289,7 @@ mod tests {
     #[test]
     fn every_kind_of_origin_comes_back_and_a_shared_record_stands_once() {
         let peer = "[2001:db8::1]:514".parse().unwrap();
+        let said = Said { host: Some("web1".into()), fields: Some("{}".into()), ..Said::default() };
         let identity = FileIdentity { dev: 1, ino: u64::MAX, fingerprint: Fingerprint::of(b"begin") };
         let samples = [
             sample(Origin::File { path: OsString::from_vec(b"/var/log/\xff.log".to_vec()).into(), identity }, None),
@@ -249,6 +298,18 @@ mod tests {
             sample(Origin::Tcp { peer, connection: 3 }, None),
             sample(Origin::Tls { peer, connection: 3, subject: None }, None),
             sample(Origin::Tls { peer, connection: 3, subject: Some("CN=a".into()) }, None),
+            sample(Origin::Relp { peer, connection: 3, subject: Some(String::new()) }, None),
+            sample(Origin::Http { peer, connection: 3, subject: None, token: None, said: None }, None),
+            sample(
+                Origin::Http {
+                    peer,
+                    connection: 3,
+                    subject: None,
+                    token: Some("t".into()),
+                    said: Some(Box::new(said)),
+                },
+                None,
+            ),
         ];
         let numbers = Numbers::of(samples.iter().chain(&samples));
         assert_eq!((numbers.list().len(), numbers.number(&samples[4])), (samples.len(), 4));

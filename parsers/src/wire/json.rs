@@ -5,7 +5,7 @@
 //! kept as raw text. Nothing is lost: what breaks off keeps what was read.
 
 pub(crate) mod dialect;
-mod escape;
+pub(crate) mod escape;
 mod learned;
 pub(crate) mod scan;
 mod select;

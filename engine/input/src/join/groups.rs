@@ -175,10 +175,11 @@ fn node_of<'a>(origin: &Origin, room: &'a mut [u8; 17]) -> &'a [u8] {
             room[16] = 1;
         }
         Origin::Stdin => room[16] = 2,
-        Origin::Udp { peer, .. } | Origin::Tcp { peer, .. } | Origin::Tls { peer, .. } => {
-            let ip = match peer.ip() {
-                std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-                std::net::IpAddr::V6(ip) => ip,
+        _ => {
+            let ip = match origin.peer().map(|peer| peer.ip()) {
+                Some(std::net::IpAddr::V4(ip)) => ip.to_ipv6_mapped(),
+                Some(std::net::IpAddr::V6(ip)) => ip,
+                None => return &[],
             };
             room[..16].copy_from_slice(&ip.octets());
             room[16] = 3;

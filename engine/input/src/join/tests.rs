@@ -143,6 +143,7 @@ impl Live {
                 offset,
                 line,
                 receive_time_ns: now_ns,
+                stated_time_ns: 0,
             });
             let next = (offset + text.len() as u64 + 1, line + 1);
             self.offsets.insert(*ino, next);
@@ -249,6 +250,7 @@ fn batch_of(pool: &BatchPool, lines: &[&str], offset: &mut u64) -> Batch {
             offset: *offset,
             line: 0,
             receive_time_ns: 0,
+            stated_time_ns: 0,
         });
         *offset += line.len() as u64 + 1;
     }
