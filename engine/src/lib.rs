@@ -5,6 +5,7 @@
 //! [`pipeline`] wires the threads; [`cli`] is what can be typed. See `docs/ARCHITECTURE.md`.
 
 pub mod alert;
+pub mod audit;
 pub mod cli;
 mod collector;
 pub mod config;

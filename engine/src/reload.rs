@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use noroshi_rules::diagnostic::Severity;
 use tracing::{error, info, warn};
 
+use crate::audit::{Act, Acts};
 use crate::cli::escape_lines;
 use crate::detection::{Detection, LoadOptions};
 use crate::intel::keep_good;
@@ -35,6 +36,8 @@ pub struct Reloader {
     pub keep_going: bool,
     /// The set in force.
     pub detection: Arc<ArcSwap<Detection>>,
+    /// Where it is written down, if there is an archive.
+    pub acts: Option<Acts>,
     /// What became of it.
     pub counts: Arc<Reloads>,
 }
@@ -97,6 +100,13 @@ impl Reloader {
         }
     }
 
+    /// Writes down which set was in force and which is; `None` = what was asked for was refused.
+    fn tell(&self, why: &str, before: &Detection, after: Option<&Detection>) {
+        let Some(acts) = &self.acts else { return };
+        let act = Act::new("reload").with("why", why).with("before", before.digests.clone());
+        acts.tell(&act.with("after", after.map(|after| after.digests.clone())).with("refused", after.is_none()));
+    }
+
     /// All or nothing: an invalid set is refused whole and the old one stays. The answer is the set before, where it was replaced.
     fn reload(&self, why: &str) -> Option<Arc<Detection>> {
         let loaded = Detection::load(&self.rules, &self.indicators, &self.options);
@@ -107,6 +117,7 @@ impl Reloader {
                 eprintln!("{}", escape_lines(&diagnostic.to_string()));
             }
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            self.tell(why, &before, None);
             error!(why, refused, digest = %before.digest_text(), "reload refused; the set before stays");
             return None;
         }
@@ -122,6 +133,7 @@ impl Reloader {
             why, rules = after.rules.len(), correlations = after.correlations.len(), indicators = after.indicators.len(),
             before = %before.digest_text(), digest = %after.digest_text(), "reloaded"
         );
+        self.tell(why, &before, Some(&after));
         self.counts.done.fetch_add(1, Ordering::Relaxed);
         Some(before)
     }

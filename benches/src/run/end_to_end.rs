@@ -230,6 +230,7 @@ pub fn reloads(directory: &Path, bytes: u64, turns: usize) -> Result<Reloaded> {
             indicators: indicators.clone(),
             options: options.clone(),
             keep_going: false,
+            acts: None,
             detection: Arc::clone(&detection),
             counts: Arc::clone(&counts),
         })?;

@@ -13,6 +13,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use noroshi_files::Files;
 use noroshi_parsers::dictionary::Dictionary;
 
+use crate::audit;
 use crate::catalog::Catalog;
 use crate::commit::{Committer, QUEUE_FRAMES, Rotation, Standing, Submission, Told};
 use crate::frame::FrameWriter;
@@ -95,6 +96,8 @@ pub struct Status {
     pub damaged_bytes: u64,
     /// Segments that wait to be sealed.
     pub segments_waiting: u64,
+    /// Acts of operators taken into the tree.
+    pub acts: u64,
     /// Why nothing is taken in or sealed.
     pub ailments: Vec<String>,
 }
@@ -137,7 +140,7 @@ impl Archive {
     pub fn open(files: Arc<dyn Files>, settings: Settings) -> Result<Self, ArchiveError> {
         let Settings { directory, segment_bytes, segment_age, inputs, node, clock } = settings;
         let wal_directory = directory.join(WAL);
-        for made in [&directory, &wal_directory, &directory.join(SEGMENTS)] {
+        for made in [&directory, &wal_directory, &directory.join(SEGMENTS), &directory.join(audit::PENDING)] {
             files.create_directory(made).map_err(error("create directory", made))?;
         }
         let catalog = Catalog::read(&*files, &directory).map_err(error("read the catalog in", &directory))?;
@@ -257,7 +260,8 @@ impl Watcher {
             bytes_sealed: of(&sealer.sealed_bytes),
             damaged_bytes: of(&sealer.damaged_bytes),
             segments_waiting: of(&sealer.waiting),
-            ailments: [standing.failing(), sealer.failing()].into_iter().flatten().collect(),
+            acts: of(&sealer.acts),
+            ailments: [standing.failing(), sealer.failing(), sealer.acts_failing()].into_iter().flatten().collect(),
         }
     }
 }

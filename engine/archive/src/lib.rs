@@ -5,11 +5,14 @@
 //! is the layout for whoever reads the files without us.
 
 mod archive;
+pub mod audit;
 pub mod catalog;
 mod columns;
 mod commit;
 mod frame;
 mod log;
+pub mod pack;
+mod prove;
 pub mod schema;
 mod seal;
 mod sealer;
@@ -22,4 +25,5 @@ pub use commit::Told;
 pub use frame::{Entry, FrameWriter};
 pub use log::{SIGNING_KEY, TREE, VERIFIER_KEY, verifier_path};
 pub use noroshi_tree as tree;
+pub use prove::Prover;
 pub use seal::InputOptions;

@@ -128,13 +128,44 @@ impl Log {
             }
             end += 1;
         }
-        let time_s = ((self.clock)() / 1_000_000_000).max(0) as u64;
-        self.tree.publish(&self.signer, time_s).map_err(io::Error::other)?;
+        self.sign_appended()?;
         Ok(first..end)
     }
 
-    /// Where the leaves stand, or would: behind what the catalog tells if what is there is the same so far.
+    /// Entries of the tree, those included that are not signed yet.
+    pub(crate) fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The entry at an index; `None` beyond the last.
+    pub(crate) fn entry(&self, index: u64) -> io::Result<Option<Vec<u8>>> {
+        if index >= self.tree.size() {
+            return Ok(None);
+        }
+        self.tree.entry(index).map(Some).map_err(io::Error::other)
+    }
+
+    /// Appends an entry; [`Log::sign_appended`] makes it durable.
+    pub(crate) fn append_entry(&mut self, entry: &[u8]) -> io::Result<u64> {
+        self.tree.append(entry).map_err(io::Error::other)
+    }
+
+    /// Signs the tree with all that was appended to it.
+    pub(crate) fn sign_appended(&mut self) -> io::Result<()> {
+        let time_s = ((self.clock)() / 1_000_000_000).max(0) as u64;
+        self.tree.publish(&self.signer, time_s).map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    /// Where the leaves stand, or would: behind what the catalog tells, and the acts that came since, if what is there is the same
+    /// so far.
     fn place_for(&self, told_until: u64, batches: &[Batch], manifest: &mut Manifest) -> io::Result<u64> {
+        let mut told_until = told_until;
+        while let Some(entry) = self.entry(told_until)?
+            && matches!(Leaf::parse(&entry), Ok(Leaf::Audit(_)))
+        {
+            told_until += 1;
+        }
         let end = told_until + batches.len() as u64;
         manifest.batches = told_until..end;
         let mut leaves: Vec<Leaf> = batches.iter().map(|batch| Leaf::Batch(*batch)).collect();

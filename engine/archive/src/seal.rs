@@ -159,7 +159,7 @@ fn times(batch: &RecordBatch) -> &[i64] {
 }
 
 /// Rows in the order of event time; of equal times in the order of reading.
-fn sorted(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, arrow_schema::ArrowError> {
+pub(crate) fn sorted(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, arrow_schema::ArrowError> {
     let is_sorted = batches.iter().flat_map(times).is_sorted();
     if is_sorted {
         return Ok(batches);

@@ -13,6 +13,7 @@ use noroshi_parsers::dictionary::Dictionary;
 use noroshi_tree::leaf::Manifest;
 use tracing::{error, info, warn};
 
+use crate::audit;
 use crate::catalog::{Catalog, Sealed};
 use crate::log::{Log, Roots, hash_of};
 use crate::seal::{self, Decoding, InputOptions};
@@ -21,6 +22,9 @@ use crate::wal::Segment;
 /// How often sealing is tried again after a failure. What waits is safe in its write-ahead segment.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// How often acts of operators are looked for: what was done shows in the tree within this time.
+const LOOK_FOR_ACTS: Duration = Duration::from_secs(1);
+
 /// Where sealed files lie, below the archive's directory.
 pub(crate) const SEGMENTS: &str = "segments";
 
@@ -28,17 +32,24 @@ pub(crate) const SEGMENTS: &str = "segments";
 #[derive(Debug, Default)]
 pub(crate) struct SealerStanding {
     failing: Mutex<Option<String>>,
+    acts_failing: Mutex<Option<String>>,
     pub(crate) segments: AtomicU64,
     pub(crate) records: AtomicU64,
     pub(crate) raw_bytes: AtomicU64,
     pub(crate) sealed_bytes: AtomicU64,
     pub(crate) damaged_bytes: AtomicU64,
     pub(crate) waiting: AtomicU64,
+    pub(crate) acts: AtomicU64,
 }
 
 impl SealerStanding {
     pub(crate) fn failing(&self) -> Option<String> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why acts of operators wait.
+    pub(crate) fn acts_failing(&self) -> Option<String> {
+        self.acts_failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn fails(&self, why: Option<String>) {
@@ -63,10 +74,12 @@ impl Sealer {
         let mut ended = false;
         loop {
             self.standing.waiting.store(queue.len() as u64, Ordering::Relaxed);
+            self.take_up_acts();
             let Some(path) = queue.front() else {
-                match closed.recv() {
+                match closed.recv_timeout(LOOK_FOR_ACTS) {
                     Ok(path) => queue.push_back(path),
-                    Err(_) => return,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return self.take_up_acts(),
                 }
                 continue;
             };
@@ -96,6 +109,25 @@ impl Sealer {
                 }
             }
         }
+    }
+
+    /// What operators did goes into the tree. What cannot be taken up waits; sealing goes on.
+    fn take_up_acts(&mut self) {
+        let failing = match audit::take_up_into(&mut self.log, &*self.files, &self.directory) {
+            Ok(taken) => {
+                self.standing.acts.fetch_add(taken as u64, Ordering::Relaxed);
+                None
+            }
+            Err(cause) => Some(format!(
+                "cannot take acts up from {}: {cause}; they wait and it is tried again",
+                self.directory.join(audit::PENDING).display()
+            )),
+        };
+        let mut standing = self.standing.acts_failing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(told), None) = (&failing, &*standing) {
+            error!("{told}");
+        }
+        *standing = failing;
     }
 
     fn seal(&mut self, path: &Path) -> io::Result<()> {

@@ -51,6 +51,11 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     /// Verify such a proof: needs no archive.
     VerifyProof(VerifyProofArgs),
+    /// Freeze records with their proofs into one file, and verify such a file where the archive is not.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// List who searched, proved, exported or changed rules, as the archive's tree has it.
+    Audit(AuditArgs),
     /// Indicators: list them, look one up, import a file, count.
     Intel(IntelArgs),
     /// List the products whose records are understood, with the documents followed and the fields each yields.
@@ -454,6 +459,9 @@ pub(crate) struct ArchiveArgs {
     /// Events before so long ago, or before a time.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
+    /// Go on where the archive cannot be written to, so that this is not written down in it: a copy, a mount for reading.
+    #[arg(long)]
+    pub unaudited: bool,
 }
 
 /// How found rows are printed.
@@ -483,7 +491,7 @@ impl SearchOutput {
 pub(crate) struct SearchArgs {
     /// Which events, and what to make of them (docs/ARCHIVE.md).
     #[arg(required = true, allow_hyphen_values = true)]
-    pub query: Vec<String>,
+    pub query: String,
     #[command(flatten)]
     pub archive: ArchiveArgs,
     /// How rows are printed.
@@ -492,6 +500,12 @@ pub(crate) struct SearchArgs {
     /// Tell what was read and what was ruled out unread.
     #[arg(long)]
     pub explain: bool,
+    /// Search an evidence pack instead; it is verified first.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["archive", "unaudited"])]
+    pub pack: Option<PathBuf>,
+    /// Verifier keys that the pack is held to, written out or in files [default: the one inside].
+    #[arg(long, value_name = "KEY|FILE", requires = "pack")]
+    pub key: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -546,6 +560,9 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ProveArgs {
+    /// Go on where the archive cannot be written to, so that this is not written down in it: a copy, a mount for reading.
+    #[arg(long)]
+    pub unaudited: bool,
     /// The record's `noroshi.sequence`.
     #[arg(value_name = "SEQUENCE")]
     pub sequence: u64,
@@ -554,6 +571,63 @@ pub(crate) struct ProveArgs {
     /// Where the proof is written [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum EvidenceCommand {
+    /// Freeze the records of an alert or a query: proofs, alert, rules, notes and a signed manifest.
+    Pack(EvidencePackArgs),
+    /// Verify a pack, offline: exit code 0 verified, 1 changed, 2 undecidable.
+    Verify(EvidenceVerifyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvidencePackArgs {
+    /// An alert's `noroshi.id`, or its first 8 characters or more; or a query as of `search`.
+    #[arg(value_name = "ALERT-ID|QUERY", required = true, allow_hyphen_values = true)]
+    pub what: String,
+    /// The pack: a .tar.zst file that is not there yet.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// What there is to say about it; once for each.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Vec<String>,
+    /// Records that this query finds too, around the alert where --since and --until do not say otherwise.
+    #[arg(long, value_name = "QUERY")]
+    pub also: Option<String>,
+    /// The alerts as they were told (NDJSON) [default: the file outputs of the configuration].
+    #[arg(long, value_name = "FILE")]
+    pub alerts: Option<PathBuf>,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvidenceVerifyArgs {
+    /// The pack.
+    #[arg(value_name = "FILE")]
+    pub pack: PathBuf,
+    /// Verifier keys of the archive, written out or in files [default: the one inside, which shows only that the pack agrees with itself].
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: Vec<String>,
+    /// Verifier keys of witnesses that must all have cosigned.
+    #[arg(long, value_name = "KEY|FILE")]
+    pub witness: Vec<String>,
+    /// How the verdict is printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Acts from so long ago on (1d, 12h, 30m), or from a time (RFC 3339).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// How they are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<SearchOutput>,
 }
 
 #[derive(Args, Debug)]

@@ -2,8 +2,10 @@
 
 mod alert_explained;
 mod args;
+mod audit;
 mod check;
 mod coverage;
+mod evidence;
 mod explain;
 mod files;
 mod init;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Arguments, Command, RulesCommand};
+use args::{Arguments, Command, EvidenceCommand, RulesCommand};
 pub(crate) use files::{format_of, now_ns, zone_of};
 pub(crate) use rules::escape_lines;
 
@@ -53,6 +55,21 @@ impl From<Outcome> for ExitCode {
     }
 }
 
+/// Whether a command writes records, or keys that vouch for them.
+fn keeps_evidence(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Run(_)
+            | Command::Search(_)
+            | Command::Hunt(_)
+            | Command::Verify(_)
+            | Command::Prove(_)
+            | Command::Audit(_)
+            | Command::Evidence(_)
+            | Command::Witness(_)
+    )
+}
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -62,6 +79,10 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Outcome::Usage.into() } else { Outcome::Done.into() };
         }
     };
+    if keeps_evidence(&arguments.command) {
+        // What they write is for their user alone, whatever the shell or the service has set.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    }
     let result = match arguments.command {
         Command::Init(args) => init::init(&args),
         Command::Run(args) => run::run(&args, arguments.color),
@@ -80,6 +101,9 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => prove::verify(&args),
         Command::Prove(args) => prove::prove(&args),
         Command::VerifyProof(args) => prove::verify_proof(&args),
+        Command::Evidence(EvidenceCommand::Pack(args)) => evidence::pack(&args),
+        Command::Evidence(EvidenceCommand::Verify(args)) => evidence::verify(&args),
+        Command::Audit(args) => audit::audit(&args, arguments.color),
         Command::Intel(args) => intel::intel(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),
         Command::Witness(command) => witness::witness(&command),

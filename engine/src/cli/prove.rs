@@ -13,8 +13,9 @@ use noroshi_input::files::{Files, RealFiles};
 use noroshi_parsers::time::format_rfc3339;
 use serde_json::json;
 
-use super::Outcome;
 use super::args::{PlaceArgs, ProveArgs, VerifyArgs, VerifyProofArgs};
+use super::{Outcome, audit};
+use crate::audit::Act;
 use crate::config::{Config, join};
 use crate::terminal::{OutputMode, escape_controls, thousands};
 
@@ -82,6 +83,8 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Outcome> {
     let keys = keys(&args.place.key, &directory)?;
     let files: Arc<dyn Files> = Arc::new(RealFiles);
     let proof = prove_record(&files, &directory, &keys, args.sequence)?;
+    let act = Act::new("prove").with("sequence", args.sequence).records(1);
+    audit::record(&directory, &act, args.unaudited)?;
     match &args.out {
         Some(path) => {
             std::fs::write(path, proof.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
@@ -134,7 +137,7 @@ pub(crate) fn verify_proof(args: &VerifyProofArgs) -> anyhow::Result<Outcome> {
 }
 
 /// The archive's directory, by the flag or by the configuration.
-fn place(args: &PlaceArgs) -> anyhow::Result<PathBuf> {
+pub(crate) fn place(args: &PlaceArgs) -> anyhow::Result<PathBuf> {
     if let Some(directory) = &args.archive {
         return Ok(directory.clone());
     }
@@ -144,7 +147,7 @@ fn place(args: &PlaceArgs) -> anyhow::Result<PathBuf> {
 }
 
 /// The keys given, or the one beside the archive.
-fn keys(given: &[String], directory: &Path) -> anyhow::Result<Vec<Verifier>> {
+pub(crate) fn keys(given: &[String], directory: &Path) -> anyhow::Result<Vec<Verifier>> {
     if given.is_empty() {
         let path = verifier_path(directory);
         return Ok(vec![key_of(&path.display().to_string())?]);
@@ -153,7 +156,7 @@ fn keys(given: &[String], directory: &Path) -> anyhow::Result<Vec<Verifier>> {
 }
 
 /// A verifier key, written out or in a file.
-fn key_of(text: &str) -> anyhow::Result<Verifier> {
+pub(crate) fn key_of(text: &str) -> anyhow::Result<Verifier> {
     let text = match std::fs::read_to_string(text) {
         Ok(read) => read,
         Err(cause) if text.contains('/') && !text.contains('+') => {

@@ -18,8 +18,10 @@ use tracing::{error, info, warn};
 
 use super::Outcome;
 use super::args::RunArgs;
+use super::audit::{lock_archive, try_lock};
 use super::files::{format_of, now_ns, zone_of};
 use super::rules::escape_lines;
+use crate::audit::{Act, Acts};
 use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
 use crate::config::{Config, join};
 use crate::detection::{Detection, LoadOptions, Watch};
@@ -117,8 +119,9 @@ struct Engine {
     runtime: tokio::runtime::Runtime,
     started: Instant,
     color: bool,
+    acts: Option<Acts>,
     /// Held while the process lives; the system lets go of it however that ends.
-    _lock: std::fs::File,
+    _locks: (std::fs::File, Option<std::fs::File>),
 }
 
 impl Engine {
@@ -140,6 +143,7 @@ impl Engine {
             )
         })?;
         let lock = lock_state(state_dir)?;
+        warn_if_open(state_dir);
         info!(
             rules = detection.rules.len(), correlations = detection.correlations.len(),
             indicators = detection.indicators.len(), digest = %detection.digest_text(), "detection loaded"
@@ -188,8 +192,19 @@ impl Engine {
             .map_err(anyhow::Error::msg)?;
         let spool = Arc::new(spool);
         let inputs = input_settings(&config)?;
-        let archive = config.archive_settings(&inputs).map(|settings| Archive::open(Arc::clone(&files), settings));
+        let settings = config.archive_settings(&inputs);
+        let archive_lock = settings.as_ref().map(|settings| open_archive_directory(&*files, &settings.directory));
+        let archive_lock = archive_lock.transpose()?;
+        let acts = settings.as_ref().map(|settings| Acts {
+            files: Arc::clone(&files),
+            directory: settings.directory.clone(),
+            clock: now_ns,
+        });
+        let archive = settings.map(|settings| Archive::open(Arc::clone(&files), settings));
         let archive = archive.transpose().map_err(anyhow::Error::msg)?;
+        if let Some(acts) = &acts {
+            acts.tell(&Act::new("run").with("digests", detection.digests.clone()));
+        }
         let settings = Settings {
             workers: config.workers(),
             shards: config.shards(),
@@ -279,6 +294,7 @@ impl Engine {
             options,
             keep_going,
             detection,
+            acts: acts.clone(),
             counts: reloads,
         })?;
         Ok(Engine {
@@ -296,7 +312,8 @@ impl Engine {
             runtime,
             started,
             color,
-            _lock: lock,
+            acts,
+            _locks: (lock, archive_lock),
         })
     }
 
@@ -354,6 +371,9 @@ impl Engine {
         let mut clean = spool.is_ok();
         if let Some(archive) = self.archive {
             let watcher = archive.watcher();
+            if let Some(acts) = &self.acts {
+                acts.tell(&Act::new("stop"));
+            }
             if let Err(cause) = archive.stop() {
                 clean = false;
                 error!("{cause}; what is not sealed is sealed at the next start");
@@ -405,21 +425,32 @@ fn known_places(mut places: Vec<FilePlace>, committed: Vec<FileCheckpoint>) -> V
 /// Two engines on one state directory would cut each other's files.
 fn lock_state(state_dir: &Path) -> anyhow::Result<std::fs::File> {
     let path = state_dir.join("lock");
-    let opened = std::fs::File::options().create(true).truncate(false).write(true).open(&path);
-    let file = opened
+    let locked = try_lock(&path)
         .with_context(|| format!("cannot write to {}; give the user that runs noroshi the right", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => anyhow::bail!(
+    locked.with_context(|| {
+        format!(
             "another noroshi runs on the state directory {}; stop it, or give this one its own with state_dir or --state-dir",
             state_dir.display()
-        ),
-        Err(std::fs::TryLockError::Error(cause)) => {
-            // A file system without locks: the operator is told, and trusted.
-            warn!(path = %path.display(), "cannot lock the state directory: {cause}; take care that only one noroshi uses it");
-            Ok(file)
-        }
+        )
+    })
+}
+
+/// A directory that was there keeps the rights its operator gave it, and he is told of them.
+fn warn_if_open(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(metadata) = std::fs::metadata(directory) else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = directory.display();
+        warn!(mode = %format!("{mode:03o}"), "{path} is open to other users, and records lie in it; chmod 700 {path}");
     }
+}
+
+/// The archive's directory, made when absent, and its lock.
+fn open_archive_directory(files: &dyn Files, directory: &Path) -> anyhow::Result<std::fs::File> {
+    files.create_directory(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    warn_if_open(directory);
+    lock_archive(directory)
 }
 
 pub(crate) fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {

@@ -12,10 +12,11 @@ use noroshi_archive::search::{Control, Effort, Found, Search};
 use noroshi_input::files::RealFiles;
 use serde_json::Value;
 
-use super::Outcome;
 use super::args::{ArchiveArgs, HuntArgs, SearchArgs, SearchOutput};
 use super::files::now_ns;
 use super::run::input_settings;
+use super::{Outcome, audit, evidence};
+use crate::audit::Act;
 use crate::config::{Config, archive_inputs, join};
 use crate::terminal::{self, Align, Cell, ColorChoice, Table, escape_controls, thousands};
 
@@ -23,13 +24,24 @@ use crate::terminal::{self, Align, Cell, ColorChoice, Table, escape_controls, th
 const TABLE_ROWS: usize = 200;
 
 pub(crate) fn search(args: &SearchArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
-    let text = args.query.join(" ");
-    let mut query = query::parse(&text).map_err(|error| wrong_query(&text, &error))?;
+    let text = &args.query;
+    let mut query = query::parse(text).map_err(|error| wrong_query(text, &error))?;
     let output = args.output.unwrap_or_else(SearchOutput::for_stdout);
     if query.limit.is_none() && query.stats.is_none() && output == SearchOutput::Table {
         query.limit = Some(TABLE_ROWS);
     }
-    let found = run(&args.archive, &query)?;
+    let found = match &args.pack {
+        Some(path) => {
+            let Some(search) = open_pack(path, &args.key)? else { return Ok(Outcome::Findings) };
+            run(&search, &args.archive, &query)?
+        }
+        None => {
+            let found = run(&open(&args.archive)?, &args.archive, &query)?;
+            let act = act_of("search", &args.archive).with("query", text.clone()).records(found.rows.len());
+            audit::record(&place(&args.archive)?, &act, args.archive.unaudited)?;
+            found
+        }
+    };
     show(&found, &query, output, color)?;
     tell(&found, args.explain, query.stats.is_some());
     Ok(Outcome::Done)
@@ -57,12 +69,14 @@ pub(crate) fn hunt(args: &HuntArgs, color: ColorChoice) -> anyhow::Result<Outcom
     }
     let filter = hunted(&values);
     let query = Query { filter: Some(filter), limit: args.limit, ..Query::default() };
-    let mut found = run(&args.archive, &query)?;
+    let mut found = run(&open(&args.archive)?, &args.archive, &query)?;
     for row in &mut found.rows {
         if let Value::Object(row) = row {
             noroshi_parsers::document::place(row, "noroshi.retrospective", true.into());
         }
     }
+    let act = act_of("hunt", &args.archive).with("ioc", values).records(found.rows.len());
+    audit::record(&place(&args.archive)?, &act, args.archive.unaudited)?;
     let output = args.output.unwrap_or_else(SearchOutput::for_stdout);
     show(&found, &query, output, color)?;
     tell(&found, args.explain, false);
@@ -109,7 +123,7 @@ fn refanged(value: &str) -> String {
     }
 }
 
-fn wrong_query(text: &str, error: &query::QueryError) -> anyhow::Error {
+pub(crate) fn wrong_query(text: &str, error: &query::QueryError) -> anyhow::Error {
     let mark = text.get(..error.at).map_or(0, terminal::display_width);
     let text = escape_controls(text);
     anyhow::anyhow!(
@@ -119,13 +133,44 @@ fn wrong_query(text: &str, error: &query::QueryError) -> anyhow::Error {
     )
 }
 
+/// The rows of a pack that holds; what is wrong with another is told.
+fn open_pack(path: &Path, keys: &[String]) -> anyhow::Result<Option<Search>> {
+    let read = evidence::read(path, keys, &[])?;
+    let wrong = read.faults.iter().map(ToString::to_string);
+    for told in wrong.chain(read.undecided) {
+        eprintln!("{}: {}", path.display(), escape_controls(&told));
+    }
+    if !read.faults.is_empty() || read.parquet.is_empty() {
+        eprintln!("error: what a pack says that was changed is not shown");
+        return Ok(None);
+    }
+    let search = noroshi_archive::pack::search(&read.parquet);
+    search.with_context(|| format!("cannot read {}", path.display())).map(Some)
+}
+
+/// An act that asks for a time.
+pub(crate) fn act_of(command: &'static str, args: &ArchiveArgs) -> Act {
+    Act::new(command).with("since", args.since.clone()).with("until", args.until.clone())
+}
+
+/// The archive's directory, by the flag or by the configuration.
+pub(crate) fn place(args: &ArchiveArgs) -> anyhow::Result<PathBuf> {
+    match &args.archive {
+        Some(directory) => Ok(directory.clone()),
+        None => Ok(config_of(args.config.as_deref())?.archive_dir()),
+    }
+}
+
+pub(crate) fn config_of(path: Option<&Path>) -> anyhow::Result<Config> {
+    Config::load(path.unwrap_or(Path::new("noroshi.toml"))).map_err(|errors| anyhow::Error::msg(join(&errors)))
+}
+
 /// Where the archive is and how its inputs are read, from the configuration or from the flag alone.
-fn open(args: &ArchiveArgs) -> anyhow::Result<Search> {
+pub(crate) fn open(args: &ArchiveArgs) -> anyhow::Result<Search> {
     let (directory, inputs) = match (&args.archive, &args.config) {
         (Some(directory), None) => (directory.clone(), archive_inputs(&[])),
         (directory, config) => {
-            let path = config.clone().unwrap_or_else(|| PathBuf::from("noroshi.toml"));
-            let config = Config::load(&path).map_err(|errors| anyhow::Error::msg(join(&errors)))?;
+            let config = config_of(config.as_deref())?;
             let inputs = archive_inputs(&input_settings(&config)?);
             (directory.clone().unwrap_or_else(|| config.archive_dir()), inputs)
         }
@@ -138,11 +183,10 @@ fn open(args: &ArchiveArgs) -> anyhow::Result<Search> {
     })
 }
 
-fn run(args: &ArchiveArgs, query: &Query) -> anyhow::Result<Found> {
+fn run(search: &Search, args: &ArchiveArgs, query: &Query) -> anyhow::Result<Found> {
     let now = now_ns();
     let since = args.since.as_deref().map_or(Ok(i64::MIN), |text| time_of(text, now))?;
     let until = args.until.as_deref().map_or(Ok(i64::MAX), |text| time_of(text, now))?;
-    let search = open(args)?;
     let bar = if io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {elapsed}") {
         bar.set_style(style);
@@ -174,7 +218,7 @@ fn cancelled_by_interrupt() -> &'static AtomicBool {
 }
 
 /// A moment: so long ago (`90d`, `1h`, `15m`), or RFC 3339.
-fn time_of(text: &str, now_ns: i64) -> anyhow::Result<i64> {
+pub(crate) fn time_of(text: &str, now_ns: i64) -> anyhow::Result<i64> {
     let ago_s = text.split_at_checked(text.len().saturating_sub(1)).and_then(|(number, unit)| {
         let unit_s = match unit {
             "s" => 1,
@@ -290,7 +334,7 @@ fn text_of(row: &Value, name: &str, flat: bool) -> String {
 }
 
 /// A cell that no spreadsheet takes for a formula (OWASP, "CSV injection"): log text begins as it likes.
-fn guarded(text: &str) -> String {
+pub(crate) fn guarded(text: &str) -> String {
     match text.as_bytes().first() {
         Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') if text.parse::<f64>().is_err() => format!("'{text}"),
         _ => text.to_owned(),

@@ -5,9 +5,9 @@
 //! asked for.
 
 mod aggregate;
-mod filter;
+pub(crate) mod filter;
 pub mod query;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,13 +38,13 @@ pub const ROWS_DEFAULT: usize = 10_000;
 /// An archive open for searches. It changes nothing and needs no engine.
 #[derive(Debug)]
 pub struct Search {
-    files: Arc<dyn Files>,
-    directory: PathBuf,
-    segments: Vec<Sealed>,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) directory: PathBuf,
+    pub(crate) segments: Vec<Sealed>,
     /// What is not sealed yet.
-    open: Vec<Segment>,
-    sealed_until: u64,
-    inputs: BTreeMap<String, InputOptions>,
+    pub(crate) open: Vec<Segment>,
+    pub(crate) sealed_until: u64,
+    pub(crate) inputs: BTreeMap<String, InputOptions>,
 }
 
 /// What a search looked at.
