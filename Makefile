@@ -46,7 +46,7 @@ KILLS ?= 200
 KILLS_SEED ?= 1
 
 kills: setup ## kill the running engine at two hundred random moments; KILLS=…, KILLS_SEED=…
-	NOROSHI_KILLS=$(KILLS) NOROSHI_KILLS_SEED=$(KILLS_SEED) $(CARGO) test --release --locked -p noroshi --test kills -- --nocapture
+	NOROSHI_KILLS=$(KILLS) NOROSHI_KILLS_SEED=$(KILLS_SEED) $(CARGO) test --release --locked -p noroshi --test kills --test archive_kills -- --nocapture
 
 hyperscan: setup ## both pattern back ends against their specification, where libhs is there
 	scripts/hyperscan

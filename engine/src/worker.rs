@@ -5,12 +5,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use noroshi_archive::{Appender, Entry, FrameWriter, Told};
+use noroshi_archive::{Appender, Entry, FrameOrigin, FrameWriter, Numbered, Told};
 use noroshi_correlate::{Hit, ShardMessage, SourceId, shard_of};
 use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef, Said};
-use noroshi_parsers::decode::Decoder;
+use noroshi_parsers::decode::{Decoder, Stated};
 use noroshi_parsers::defect::{Defect, Defects};
-use noroshi_parsers::ecs;
 use noroshi_parsers::event::{Event, EventView};
 use noroshi_parsers::join::group;
 use noroshi_parsers::logsource::ProductId;
@@ -123,14 +122,8 @@ impl Examiner {
     /// record itself tells none. The defect of a missing time stays.
     fn examine_said(&mut self, record: &[u8], place: &RecordRef, said: Option<&Said>, settings: &InputSettings) {
         self.decoder.decode(record, place.receive_time_ns, &settings.options, &mut self.event);
-        if place.stated_time_ns != 0 && !self.event.core.time_from_record {
-            self.event.core.time_ns = place.stated_time_ns;
-        }
-        if let Some(host) = said.and_then(|said| said.host.as_deref()) {
-            if !self.event.view(record).has(ecs::HOST_NAME) {
-                self.event.writer(b"").put(ecs::HOST_NAME, host.as_bytes());
-            }
-        }
+        let host = said.and_then(|said| said.host.as_deref()).unwrap_or_default();
+        Stated { time_ns: place.stated_time_ns, host }.complete(&mut self.event, record);
         if let Some(clocks) = &settings.clocks {
             clocks.correct(&mut self.event, record);
         }
@@ -468,8 +461,14 @@ impl Worker {
 
 /// A batch as the archive keeps it: before anything is made of it.
 fn frame_of(batch: &Batch, first_record: u64, input: &str) -> FrameWriter {
-    let origins: Vec<String> = batch.origins.iter().map(|origin| origin_text(origin)).collect();
-    let mut frame = FrameWriter::new(first_record, input, origins.iter().map(String::as_str));
+    let texts: Vec<String> = batch.origins.iter().map(|origin| origin_text(origin)).collect();
+    let origins = texts.iter().zip(&batch.origins).map(|(text, origin)| FrameOrigin {
+        text,
+        host: origin.said().and_then(|said| said.host.as_deref()).unwrap_or_default(),
+    });
+    let number = batch.number.as_ref();
+    let numbered = number.map(|number| Numbered { producer: number.producer.to_string(), sequence: number.sequence });
+    let mut frame = FrameWriter::new(first_record, input, numbered.as_ref(), origins);
     for record in &batch.records {
         let entry = Entry {
             receive_time_ns: record.receive_time_ns,
@@ -480,6 +479,7 @@ fn frame_of(batch: &Batch, first_record: u64, input: &str) -> FrameWriter {
             lines: record.lines,
             offset: record.offset,
             line: record.line,
+            stated_time_ns: record.stated_time_ns,
         };
         frame.push(batch.record(record), &entry);
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::charset::{Charset, Look};
 use crate::defect::Defect;
 use crate::dictionary::Dictionary;
+use crate::ecs;
 use crate::event::{Event, EventWriter, TimePrecision};
 use crate::logsource::ProductId;
 use crate::products::delimited::ColumnMap;
@@ -91,6 +92,28 @@ impl Context<'_> {
             writer.defect(Defect::TimeUnreadable);
         }
         time_ns
+    }
+}
+
+/// What the sender of a record says of it beside the record: a shipper's metadata (Splunk HEC's `time` and `host`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stated<'a> {
+    /// Its time, nanoseconds since 1970 UTC; 0 = nothing.
+    pub time_ns: i64,
+    /// The host it is of; empty = nothing.
+    pub host: &'a str,
+}
+
+impl Stated<'_> {
+    /// Takes over what the record itself does not tell. The defect of a missing time stays.
+    #[inline]
+    pub fn complete(&self, event: &mut Event, record: &[u8]) {
+        if self.time_ns != 0 && !event.core.time_from_record {
+            event.core.time_ns = self.time_ns;
+        }
+        if !self.host.is_empty() && !event.view(record).has(ecs::HOST_NAME) {
+            event.writer(b"").put(ecs::HOST_NAME, self.host.as_bytes());
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use noroshi_parsers::dictionary::Dictionary;
 use crate::audit;
 use crate::catalog::Catalog;
 use crate::commit::{Committer, QUEUE_FRAMES, Rotation, Standing, Submission, Told};
-use crate::frame::FrameWriter;
+use crate::frame::{FrameWriter, Numbered};
 use crate::log::Log;
+use crate::numbered;
 use crate::seal::InputOptions;
 use crate::sealer::{SEGMENTS, Sealer, SealerStanding};
 use crate::wal::{self, Segment};
@@ -106,6 +107,7 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Archive {
     appender: Appender,
+    numbered: Vec<Numbered>,
     committing: JoinHandle<()>,
     sealing: JoinHandle<()>,
 }
@@ -146,6 +148,14 @@ impl Archive {
         let catalog = Catalog::read(&*files, &directory).map_err(error("read the catalog in", &directory))?;
         let log = Log::open(&files, &directory, &node, clock).map_err(error("open the tree in", &directory))?;
         let (left, next_sequence) = recover(&*files, &wal_directory, catalog.end_sequence())?;
+        let numbers = numbered::Table::read(&*files, &directory).map_err(error("read the producers in", &directory))?;
+        let mut known = numbers.clone();
+        for path in &left {
+            let segment = Segment::read(&*files, path).map_err(error("read", path))?;
+            for frame in segment.frames() {
+                known.note(&frame);
+            }
+        }
         let standing = Arc::new(Standing::default());
         let sealer = Arc::new(SealerStanding::default());
         let (submissions, submitted) = bounded(QUEUE_FRAMES);
@@ -157,6 +167,7 @@ impl Archive {
             directory: directory.clone(),
             catalog,
             log,
+            numbers,
             inputs,
             standing: Arc::clone(&sealer),
             dictionary: Arc::new(Dictionary::new()),
@@ -168,7 +179,8 @@ impl Archive {
         let committing = spawn("archive-commit", Box::new(move || committer.run(&submitted)))?;
         let sealing = spawn("archive-seal", Box::new(move || sealing.run(left, &to_seal)))?;
         let next_sequence = Arc::new(AtomicU64::new(next_sequence));
-        Ok(Archive { appender: Appender { submissions, standing, sealer, next_sequence }, committing, sealing })
+        let appender = Appender { submissions, standing, sealer, next_sequence };
+        Ok(Archive { appender, numbered: known.numbers().collect(), committing, sealing })
     }
 
     /// What workers append with.
@@ -181,12 +193,17 @@ impl Archive {
         self.appender.watcher()
     }
 
+    /// The newest batch of each producer that was kept before this run.
+    pub fn numbered(&self) -> &[Numbered] {
+        &self.numbered
+    }
+
     /// Ends taking in: what was handed in is written and sealed. All other appenders must be gone.
     ///
     /// # Errors
     /// The name of a thread that panicked.
     pub fn stop(self) -> Result<(), String> {
-        let Archive { appender, committing, sealing } = self;
+        let Archive { appender, committing, sealing, .. } = self;
         appender.standing.stop();
         drop(appender);
         committing.join().map_err(|_| "archive-commit panicked".to_owned())?;

@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 /// Version of the layout, told in a segment's head.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
 /// What a frame begins with: no valid UTF-8, so that log text rarely looks like it.
 pub(crate) const MAGIC: [u8; 4] = [0xF5, b'N', b'F', 0xC1];
@@ -22,10 +22,10 @@ pub(crate) const MAGIC: [u8; 4] = [0xF5, b'N', b'F', 0xC1];
 pub(crate) const HEAD_BYTES: usize = 12;
 
 /// Longest body read back. A batch holds 256 KiB and at most one record of 1 MiB beyond; its entries take less than
-/// forty bytes for each byte at worst (records of one byte).
+/// fifty bytes for each byte at worst (records of one byte).
 pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 
-const ENTRY_BYTES: usize = 40;
+const ENTRY_BYTES: usize = 48;
 
 /// What is known of one record beside its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +46,32 @@ pub struct Entry {
     pub offset: u64,
     /// Its number in its file or stream, from 1; 0 = none.
     pub line: u64,
+    /// What its sender says of its time, nanoseconds since 1970 UTC; 0 = nothing.
+    pub stated_time_ns: i64,
+}
+
+/// Where records came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FrameOrigin<'a> {
+    /// The sender or file, as told in alerts.
+    pub text: &'a str,
+    /// The host that the sender says they are of; empty = it says nothing.
+    pub host: &'a str,
+}
+
+impl<'a> From<&'a str> for FrameOrigin<'a> {
+    fn from(text: &'a str) -> Self {
+        FrameOrigin { text, host: "" }
+    }
+}
+
+/// The number that a sender gave to a batch of its own, so that it is kept once however often it is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Numbered {
+    /// Who numbers; never empty.
+    pub producer: String,
+    /// Grows with every batch of that producer.
+    pub sequence: u64,
 }
 
 /// A frame being written.
@@ -59,16 +85,29 @@ pub struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// A frame for records of `input`, the first of which has the number `first_sequence`.
-    pub fn new<'a>(first_sequence: u64, input: &str, origins: impl ExactSizeIterator<Item = &'a str>) -> Self {
+    /// A frame for records of `input`, the first of which has the number `first_sequence`. With `numbered` they are all of
+    /// that batch.
+    pub fn new<'a>(
+        first_sequence: u64,
+        input: &str,
+        numbered: Option<&Numbered>,
+        origins: impl ExactSizeIterator<Item = FrameOrigin<'a>>,
+    ) -> Self {
         let mut buffer = Vec::with_capacity(64 << 10);
         buffer.extend_from_slice(&MAGIC);
         buffer.extend_from_slice(&[0; 8]);
         buffer.extend_from_slice(&first_sequence.to_le_bytes());
         put_text(&mut buffer, input);
+        put_text(&mut buffer, numbered.map_or("", |numbered| &numbered.producer));
+        if let Some(numbered) = numbered {
+            buffer.extend_from_slice(&numbered.sequence.to_le_bytes());
+        }
         let count = u16::try_from(origins.len()).unwrap_or(u16::MAX);
         buffer.extend_from_slice(&count.to_le_bytes());
-        origins.take(usize::from(count)).for_each(|origin| put_text(&mut buffer, origin));
+        origins.take(usize::from(count)).for_each(|origin| {
+            put_text(&mut buffer, origin.text);
+            put_text(&mut buffer, origin.host);
+        });
         let records_at = buffer.len();
         buffer.extend_from_slice(&[0; 4]);
         FrameWriter { buffer, records_at, records: 0, bytes: Vec::with_capacity(128 << 10) }
@@ -85,6 +124,7 @@ impl FrameWriter {
         buffer.extend_from_slice(&entry.lines.to_le_bytes());
         buffer.extend_from_slice(&entry.offset.to_le_bytes());
         buffer.extend_from_slice(&entry.line.to_le_bytes());
+        buffer.extend_from_slice(&entry.stated_time_ns.to_le_bytes());
         self.bytes.extend_from_slice(record);
         self.records += 1;
     }
@@ -117,8 +157,10 @@ pub(crate) struct Frame<'a> {
     pub(crate) first_sequence: u64,
     /// Name of the input.
     pub(crate) input: &'a str,
+    /// The number of the batch they are all of.
+    pub(crate) numbered: Option<Numbered>,
     /// Where the records came from.
-    pub(crate) origins: Vec<&'a str>,
+    pub(crate) origins: Vec<FrameOrigin<'a>>,
     /// The records.
     pub(crate) entries: Vec<Entry>,
     /// Where each record ends in `bytes`.
@@ -161,7 +203,13 @@ impl<'a> Frame<'a> {
         let mut reader = Reader { rest: body };
         let first_sequence = reader.u64()?;
         let input = reader.text()?;
-        let origins = (0..reader.u16()?).map(|_| reader.text()).collect::<Option<Vec<_>>>()?;
+        let producer = reader.text()?;
+        let numbered = match producer {
+            "" => None,
+            _ => Some(Numbered { producer: producer.to_owned(), sequence: reader.u64()? }),
+        };
+        let origin = |reader: &mut Reader<'a>| Some(FrameOrigin { text: reader.text()?, host: reader.text()? });
+        let origins = (0..reader.u16()?).map(|_| origin(&mut reader)).collect::<Option<Vec<_>>>()?;
         let count = reader.u32()? as usize;
         let (table, bytes) = reader.rest.split_at_checked(count.checked_mul(ENTRY_BYTES)?)?;
         let (mut entries, mut ends) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -179,9 +227,10 @@ impl<'a> Frame<'a> {
                 lines: reader.u32()?,
                 offset: reader.u64()?,
                 line: reader.u64()?,
+                stated_time_ns: reader.u64()? as i64,
             });
         }
-        (end == bytes.len()).then_some(Frame { first_sequence, input, origins, entries, ends, bytes })
+        (end == bytes.len()).then_some(Frame { first_sequence, input, numbered, origins, entries, ends, bytes })
     }
 }
 
@@ -218,10 +267,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn frame(records: &[Vec<u8>]) -> Vec<u8> {
-        let mut writer = FrameWriter::new(7, "fw", ["192.0.2.1:514", "192.0.2.2:514"].into_iter());
+    fn frame(records: &[Vec<u8>], numbered: Option<&Numbered>) -> Vec<u8> {
+        let origins = [FrameOrigin::from("192.0.2.1:514"), FrameOrigin { text: "192.0.2.2:514", host: "web1" }];
+        let mut writer = FrameWriter::new(7, "fw", numbered, origins.into_iter());
         for (at, record) in records.iter().enumerate() {
-            let entry = Entry { receive_time_ns: 5 + at as i64, origin: (at % 2) as u16, lines: 1, ..Entry::default() };
+            let entry = Entry {
+                receive_time_ns: 5 + at as i64,
+                origin: (at % 2) as u16,
+                lines: 1,
+                stated_time_ns: -3,
+                ..Entry::default()
+            };
             writer.push(record, &entry);
         }
         writer.finish().0
@@ -231,14 +287,18 @@ mod tests {
         #[test]
         fn what_is_written_is_read_and_no_prefix_or_flip_passes_for_it(
             records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..12),
+            sequence in prop::option::of(any::<u64>()),
             cut in any::<prop::sample::Index>(),
             flip in any::<prop::sample::Index>(),
         ) {
-            let mut written = frame(&records);
+            let numbered = sequence.map(|sequence| Numbered { producer: "branch-7".into(), sequence });
+            let mut written = frame(&records, numbered.as_ref());
             let (read, len) = Frame::parse(&written).unwrap();
             prop_assert_eq!(len, written.len());
             prop_assert_eq!(read.sequences(), 7..7 + records.len() as u64);
-            prop_assert_eq!((read.input, read.origins.len()), ("fw", 2));
+            prop_assert_eq!((read.input, read.origins.len(), read.origins[1].host), ("fw", 2, "web1"));
+            prop_assert_eq!(&read.numbered, &numbered);
+            prop_assert!(read.entries.iter().all(|entry| entry.stated_time_ns == -3));
             let back: Vec<Vec<u8>> = read.records().map(|(_, _, record)| record.to_vec()).collect();
             prop_assert_eq!(&back, &records);
             prop_assert!(Frame::parse(&written[..cut.index(written.len())]).is_none());

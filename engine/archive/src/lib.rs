@@ -11,6 +11,7 @@ mod columns;
 mod commit;
 mod frame;
 mod log;
+mod numbered;
 pub mod pack;
 mod prove;
 pub mod schema;
@@ -22,7 +23,7 @@ mod wal;
 
 pub use archive::{Appender, Archive, ArchiveError, SEGMENT_AGE_S, SEGMENT_BYTES, Settings, Status, Watcher};
 pub use commit::Told;
-pub use frame::{Entry, FrameWriter};
+pub use frame::{Entry, FrameOrigin, FrameWriter, Numbered};
 pub use log::{SIGNING_KEY, TREE, VERIFIER_KEY, verifier_path};
 pub use noroshi_tree as tree;
 pub use prove::Prover;

@@ -12,7 +12,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{RecordBatch, UInt32Array};
 use noroshi_files::{Files, WriteFile, directory_of};
-use noroshi_parsers::decode::{Decoder, SourceOptions};
+use noroshi_parsers::decode::{Decoder, SourceOptions, Stated};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
 use noroshi_parsers::frame::FrameFlags;
@@ -101,40 +101,43 @@ impl<'a> Decoding<'a> {
             let received = entry.receive_time_ns;
             self.spans.raw_bytes += record.len() as u64;
             self.spans.received_ns = (self.spans.received_ns.0.min(received), self.spans.received_ns.1.max(received));
+            let origin = frame.origins.get(usize::from(entry.origin)).copied().unwrap_or_default();
+            let stated = Stated { time_ns: entry.stated_time_ns, host: origin.host };
             let head = RowHead {
                 sequence,
                 element: None,
                 receive_time_ns: received,
                 input: frame.input,
-                origin: frame.origins.get(usize::from(entry.origin)).copied().unwrap_or_default(),
+                origin: origin.text,
                 offset: entry.offset,
                 raw: Some(record),
             };
             let flags = FrameFlags::from_bits(entry.flags);
             if flags.contains(FrameFlags::PART) && entry.part > 0 {
                 // Only the first part of an overlong record is decoded.
-                self.row(&head, b"", &settings.options);
+                self.row(&head, b"", &stated, &settings.options);
                 continue;
             }
             let elements = if settings.split { split::elements(record) } else { None };
             let Some(elements) = elements else {
-                self.row(&head, record, &settings.options);
+                self.row(&head, record, &stated, &settings.options);
                 continue;
             };
             let mut first = true;
             for element in elements {
                 let raw = std::mem::take(&mut first).then_some(record);
                 let head = RowHead { element: Some(element.index), raw, ..head };
-                self.row(&head, &record[element.range], &settings.options);
+                self.row(&head, &record[element.range], &stated, &settings.options);
             }
             if first {
-                self.row(&head, record, &settings.options);
+                self.row(&head, record, &stated, &settings.options);
             }
         }
     }
 
-    fn row(&mut self, head: &RowHead<'_>, record: &[u8], options: &SourceOptions) {
+    fn row(&mut self, head: &RowHead<'_>, record: &[u8], stated: &Stated<'_>, options: &SourceOptions) {
         self.decoder.decode(record, head.receive_time_ns, options, &mut self.event);
+        stated.complete(&mut self.event, record);
         let view = self.event.view(record);
         let time = view.core().time_ns;
         self.spans.time_ns = (self.spans.time_ns.0.min(time), self.spans.time_ns.1.max(time));

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use crate::audit;
 use crate::catalog::{Catalog, Sealed};
 use crate::log::{Log, Roots, hash_of};
+use crate::numbered;
 use crate::seal::{self, Decoding, InputOptions};
 use crate::wal::Segment;
 
@@ -62,6 +63,7 @@ pub(crate) struct Sealer {
     pub(crate) directory: PathBuf,
     pub(crate) catalog: Catalog,
     pub(crate) log: Log,
+    pub(crate) numbers: numbered::Table,
     pub(crate) inputs: BTreeMap<String, InputOptions>,
     pub(crate) standing: Arc<SealerStanding>,
     pub(crate) dictionary: Arc<Dictionary>,
@@ -178,6 +180,11 @@ impl Sealer {
             self.standing.records.fetch_add(records, Ordering::Relaxed);
             self.standing.raw_bytes.fetch_add(raw_bytes, Ordering::Relaxed);
             self.standing.sealed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        let mut numbers = self.numbers.clone();
+        if segment.frames().map(|frame| numbers.note(&frame)).fold(false, |new, noted| new | noted) {
+            numbers.write(&*self.files, &self.directory)?;
+            self.numbers = numbers;
         }
         self.dispose(path, &segment)
     }

@@ -13,7 +13,7 @@ use noroshi_files::Files;
 use crate::frame::{Frame, HEAD_BYTES, MAGIC, VERSION};
 
 /// What a segment begins with.
-pub(crate) const HEAD: [u8; 16] = *b"noroshi-wal\n\x01\0\0\0";
+pub(crate) const HEAD: [u8; 16] = *b"noroshi-wal\n\x02\0\0\0";
 const _: () = assert!(HEAD[12] == VERSION);
 
 /// The extension of segments.
@@ -109,7 +109,7 @@ mod tests {
     use crate::frame::{Entry, FrameWriter};
 
     fn frame(first: u64, text: &str) -> Vec<u8> {
-        let mut writer = FrameWriter::new(first, "in", ["o"].into_iter());
+        let mut writer = FrameWriter::new(first, "in", None, ["o".into()].into_iter());
         writer.push(text.as_bytes(), &Entry::default());
         writer.finish().0
     }

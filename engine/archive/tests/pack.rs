@@ -37,7 +37,7 @@ fn inputs() -> BTreeMap<String, InputOptions> {
 
 fn submit(appender: &Appender, order: u64, records: &[Vec<u8>]) {
     let first = appender.claim(records.len());
-    let mut frame = FrameWriter::new(first, "fw", ["192.0.2.9:514"].into_iter());
+    let mut frame = FrameWriter::new(first, "fw", None, ["192.0.2.9:514".into()].into_iter());
     for (at, record) in records.iter().enumerate() {
         frame.push(record, &Entry { receive_time_ns: NOON + at as i64, lines: 1, ..Entry::default() });
     }

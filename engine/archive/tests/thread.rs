@@ -31,7 +31,7 @@ fn settings(directory: &Path, segment_bytes: u64) -> Settings {
 
 fn submit(appender: &Appender, order: u64, records: &[&[u8]], told: Option<noroshi_archive::Told>) {
     let first = appender.claim(records.len());
-    let mut frame = FrameWriter::new(first, "fw", ["192.0.2.9:514"].into_iter());
+    let mut frame = FrameWriter::new(first, "fw", None, ["192.0.2.9:514".into()].into_iter());
     for (at, record) in records.iter().enumerate() {
         frame.push(record, &Entry { receive_time_ns: NOON + at as i64, lines: 1, ..Entry::default() });
     }

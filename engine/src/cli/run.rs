@@ -11,7 +11,9 @@ use crossbeam_channel::bounded;
 use noroshi_archive::{Archive, Watcher};
 use noroshi_correlate::WatermarkPolicy;
 use noroshi_input::files::{Files, RealFiles};
-use noroshi_input::{CheckpointStore, Clock, FileCheckpoint, Inputs, Running, Shutdown, SystemClock};
+use noroshi_input::{
+    BatchNumber, CheckpointStore, Clock, FileCheckpoint, Inputs, Producers, Running, Shutdown, SystemClock,
+};
 use noroshi_parsers::decode::SourceOptions;
 use noroshi_rules::diagnostic::Severity as Level;
 use tracing::{error, info, warn};
@@ -232,9 +234,15 @@ impl Engine {
         let shutdown = Shutdown::default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let positions: Vec<_> = places.iter().map(|place| place.read_to.clone()).collect();
-        let inputs = Inputs::start(&config.inputs, &positions, &queue, &clock, &shutdown).map_err(|errors| {
-            anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
-        })?;
+        let producers = Arc::new(Producers::known(
+            archive
+                .iter()
+                .flat_map(Archive::numbered)
+                .map(|kept| BatchNumber { producer: kept.producer.as_str().into(), sequence: kept.sequence }),
+        ));
+        let inputs = Inputs::start_knowing(&config.inputs, &positions, &queue, &clock, &shutdown, &producers).map_err(
+            |errors| anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: ")),
+        )?;
         drop(queue);
         let ledger = Arc::new(Ledger::default());
         let input_ledgers =
