@@ -24,6 +24,7 @@ use crate::alert::{Alert, Provenance};
 use crate::evidence::Shared;
 use crate::evidence::hex;
 use crate::late::LateList;
+use crate::ledger::minutes::MinuteFile;
 use crate::ledger::{InputLedger, Ledger};
 use crate::pipeline::Outcome;
 use crate::resume::ResumeStore;
@@ -84,6 +85,7 @@ pub(crate) struct Outputs {
     pub(crate) resume: ResumeStore,
     pub(crate) counters: Arc<CollectorCounters>,
     pub(crate) late: LateList,
+    pub(crate) minutes: MinuteFile,
     pub(crate) skews: Arc<Mutex<Skews>>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) node: Arc<str>,
@@ -160,6 +162,8 @@ pub(crate) struct Collector {
     recent: HashSet<[u8; 16]>,
     recent_order: VecDeque<[u8; 16]>,
     refused_told: usize,
+    /// Batches that were worked off and may not be synced by the archive: sequence, input, records.
+    unsynced: VecDeque<(u64, usize, u64)>,
     /// Where the state is kept over a restart.
     keeper: Option<Keeper>,
 }
@@ -198,6 +202,7 @@ impl Collector {
             recent: HashSet::new(),
             recent_order: VecDeque::new(),
             refused_told: 0,
+            unsynced: VecDeque::new(),
             keeper,
         }
     }
@@ -225,6 +230,8 @@ impl Collector {
     pub(crate) fn finish(mut self) {
         self.answer();
         self.tick();
+        let last = self.outputs.ledger.finished((self.outputs.clock)(), true);
+        self.outputs.minutes.take(last);
         let Some(keeper) = self.keeper.take() else { return };
         if self.is_kept(self.next) {
             keeper.finish(self.places(), self.sinks_sequence);
@@ -263,7 +270,10 @@ impl Collector {
     }
 
     fn tick(&mut self) {
-        self.outputs.ledger.tick((self.outputs.clock)());
+        self.tell_unsynced();
+        let now_ns = (self.outputs.clock)();
+        self.outputs.ledger.tick(now_ns);
+        self.outputs.minutes.take(self.outputs.ledger.finished(now_ns, false));
         if self.refused_told > REFUSED_TOLD_MAX {
             warn!("{} more late or future hits in the last second", self.refused_told - REFUSED_TOLD_MAX);
         }
@@ -271,6 +281,20 @@ impl Collector {
         self.outputs.late.write();
         self.tell_skews();
         self.commit();
+    }
+
+    /// Tells each input how many of its records are worked off and not on the archive's disk.
+    fn tell_unsynced(&mut self) {
+        let Some(archive) = &self.outputs.archive else { return };
+        let durable = archive.durable();
+        while self.unsynced.front().is_some_and(|(sequence, ..)| *sequence < durable) {
+            self.unsynced.pop_front();
+        }
+        let mut records = vec![0; self.outputs.inputs.len()];
+        for (_, input, count) in &self.unsynced {
+            records[*input] += count;
+        }
+        self.outputs.inputs.iter().zip(records).for_each(|(input, records)| input.unsynced(records));
     }
 
     fn take(&mut self, outcome: Outcome) {
@@ -344,6 +368,10 @@ impl Collector {
         self.send(done.alerts);
         // Only now: until its alerts are handed on, a record is in flight.
         input.hits(done.hits);
+        input.defects(done.defects);
+        if self.outputs.archive.is_some() {
+            self.unsynced.push_back((done.sequence, at, done.parsed + done.unparsed.len() as u64));
+        }
         input.parsed(done.parsed);
         if let Some(receipt) = receipt {
             self.receipts.push_back(Awaited { receipt, spooled: if awaits_spool { self.spooled } else { 0 }, dropped });
@@ -475,6 +503,14 @@ impl Collector {
                 Refusal::Future => (&self.outputs.counters.future, "future"),
             };
             counter.fetch_add(1, Ordering::Relaxed);
+            // An episode of a correlation is of no input.
+            let name = one.evidence.as_ref().map_or("", |evidence| &*evidence.0.input);
+            if let Some(input) = self.outputs.inputs.iter().find(|input| input.name() == name) {
+                match one.refusal {
+                    Refusal::Late => input.late(1),
+                    Refusal::Future => input.future(1),
+                }
+            }
             self.refused_told += 1;
             if self.refused_told <= REFUSED_TOLD_MAX {
                 let time = noroshi_parsers::time::format_rfc3339(one.time_ns);

@@ -4,6 +4,8 @@
 //! drops included; after a clean stop `in_flight` is nought. Losses are remembered by the minute of
 //! receipt, so that an alert raised on a lossy minute can say so.
 
+pub mod minutes;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -140,6 +142,8 @@ pub struct InputLedger {
     hits: AtomicU64,
     late: AtomicU64,
     future: AtomicU64,
+    defects: AtomicU64,
+    unsynced: AtomicU64,
     losses: Arc<Mutex<Losses>>,
 }
 
@@ -182,14 +186,39 @@ impl InputLedger {
         self.hits.fetch_add(hits, Ordering::Relaxed);
     }
 
-    /// Counts events too late for a window.
-    pub fn late(&self, events: u64) {
-        self.late.fetch_add(events, Ordering::Relaxed);
+    /// Counts hits too late for a window.
+    pub fn late(&self, hits: u64) {
+        self.late.fetch_add(hits, Ordering::Relaxed);
     }
 
-    /// Counts events from the future.
-    pub fn future(&self, events: u64) {
-        self.future.fetch_add(events, Ordering::Relaxed);
+    /// Counts hits from the future.
+    pub fn future(&self, hits: u64) {
+        self.future.fetch_add(hits, Ordering::Relaxed);
+    }
+
+    /// Counts events that were understood and have a defect.
+    pub fn defects(&self, events: u64) {
+        self.defects.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Tells how many records are worked off and not yet synced by the archive.
+    pub fn unsynced(&self, records: u64) {
+        self.unsynced.store(records, Ordering::Relaxed);
+    }
+
+    /// Records that the archive has not synced, as last told.
+    pub fn unsynced_now(&self) -> u64 {
+        self.unsynced.load(Ordering::Relaxed)
+    }
+
+    /// All counters at this moment; they only grow. Outcomes are read before what was received.
+    pub fn counts(&self) -> Counts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (hits, late, future, defects) = (of(&self.hits), of(&self.late), of(&self.future), of(&self.defects));
+        let balance = self.balance();
+        let dropped = Reason::ALL.map(|reason| balance.dropped.get(reason.as_str()).copied().unwrap_or(0));
+        let Balance { received, parsed, unparsed_kept, .. } = balance;
+        Counts { received, parsed, unparsed_kept, defects, late, future, hits, dropped }
     }
 
     fn dropped_by(&self, reason: Reason) -> u64 {
@@ -227,6 +256,59 @@ impl InputLedger {
     }
 }
 
+/// What became of records, in one minute or since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    /// Records received.
+    pub received: u64,
+    /// Records parsed.
+    pub parsed: u64,
+    /// Records kept unparsed.
+    pub unparsed_kept: u64,
+    /// Events that were understood and have a defect.
+    pub defects: u64,
+    /// Hits too late for a window.
+    pub late: u64,
+    /// Hits from the future.
+    pub future: u64,
+    /// Hits of rules and indicators.
+    pub hits: u64,
+    /// Records lost, by [`Reason::ALL`].
+    pub dropped: [u64; Reason::ALL.len()],
+}
+
+impl Counts {
+    /// The sum over all reasons.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    fn each(&self, other: &Self, with: impl Fn(u64, u64) -> u64) -> Self {
+        Counts {
+            received: with(self.received, other.received),
+            parsed: with(self.parsed, other.parsed),
+            unparsed_kept: with(self.unparsed_kept, other.unparsed_kept),
+            defects: with(self.defects, other.defects),
+            late: with(self.late, other.late),
+            future: with(self.future, other.future),
+            hits: with(self.hits, other.hits),
+            dropped: std::array::from_fn(|at| with(self.dropped[at], other.dropped[at])),
+        }
+    }
+
+    /// What came since `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        self.each(before, u64::saturating_sub)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.each(other, u64::saturating_add)
+    }
+}
+
 /// What one input did in one minute of receipt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MinuteRow {
@@ -234,22 +316,20 @@ pub struct MinuteRow {
     pub minute: i64,
     /// The input.
     pub input: String,
-    /// Records received in it.
-    pub received: u64,
-    /// Records parsed in it.
-    pub parsed: u64,
-    /// Records kept unparsed in it.
-    pub unparsed_kept: u64,
-    /// Records lost in it.
-    pub dropped: u64,
+    /// What it counted in it.
+    pub counts: Counts,
+    /// Most records at once that the archive had not synced.
+    pub unsynced: u64,
 }
 
 #[derive(Default, Debug)]
 struct Ticks {
     last_ns: Option<i64>,
     rows: VecDeque<MinuteRow>,
+    /// Of the rows, the first so many were given out as finished.
+    given: usize,
     /// What each input's counters showed at the last tick.
-    seen: Vec<[u64; 4]>,
+    seen: Vec<Counts>,
     /// The losses of each input that its last tick had marked.
     lost: Vec<u64>,
 }
@@ -281,6 +361,8 @@ impl Ledger {
             hits: AtomicU64::new(0),
             late: AtomicU64::new(0),
             future: AtomicU64::new(0),
+            defects: AtomicU64::new(0),
+            unsynced: AtomicU64::new(0),
             losses: self.losses.clone(),
         });
         lock(&self.inputs).push(input.clone());
@@ -318,15 +400,14 @@ impl Ledger {
         let mut ticks = lock(&self.ticks);
         let minute = now_ns.div_euclid(MINUTE_NS);
         let since = ticks.last_ns.map_or(minute, |last_ns| last_ns.div_euclid(MINUTE_NS).min(minute));
-        ticks.seen.resize(inputs.len(), [0; 4]);
+        ticks.seen.resize(inputs.len(), Counts::default());
         ticks.lost.resize(inputs.len(), 0);
         for (index, input) in inputs.iter().enumerate() {
             // Read before the losses: one marked in between is then marked twice, never not at all.
             let marked = input.marked.load(Ordering::Acquire);
-            let balance = input.balance();
-            let now = [balance.received, balance.parsed, balance.unparsed_kept, balance.dropped_total()];
+            let now = input.counts();
             let seen = std::mem::replace(&mut ticks.seen[index], now);
-            let lost = now[3].saturating_sub(marked);
+            let lost = now.dropped_total().saturating_sub(marked);
             let fresh = lost.saturating_sub(ticks.lost[index]);
             ticks.lost[index] = ticks.lost[index].max(lost);
             if fresh > 0 {
@@ -336,8 +417,9 @@ impl Ledger {
                     losses.add(minute, fresh);
                 }
             }
-            if now != seen {
-                ticks.add_row(minute, input, [0, 1, 2, 3].map(|column| now[column].saturating_sub(seen[column])));
+            let unsynced = input.unsynced_now();
+            if now != seen || unsynced > 0 {
+                ticks.add_row(minute, input, &now.since(&seen), unsynced);
             }
         }
         ticks.last_ns = Some(now_ns);
@@ -352,6 +434,22 @@ impl Ledger {
     /// The minutes remembered, oldest first; an input without traffic in a minute has no row.
     pub fn minutes(&self) -> Vec<MinuteRow> {
         lock(&self.ticks).rows.iter().cloned().collect()
+    }
+
+    /// The rows of minutes that are over, each given once; with `all` those of this minute too.
+    pub fn finished(&self, now_ns: i64, all: bool) -> Vec<MinuteRow> {
+        let mut ticks = lock(&self.ticks);
+        let (minute, given) = (now_ns.div_euclid(MINUTE_NS), ticks.given);
+        let rows = ticks.rows.iter().skip(given);
+        let finished: Vec<MinuteRow> = rows.take_while(|row| all || row.minute != minute).cloned().collect();
+        ticks.given += finished.len();
+        finished
+    }
+
+    /// The rows that [`Ledger::finished`] has not given.
+    pub fn unfinished(&self) -> Vec<MinuteRow> {
+        let ticks = lock(&self.ticks);
+        ticks.rows.iter().skip(ticks.given).cloned().collect()
     }
 
     /// Holds the ledger to its law.
@@ -470,27 +568,20 @@ impl Ledger {
 }
 
 impl Ticks {
-    fn add_row(&mut self, minute: i64, input: &InputLedger, counts: [u64; 4]) {
+    fn add_row(&mut self, minute: i64, input: &InputLedger, counts: &Counts, unsynced: u64) {
         let same = |row: &&mut MinuteRow| row.input == input.name;
-        let now = self.rows.iter_mut().rev().take_while(|row| row.minute == minute).find(same);
+        let open = self.rows.len() - self.given;
+        let now = self.rows.iter_mut().rev().take(open).take_while(|row| row.minute == minute).find(same);
         if let Some(row) = now {
-            row.received += counts[0];
-            row.parsed += counts[1];
-            row.unparsed_kept += counts[2];
-            row.dropped += counts[3];
+            row.counts = row.counts.plus(counts);
+            row.unsynced = row.unsynced.max(unsynced);
         } else {
-            self.rows.push_back(MinuteRow {
-                minute,
-                input: input.name.clone(),
-                received: counts[0],
-                parsed: counts[1],
-                unparsed_kept: counts[2],
-                dropped: counts[3],
-            });
+            self.rows.push_back(MinuteRow { minute, input: input.name.clone(), counts: *counts, unsynced });
         }
         let too_old = |row: &MinuteRow| row.minute <= minute - MINUTES_MAX as i64;
         while self.rows.len() > MINUTE_ROWS_MAX || self.rows.front().is_some_and(too_old) {
             self.rows.pop_front();
+            self.given = self.given.saturating_sub(1);
         }
     }
 }

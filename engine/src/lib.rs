@@ -29,6 +29,7 @@ mod skew;
 pub mod snapshot;
 pub mod sources;
 pub mod spool;
+pub mod standing;
 pub mod tables;
 pub mod terminal;
 pub mod witness;

@@ -50,6 +50,8 @@ pub struct BatchDone {
     pub alerts: Vec<Alert>,
     /// Hits by correlations that took no part: a group-by field was missing, or beyond the key bound.
     pub keyless: u64,
+    /// Events that were understood and have a defect.
+    pub defects: u64,
     /// Greatest event time in the batch that is not future; `i64::MIN` = none.
     pub max_event_time_ns: i64,
     /// The state behind this batch is captured.
@@ -260,6 +262,7 @@ impl Worker {
             hits: 0,
             alerts: Vec::new(),
             keyless: 0,
+            defects: 0,
             max_event_time_ns: i64::MIN,
             batch: Batch::default(),
             cut,
@@ -449,6 +452,7 @@ impl Worker {
             done.hits += (examiner.hits.len() + examiner.indicator_hits.len()) as u64;
         }
         if is_parsed(view.core().product) && !record.flags.contains(RecordFlags::PART) {
+            done.defects += u64::from(!view.defects().is_empty());
             return Ok(());
         }
         let mut defects = view.defects();

@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     /// Verify such a proof: needs no archive.
     VerifyProof(VerifyProofArgs),
+    /// Tell by input and minute what was received, parsed, lost and why, late, and not yet synced.
+    Ledger(LedgerArgs),
+    /// Tell how a running engine stands, or the last one stood: inputs, archive, spool, outputs.
+    Stats(StatsArgs),
     /// Freeze records with their proofs into one file, and verify such a file where the archive is not.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
@@ -571,6 +575,41 @@ pub(crate) struct ProveArgs {
     /// Where the proof is written [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LedgerArgs {
+    /// The configuration that names the state directory [default: noroshi.toml].
+    #[arg(long, short, env = "NOROSHI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The state directory, where it is not the configuration's.
+    #[arg(long, env = "NOROSHI_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Minutes of receipt from so long ago on (1d, 1h, 30m), or from a time (RFC 3339).
+    #[arg(long, value_name = "T", default_value = "1h")]
+    pub since: String,
+    /// Only this input.
+    #[arg(long, value_name = "NAME")]
+    pub input: Option<String>,
+    /// How minutes are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<SearchOutput>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatsArgs {
+    /// The configuration [default: noroshi.toml].
+    #[arg(long, short, env = "NOROSHI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The state directory, where it is not the configuration's.
+    #[arg(long, env = "NOROSHI_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The archive's directory, where it is not the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
+    /// How it is printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -19,6 +19,7 @@ mod rules;
 mod run;
 mod search;
 mod sources;
+mod stats;
 mod testing;
 mod verdict;
 mod witness;
@@ -103,6 +104,8 @@ pub fn main() -> ExitCode {
         Command::VerifyProof(args) => prove::verify_proof(&args),
         Command::Evidence(EvidenceCommand::Pack(args)) => evidence::pack(&args),
         Command::Evidence(EvidenceCommand::Verify(args)) => evidence::verify(&args),
+        Command::Ledger(args) => stats::ledger(&args, arguments.color),
+        Command::Stats(args) => stats::stats(&args, arguments.color),
         Command::Audit(args) => audit::audit(&args, arguments.color),
         Command::Intel(args) => intel::intel(&args, arguments.color),
         Command::Sources(args) => sources::sources(&args, arguments.color),

@@ -30,6 +30,7 @@ use crate::detection::{Detection, LoadOptions, Watch};
 use crate::intel::{Poller, keep_good};
 use crate::late::{self, LateList};
 use crate::ledger::Ledger;
+use crate::ledger::minutes::MinuteFile;
 use crate::metrics::{Exposition, Kind, Metrics};
 use crate::pipeline::{InputSettings, Pipeline, Settings};
 use crate::reload::{Reloader, Reloading, Reloads};
@@ -42,6 +43,7 @@ use crate::snapshot::store::SnapshotStore;
 use crate::snapshot::{self, Cuts, FilePlace};
 use crate::sources::{ClockOffsets, Declared, Registry};
 use crate::spool::Spool;
+use crate::standing::{self, Standing};
 use crate::terminal::{self, ColorChoice, OutputMode};
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -122,6 +124,7 @@ struct Engine {
     started: Instant,
     color: bool,
     acts: Option<Acts>,
+    standing: Standing,
     /// Held while the process lives; the system lets go of it however that ends.
     _locks: (std::fs::File, Option<std::fs::File>),
 }
@@ -135,7 +138,7 @@ impl Engine {
         mode: OutputMode,
         color: ColorChoice,
     ) -> anyhow::Result<Self> {
-        let started = Instant::now();
+        let (started, run_ns) = (Instant::now(), now_ns());
         let files: Arc<dyn Files> = Arc::new(RealFiles);
         let state_dir = &config.state_dir;
         std::fs::create_dir_all(state_dir).with_context(|| {
@@ -257,6 +260,7 @@ impl Engine {
             checkpoints,
             resume,
             counters: Arc::clone(&counters),
+            minutes: MinuteFile::open(state_dir, run_ns, Arc::clone(&files)).map_err(anyhow::Error::msg)?,
             late: LateList::open(state_dir.join(late::FILE_NAME), Arc::clone(&files)).map_err(anyhow::Error::msg)?,
             skews: Arc::clone(&skews),
             registry: Arc::clone(&pipeline.registry),
@@ -296,6 +300,19 @@ impl Engine {
         if let Some(archive) = &archive {
             expose_archive(&metrics, &archive.watcher());
         }
+        let standing = Standing {
+            files: Arc::clone(&files),
+            path: state_dir.join(standing::FILE_NAME),
+            node: config.node(),
+            run_ns,
+            ledger: Arc::clone(&ledger),
+            sinks: Arc::clone(&sinks),
+            spool: Arc::clone(&spool),
+            archive: archive.as_ref().map(Archive::watcher),
+            detection: Arc::clone(&detection),
+            last: (run_ns, Vec::new()),
+            failing: false,
+        };
         let reloading = Reloading::start(Reloader {
             rules: config.rules.paths.clone(),
             indicators: config.indicators.paths.clone(),
@@ -321,12 +338,13 @@ impl Engine {
             started,
             color,
             acts,
+            standing,
             _locks: (lock, archive_lock),
         })
     }
 
     /// Waits for the end of all inputs or a signal, reloads meanwhile, then stops cleanly.
-    fn serve(self, mut watch: Watch) -> anyhow::Result<Outcome> {
+    fn serve(mut self, mut watch: Watch) -> anyhow::Result<Outcome> {
         let wait = async {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
@@ -340,6 +358,7 @@ impl Engine {
             look.tick().await;
             // Inputs that end by themselves (standard input) are noticed so often.
             let mut ended = tokio::time::interval(Duration::from_millis(200));
+            let mut tell = tokio::time::interval(standing::EVERY);
             info!("running");
             loop {
                 tokio::select! {
@@ -347,6 +366,7 @@ impl Engine {
                     _ = interrupt.recv() => break,
                     _ = hangup.recv() => self.reloading.ask("SIGHUP"),
                     _ = look.tick() => if watch.changed() { self.reloading.ask("changed files") },
+                    _ = tell.tick() => self.standing.write(now_ns(), false),
                     _ = ended.tick() => if self.inputs.is_finished() { break },
                 }
             }
@@ -357,7 +377,7 @@ impl Engine {
     }
 
     /// What was read is finished, written and counted.
-    fn stop(self) -> anyhow::Result<Outcome> {
+    fn stop(mut self) -> anyhow::Result<Outcome> {
         info!("stopping: no more is read");
         let timeout = Duration::from_secs(self.config.engine.stop_timeout_s);
         let deadline = Instant::now() + timeout;
@@ -404,6 +424,7 @@ impl Engine {
         }
         self.spool.stop(left());
         self.ledger.tick(now_ns());
+        self.standing.write(now_ns(), true);
         let elapsed = self.started.elapsed();
         eprint!("{}", self.ledger.summary(elapsed, terminal::width(), self.color));
         self.config.notes().iter().for_each(|note| eprintln!("note: {note}"));

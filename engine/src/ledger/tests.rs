@@ -142,15 +142,31 @@ fn minutes_hold_what_each_input_did_and_forget_after_a_day() {
     let row = |input: &str, received, parsed| MinuteRow {
         minute: 1,
         input: input.to_owned(),
-        received,
-        parsed,
-        unparsed_kept: 0,
-        dropped: 0,
+        counts: Counts { received, parsed, ..Counts::default() },
+        unsynced: 0,
     };
     assert_eq!(ledger.minutes(), [row("fw", 11, 9), row("web", 2, 0)]);
+    assert_eq!(ledger.finished(MINUTE_NS + 2, false), []);
+    fw.defects(3);
+    fw.late(2);
+    fw.unsynced(7);
+    ledger.tick(2 * MINUTE_NS);
+    fw.unsynced(0);
+    // A minute that is over is given once; the one at hand is not over.
+    assert_eq!(ledger.finished(2 * MINUTE_NS, false), [row("fw", 11, 9), row("web", 2, 0)]);
+    assert_eq!(ledger.finished(2 * MINUTE_NS, false), []);
+    let counts = Counts { defects: 3, late: 2, ..Counts::default() };
+    let open = MinuteRow { minute: 2, input: "fw".to_owned(), counts, unsynced: 7 };
+    assert_eq!(ledger.unfinished(), std::slice::from_ref(&open));
+    assert_eq!(ledger.finished(2 * MINUTE_NS, true), [open]);
+    // What comes in the same minute after that is a row of its own.
+    receive(&fw, 1);
+    ledger.tick(2 * MINUTE_NS + 1);
+    let counts = Counts { received: 1, ..Counts::default() };
+    assert_eq!(ledger.unfinished(), [MinuteRow { minute: 2, input: "fw".to_owned(), counts, unsynced: 0 }]);
     receive(&web, 1);
-    ledger.tick(MINUTE_NS * (1 + MINUTES_MAX as i64));
-    assert_eq!(ledger.minutes().len(), 1);
+    ledger.tick(MINUTE_NS * (2 + MINUTES_MAX as i64));
+    assert_eq!((ledger.minutes().len(), ledger.unfinished().len()), (1, 1));
 }
 
 #[test]
