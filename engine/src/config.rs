@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use noroshi_input::{InputSpec, InputType};
 use noroshi_rules::rule::Placeholders;
+use noroshi_tree::{KeyKind, Verifier};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -218,6 +219,32 @@ pub struct ArchiveConfig {
     pub segment_bytes: u64,
     /// Age at which one is.
     pub segment_age_s: u64,
+    /// Who cosigns the tree.
+    pub witness: Vec<WitnessConfig>,
+}
+
+/// `[[archive.witness]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// Where it is asked, `http://witness.example.com:8470`.
+    pub url: String,
+    /// Its verifier key, as `noroshi witness init` printed it.
+    pub key: String,
+}
+
+impl WitnessConfig {
+    /// Its key, read.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn verifier(&self) -> Result<Verifier, String> {
+        let verifier = Verifier::parse(self.key.trim()).map_err(|error| error.to_string())?;
+        match verifier.kind() {
+            KeyKind::Cosignature => Ok(verifier),
+            KeyKind::Note => Err("this is the key of an archive, not of a witness".to_owned()),
+        }
+    }
 }
 
 impl Default for ArchiveConfig {
@@ -226,6 +253,7 @@ impl Default for ArchiveConfig {
             dir: None,
             segment_bytes: noroshi_archive::SEGMENT_BYTES,
             segment_age_s: noroshi_archive::SEGMENT_AGE_S,
+            witness: Vec::new(),
         }
     }
 }
@@ -411,6 +439,18 @@ impl Config {
         }
         if self.archive.as_ref().is_some_and(|archive| archive.segment_age_s == 0) {
             blame("segment_age_s", "archive.segment_age_s is 0".into(), "300 is the default");
+        }
+        for witness in self.archive.iter().flat_map(|archive| &archive.witness) {
+            if !witness.url.starts_with("http://") && !witness.url.starts_with("https://") {
+                blame(&witness.url, format!("`{}` is no address of a witness", witness.url), "http://HOST:PORT");
+            }
+            if let Err(why) = witness.verifier() {
+                blame(
+                    &witness.key,
+                    format!("the key of the witness at {}: {why}", witness.url),
+                    "`noroshi witness init` prints it",
+                );
+            }
         }
         if self.spool.rotate_bytes < 1 << 16 {
             blame(

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod cli;
 mod collector;
 pub mod config;
+mod cosign;
 mod delivery;
 pub mod detection;
 mod durable;

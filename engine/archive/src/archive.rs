@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use noroshi_files::Files;
 use noroshi_parsers::dictionary::Dictionary;
+use noroshi_tree::{Signature, Verifier};
 
 use crate::audit;
 use crate::catalog::Catalog;
@@ -259,6 +260,11 @@ impl Watcher {
     /// Waits until the batches below `order` are on disk; `false` = the time ran out.
     pub fn wait_durable(&self, order: u64, timeout: Duration) -> bool {
         self.standing.wait_durable(order, timeout)
+    }
+
+    /// Hands in what a witness gave over the tree's checkpoint.
+    pub fn cosigned(&self, line: Signature, witness: Verifier) {
+        self.sealer.cosigned(line, witness);
     }
 
     /// How the archive stands.

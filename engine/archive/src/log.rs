@@ -9,7 +9,7 @@ use noroshi_files::Files;
 use noroshi_tree::leaf::{Batch, Leaf, Manifest};
 use noroshi_tree::merkle::Frontier;
 use noroshi_tree::record::Record;
-use noroshi_tree::{Hash, KeyKind, Signer, Tree};
+use noroshi_tree::{Hash, KeyKind, Signature, Signer, Tree, Verifier};
 use tracing::warn;
 
 use crate::frame::Frame;
@@ -155,6 +155,11 @@ impl Log {
         let time_s = ((self.clock)() / 1_000_000_000).max(0) as u64;
         self.tree.publish(&self.signer, time_s).map_err(io::Error::other)?;
         Ok(())
+    }
+
+    /// Adds what a witness gave to the checkpoint, if it is over that.
+    pub(crate) fn add_cosignature(&mut self, line: Signature, witness: Verifier) -> io::Result<()> {
+        self.tree.add_cosignatures(&[line], &[witness]).map(drop).map_err(io::Error::other)
     }
 
     /// Where the leaves stand, or would: behind what the catalog tells, and the acts that came since, if what is there is the same

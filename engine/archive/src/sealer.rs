@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use noroshi_files::Files;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_tree::leaf::Manifest;
+use noroshi_tree::{Signature, Verifier};
 use tracing::{error, info, warn};
 
 use crate::audit;
@@ -34,6 +35,8 @@ pub(crate) const SEGMENTS: &str = "segments";
 pub(crate) struct SealerStanding {
     failing: Mutex<Option<String>>,
     acts_failing: Mutex<Option<String>>,
+    /// What witnesses gave and is not in the checkpoint yet.
+    cosignatures: Mutex<Vec<(Signature, Verifier)>>,
     pub(crate) segments: AtomicU64,
     pub(crate) records: AtomicU64,
     pub(crate) raw_bytes: AtomicU64,
@@ -51,6 +54,11 @@ impl SealerStanding {
     /// Why acts of operators wait.
     pub(crate) fn acts_failing(&self) -> Option<String> {
         self.acts_failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Hands a witness's cosignature in.
+    pub(crate) fn cosigned(&self, line: Signature, witness: Verifier) {
+        self.cosignatures.lock().unwrap_or_else(PoisonError::into_inner).push((line, witness));
     }
 
     fn fails(&self, why: Option<String>) {
@@ -77,6 +85,7 @@ impl Sealer {
         loop {
             self.standing.waiting.store(queue.len() as u64, Ordering::Relaxed);
             self.take_up_acts();
+            self.take_up_cosignatures();
             let Some(path) = queue.front() else {
                 match closed.recv_timeout(LOOK_FOR_ACTS) {
                     Ok(path) => queue.push_back(path),
@@ -130,6 +139,18 @@ impl Sealer {
             error!("{told}");
         }
         *standing = failing;
+    }
+
+    /// What witnesses gave goes beside the tree's signature. One over a checkpoint that another has replaced since is of no more use.
+    fn take_up_cosignatures(&mut self) {
+        let waiting = std::mem::take(&mut *self.standing.cosignatures.lock().unwrap_or_else(PoisonError::into_inner));
+        for (line, witness) in waiting {
+            let name = witness.name().to_owned();
+            if let Err(cause) = self.log.add_cosignature(line, witness) {
+                // The witness is asked again for the next checkpoint.
+                error!("cannot add the cosignature of {name}: {cause}");
+            }
+        }
     }
 
     fn seal(&mut self, path: &Path) -> io::Result<()> {

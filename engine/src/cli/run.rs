@@ -16,6 +16,7 @@ use noroshi_input::{
 };
 use noroshi_parsers::decode::SourceOptions;
 use noroshi_rules::diagnostic::Severity as Level;
+use noroshi_tree::Verifier;
 use tracing::{error, info, warn};
 
 use super::Outcome;
@@ -26,6 +27,7 @@ use super::rules::escape_lines;
 use crate::audit::{Act, Acts};
 use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
 use crate::config::{Config, join};
+use crate::cosign::{self, Cosigning, WitnessAddress};
 use crate::detection::{Detection, LoadOptions, Watch};
 use crate::intel::{Poller, keep_good};
 use crate::late::{self, LateList};
@@ -118,6 +120,7 @@ struct Engine {
     sinks: Arc<Sinks>,
     spool: Arc<Spool>,
     archive: Option<Archive>,
+    cosigning: Option<Cosigning>,
     ledger: Arc<Ledger>,
     poller: Poller,
     runtime: tokio::runtime::Runtime,
@@ -313,6 +316,12 @@ impl Engine {
             last: (run_ns, Vec::new()),
             failing: false,
         };
+        let cosigning =
+            archive.as_ref().map(|archive| start_cosigning(&config, &files, archive)).transpose()?.flatten();
+        if let Some(cosigning) = &cosigning {
+            metrics.add_check(cosigning.ailments());
+            metrics.add_source(cosigning.figures());
+        }
         let reloading = Reloading::start(Reloader {
             rules: config.rules.paths.clone(),
             indicators: config.indicators.paths.clone(),
@@ -332,6 +341,7 @@ impl Engine {
             sinks,
             spool,
             archive,
+            cosigning,
             ledger,
             poller,
             runtime,
@@ -389,6 +399,9 @@ impl Engine {
             sinks.stop(Duration::ZERO);
         });
         self.poller.stop();
+        if let Some(cosigning) = self.cosigning {
+            cosigning.stop();
+        }
         self.shutdown.request();
         self.inputs.join();
         let worked_off = self.pipeline.join();
@@ -539,6 +552,25 @@ fn expose_skews(metrics: &Metrics, skews: &Arc<Mutex<Skews>>, registry: &Arc<Reg
             text.add("noroshi_source_clock_offset_seconds", help, Kind::Gauge, labels, skew.offset_s() as f64);
         }
     });
+}
+
+/// The thread that has the tree cosigned, where witnesses are configured.
+fn start_cosigning(config: &Config, files: &Arc<dyn Files>, archive: &Archive) -> anyhow::Result<Option<Cosigning>> {
+    let witnesses = config.archive.iter().flat_map(|archive| &archive.witness);
+    let witnesses =
+        witnesses.map(|witness| Ok(WitnessAddress { url: witness.url.clone(), verifier: witness.verifier()? }));
+    let witnesses = witnesses.collect::<Result<Vec<_>, String>>().map_err(anyhow::Error::msg)?;
+    if witnesses.is_empty() {
+        return Ok(None);
+    }
+    let directory = config.archive_dir();
+    let key = noroshi_archive::verifier_path(&directory);
+    let text = files.read(&key).with_context(|| format!("cannot read {}", key.display()))?;
+    let log = Verifier::parse(String::from_utf8_lossy(&text).trim())
+        .map_err(|error| anyhow::anyhow!("{}: {error}", key.display()))?;
+    let tree = directory.join(noroshi_archive::TREE);
+    let parts = cosign::Parts { files: Arc::clone(files), tree, log, witnesses, archive: archive.watcher() };
+    Ok(Some(Cosigning::start(parts)?))
 }
 
 /// The archive's figures and ailments.
