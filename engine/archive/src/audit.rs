@@ -104,6 +104,11 @@ fn waiting(files: &dyn Files, directory: &Path) -> io::Result<Vec<Waiting>> {
     Ok(paths.into_iter().filter_map(of).collect())
 }
 
+/// How many acts wait to be taken up; nought where that cannot be told.
+pub(crate) fn waiting_acts(files: &dyn Files, directory: &Path) -> usize {
+    waiting(files, directory).map_or(0, |acts| acts.len())
+}
+
 /// The entry that a file holds; the outer error is the disk's, the inner tells why it is none.
 fn entry_of(files: &dyn Files, waiting: &Waiting) -> io::Result<Result<Vec<u8>, String>> {
     let metadata = files.metadata(&waiting.path)?;

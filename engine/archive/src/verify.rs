@@ -149,6 +149,10 @@ pub fn verify(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> Ve
     catalog(files, directory, &manifests, &mut verdict);
     strangers(files, directory, &manifests, &gone, &mut verdict);
     unsealed(files, directory, &mut verdict);
+    match crate::audit::waiting_acts(&**files, directory) {
+        0 => {}
+        acts => verdict.notes.push(format!("{acts} acts of operators are not in the tree yet")),
+    }
     verdict
 }
 
