@@ -146,6 +146,13 @@ impl Alert {
         builder.finish("final", 1)
     }
 
+    /// The same, marked as found in the archive after the event was over. Its id stays that of the event, told live or not.
+    #[must_use]
+    pub fn retrospective(mut self) -> Self {
+        self.body["noroshi"]["retrospective"] = true.into();
+        self
+    }
+
     /// An alert of a correlation.
     pub fn of_finding(detection: &Detection, correlation: &Correlation, finding: &Finding<Shared>) -> Self {
         let rule = &correlation.rule;

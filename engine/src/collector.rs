@@ -90,6 +90,10 @@ pub(crate) struct Outputs {
     pub(crate) registry: Arc<Registry>,
     pub(crate) node: Arc<str>,
     pub(crate) archive: Option<Watcher>,
+    /// Number of the archive's next record when the run began.
+    pub(crate) archived: u64,
+    /// What is found in the archive, beside the stream.
+    pub(crate) retrospective: Receiver<Vec<Alert>>,
     pub(crate) clock: fn() -> i64,
 }
 
@@ -155,6 +159,8 @@ pub(crate) struct Collector {
     alerts_sequence: u64,
     sinks_sequence: u64,
     spooled: u64,
+    /// Number of the archive's next record behind the last batch.
+    archived: u64,
     /// In the order of reading, which is also the order of the answers.
     receipts: VecDeque<Awaited>,
     candidate: Option<Candidate>,
@@ -185,6 +191,7 @@ impl Collector {
             let key = (checkpoint.identity.dev, checkpoint.identity.ino);
             (key, File { checkpoint, read_to, positions, max_event_time_ns, gone: false })
         };
+        let archived = outputs.archived;
         Collector {
             outputs,
             next: 0,
@@ -196,6 +203,7 @@ impl Collector {
             alerts_sequence: 0,
             sinks_sequence: 0,
             spooled: 0,
+            archived,
             receipts: VecDeque::new(),
             candidate: None,
             committed: Vec::new(),
@@ -218,12 +226,20 @@ impl Collector {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.answer();
+            self.take_retrospective();
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
                 self.tick();
             }
         }
+        self.take_retrospective();
         self
+    }
+
+    fn take_retrospective(&mut self) {
+        while let Ok(alerts) = self.outputs.retrospective.try_recv() {
+            self.send(alerts);
+        }
     }
 
     /// After the sinks and the spool are settled: the last answers and the last checkpoint.
@@ -249,7 +265,8 @@ impl Collector {
             max_event_time_ns: file.max_event_time_ns,
             settled_to: file.checkpoint.clone(),
         };
-        Places { files: self.files.values().map(place).collect(), spooled: self.spooled }
+        let archived = self.outputs.archive.as_ref().map(|_| self.archived);
+        Places { files: self.files.values().map(place).collect(), spooled: self.spooled, archived }
     }
 
     /// Answers the senders whose records are worked off and, where nobody understood them, spooled. Nothing else of them is
@@ -337,7 +354,9 @@ impl Collector {
         counters.batches.fetch_add(1, Ordering::Relaxed);
         counters.keyless.fetch_add(done.keyless, Ordering::Relaxed);
         let input = Arc::clone(&self.outputs.inputs[at]);
-        if !done.unparsed.is_empty() {
+        self.archived = self.archived.max(done.archived);
+        // What comes again is in the archive, whoever understands it, and stands in no figure of this run.
+        if !done.unparsed.is_empty() && !done.again {
             let entries: Vec<_> = done
                 .unparsed
                 .iter()
@@ -368,11 +387,13 @@ impl Collector {
         self.send(done.alerts);
         // Only now: until its alerts are handed on, a record is in flight.
         input.hits(done.hits);
-        input.defects(done.defects);
-        if self.outputs.archive.is_some() {
-            self.unsynced.push_back((done.sequence, at, done.parsed + done.unparsed.len() as u64));
+        if !done.again {
+            input.defects(done.defects);
+            if self.outputs.archive.is_some() {
+                self.unsynced.push_back((done.sequence, at, done.parsed + done.unparsed.len() as u64));
+            }
+            input.parsed(done.parsed);
         }
-        input.parsed(done.parsed);
         if let Some(receipt) = receipt {
             self.receipts.push_back(Awaited { receipt, spooled: if awaits_spool { self.spooled } else { 0 }, dropped });
         }

@@ -219,6 +219,8 @@ pub struct ArchiveConfig {
     pub segment_bytes: u64,
     /// Age at which one is.
     pub segment_age_s: u64,
+    /// How far back new indicators are hunted in the archive; 0 = they are not.
+    pub retro_hunt_days: u32,
     /// Who cosigns the tree.
     pub witness: Vec<WitnessConfig>,
 }
@@ -253,6 +255,7 @@ impl Default for ArchiveConfig {
             dir: None,
             segment_bytes: noroshi_archive::SEGMENT_BYTES,
             segment_age_s: noroshi_archive::SEGMENT_AGE_S,
+            retro_hunt_days: 90,
             witness: Vec::new(),
         }
     }
@@ -501,6 +504,11 @@ impl Config {
         dir.unwrap_or_else(|| self.state_dir.join("archive"))
     }
 
+    /// How far back new indicators are hunted; 0 = not.
+    pub fn retro_hunt_days(&self) -> u32 {
+        self.archive.as_ref().map_or(0, |archive| archive.retro_hunt_days)
+    }
+
     /// How the archive is kept, if one is.
     pub fn archive_settings(&self, inputs: &[InputSettings]) -> Option<noroshi_archive::Settings> {
         let archive = self.archive.as_ref()?;
@@ -559,6 +567,9 @@ pub fn archive_inputs(inputs: &[InputSettings]) -> BTreeMap<String, noroshi_arch
     let of = |input: &InputSettings| noroshi_archive::InputOptions {
         options: Arc::clone(&input.options),
         split: input.split,
+        correction: input.clocks.clone().map(|clocks| -> noroshi_archive::Correction {
+            Arc::new(move |event, record| clocks.correct(event, record))
+        }),
     };
     inputs.iter().map(|input| (input.name.to_string(), of(input))).collect()
 }

@@ -4,6 +4,7 @@
 //! shards correlate its hits ([`noroshi_correlate`]), the collector writes what came of it.
 //! [`pipeline`] wires the threads; [`cli`] is what can be typed. See `docs/ARCHITECTURE.md`.
 
+mod again;
 pub mod alert;
 pub mod audit;
 pub mod cli;
@@ -23,6 +24,7 @@ pub mod ordered;
 pub mod pipeline;
 pub mod reload;
 mod resume;
+mod retro;
 pub mod sent;
 pub mod severity;
 pub mod sink;

@@ -131,6 +131,8 @@ pub(crate) struct Task {
     pub(crate) fresh: bool,
     /// Whether the state behind it is to be captured.
     pub(crate) cut: bool,
+    /// Whether it comes from the archive: kept and counted by the run before.
+    pub(crate) again: bool,
 }
 
 /// Hands out batches with sequence numbers.
@@ -144,6 +146,8 @@ pub(crate) struct TaskQueue {
 
 struct Next {
     sequence: u64,
+    /// What the run before kept and did not work off comes before all else.
+    again: Option<Receiver<Batch>>,
     current: Option<Arc<Detection>>,
     /// Inputs whose files' ends are behind what was taken of them.
     trailing: BTreeSet<InputIndex>,
@@ -166,9 +170,15 @@ impl TaskQueue {
     /// have nothing else to do but to wait behind it.
     pub(crate) fn take(&self) -> Option<Task> {
         let mut next = self.next.lock().expect("no holder panics");
-        let (batch, cut) = match &self.cuts {
-            None => (self.batches.recv().ok()?, false),
-            Some(cuts) => loop {
+        let kept = next.again.as_ref().and_then(|again| again.recv().ok());
+        if kept.is_none() {
+            next.again = None;
+        }
+        let again = kept.is_some();
+        let (batch, cut) = match (&self.cuts, kept) {
+            (_, Some(batch)) => (batch, false),
+            (None, _) => (self.batches.recv().ok()?, false),
+            (Some(cuts), None) => loop {
                 match self.batches.recv_timeout(cuts.every()) {
                     Ok(batch) => {
                         let cut = next.cuts(cuts, &batch);
@@ -190,8 +200,9 @@ impl TaskQueue {
         }
         let sequence = next.sequence;
         next.sequence += 1;
-        let first_record = self.archive.as_ref().map_or(0, |archive| archive.claim(batch.records.len()));
-        Some(Task { sequence, first_record, batch, detection, fresh, cut })
+        let records = if again { 0 } else { batch.records.len() };
+        let first_record = self.archive.as_ref().map_or(0, |archive| archive.claim(records));
+        Some(Task { sequence, first_record, batch, detection, fresh, cut, again })
     }
 }
 
@@ -235,10 +246,10 @@ impl Pipeline {
         detection: &Arc<ArcSwap<Detection>>,
         batches: Receiver<Batch>,
     ) -> (Self, Receiver<Outcome>) {
-        Self::resume(settings, detection, batches, None)
+        Self::resume(settings, detection, batches, None, None)
     }
 
-    /// The same, going on from the state of a run before.
+    /// The same, going on from the state of a run before, and first with `again`, what the archive holds of it and nobody worked off.
     ///
     /// # Panics
     /// When the system cannot start a thread.
@@ -247,9 +258,10 @@ impl Pipeline {
         detection: &Arc<ArcSwap<Detection>>,
         batches: Receiver<Batch>,
         resumed: Option<Resumed>,
+        again: Option<Receiver<Batch>>,
     ) -> (Self, Receiver<Outcome>) {
         let (resumed_shards, resumed_tower, registry) = match resumed {
-            Some(Resumed { shards, tower, registry }) => (shards, Some(tower), registry),
+            Some(Resumed { shards, tower, registry, .. }) => (shards, Some(tower), registry),
             None => (Vec::new(), None, Registry::default()),
         };
         let mut resumed_shards = resumed_shards.into_iter();
@@ -260,7 +272,7 @@ impl Pipeline {
             detection: Arc::clone(detection),
             cuts: settings.cuts.clone(),
             archive: settings.archive.clone(),
-            next: Mutex::new(Next { sequence: 0, current: None, trailing: BTreeSet::new() }),
+            next: Mutex::new(Next { sequence: 0, again, current: None, trailing: BTreeSet::new() }),
         });
         let mut threads = Vec::new();
         let mut shards = Vec::new();

@@ -40,7 +40,12 @@ pub struct Reloader {
     pub acts: Option<Acts>,
     /// What became of it.
     pub counts: Arc<Reloads>,
+    /// Told of each set in force, once nobody uses the one before.
+    pub told: Option<Told>,
 }
+
+/// Whom to tell of a set in force.
+pub type Told = Box<dyn Fn(Arc<Detection>) + Send>;
 
 /// Counts of reloads, for metrics.
 #[derive(Default)]
@@ -79,10 +84,10 @@ impl Reloading {
 }
 
 /// Every thread that this one starts yields as well.
-fn yield_to_others() {
+pub(crate) fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(cause) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS) {
-        warn!("reloading at full priority: {cause}");
+        warn!("working at full priority: {cause}");
     }
 }
 
@@ -95,6 +100,9 @@ impl Reloader {
                     const STEP: Duration = Duration::from_millis(10);
                     std::thread::sleep(STEP);
                     waited += STEP;
+                }
+                if let Some(told) = &self.told {
+                    told(self.detection.load_full());
                 }
             }
         }

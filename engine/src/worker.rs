@@ -5,9 +5,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use noroshi_archive::{Appender, Entry, FrameOrigin, FrameWriter, Numbered, Told};
+use noroshi_archive::{Appender, Entry, FrameOrigin, FrameWriter, Numbered, Told, Transport};
 use noroshi_correlate::{Hit, ShardMessage, SourceId, shard_of};
-use noroshi_input::{Batch, RecordFlags, RecordMarks, RecordRef, Said};
+use noroshi_input::{Batch, Origin, RecordFlags, RecordMarks, RecordRef, Said};
 use noroshi_parsers::decode::{Decoder, Stated};
 use noroshi_parsers::defect::{Defect, Defects};
 use noroshi_parsers::event::{Event, EventView};
@@ -18,6 +18,7 @@ use noroshi_parsers::split::{self, Element};
 use noroshi_rules::indicators::{IndicatorHit, Looks};
 use noroshi_rules::{IndicatorIndex, RuleIndex, Scratch};
 
+use crate::again::said_text;
 use crate::alert::Alert;
 use crate::collector::origin_text;
 use crate::detection::{Detection, KeyScratch};
@@ -56,6 +57,10 @@ pub struct BatchDone {
     pub max_event_time_ns: i64,
     /// The state behind this batch is captured.
     pub cut: bool,
+    /// It comes from the archive: the run before received, counted and kept it.
+    pub again: bool,
+    /// Number of the archive's next record behind it; of no meaning without an archive.
+    pub archived: u64,
     /// Least time from an event to its receipt, by source.
     pub delays: Vec<(SourceId, i64)>,
 }
@@ -122,7 +127,7 @@ impl Examiner {
 
     /// As [`Examiner::examine`] for a record whose sender says something of it: time and host are taken from there where the
     /// record itself tells none. The defect of a missing time stays.
-    fn examine_said(&mut self, record: &[u8], place: &RecordRef, said: Option<&Said>, settings: &InputSettings) {
+    pub fn examine_said(&mut self, record: &[u8], place: &RecordRef, said: Option<&Said>, settings: &InputSettings) {
         self.decoder.decode(record, place.receive_time_ns, &settings.options, &mut self.event);
         let host = said.and_then(|said| said.host.as_deref()).unwrap_or_default();
         Stated { time_ns: place.stated_time_ns, host }.complete(&mut self.event, record);
@@ -240,11 +245,11 @@ impl Worker {
 
     /// Works one batch off: what each shard is told, and what became of it.
     pub(crate) fn work(&mut self, task: Task) -> (Vec<ShardTask>, BatchDone) {
-        let Task { sequence, first_record, mut batch, detection, fresh, cut } = task;
+        let Task { sequence, first_record, mut batch, detection, fresh, cut, again } = task;
         self.examiner.switch(&detection);
         let settings = settings_of(&self.inputs, batch.input).clone();
         if let Some(archive) = &self.archive {
-            let frame = (!batch.records.is_empty()).then(|| frame_of(&batch, first_record, &settings.name));
+            let frame = (!batch.records.is_empty() && !again).then(|| frame_of(&batch, first_record, &settings.name));
             // Kept means on disk; without an archive the collector answers once the batch is worked off.
             let told = batch.take_receipt().map(|receipt| -> Told {
                 Box::new(move |kept| match kept {
@@ -266,6 +271,8 @@ impl Worker {
             max_event_time_ns: i64::MIN,
             batch: Batch::default(),
             cut,
+            again,
+            archived: first_record + if again { 0 } else { batch.records.len() as u64 },
             delays: Vec::new(),
         };
         for group in batch.groups() {
@@ -465,10 +472,12 @@ impl Worker {
 
 /// A batch as the archive keeps it: before anything is made of it.
 fn frame_of(batch: &Batch, first_record: u64, input: &str) -> FrameWriter {
-    let texts: Vec<String> = batch.origins.iter().map(|origin| origin_text(origin)).collect();
-    let origins = texts.iter().zip(&batch.origins).map(|(text, origin)| FrameOrigin {
+    let texts = batch.origins.iter().map(|origin| (origin_text(origin), origin.said().map(said_text)));
+    let texts: Vec<(String, Option<String>)> = texts.collect();
+    let origins = texts.iter().zip(&batch.origins).map(|((text, said), origin)| FrameOrigin {
         text,
         host: origin.said().and_then(|said| said.host.as_deref()).unwrap_or_default(),
+        said: said.as_deref().unwrap_or_default(),
     });
     let number = batch.number.as_ref();
     let numbered = number.map(|number| Numbered { producer: number.producer.to_string(), sequence: number.sequence });
@@ -479,6 +488,7 @@ fn frame_of(batch: &Batch, first_record: u64, input: &str) -> FrameWriter {
             origin: record.origin,
             flags: record.flags.bits(),
             marks: record.marks.bits(),
+            transport: transport_of(batch.origin(record)),
             part: record.part,
             lines: record.lines,
             offset: record.offset,
@@ -488,6 +498,18 @@ fn frame_of(batch: &Batch, first_record: u64, input: &str) -> FrameWriter {
         frame.push(batch.record(record), &entry);
     }
     frame
+}
+
+fn transport_of(origin: &Origin) -> Transport {
+    match origin {
+        Origin::File { .. } => Transport::File,
+        Origin::Stdin => Transport::Stdin,
+        Origin::Udp { .. } => Transport::Udp,
+        Origin::Tcp { .. } => Transport::Tcp,
+        Origin::Tls { .. } => Transport::Tls,
+        Origin::Relp { .. } => Transport::Relp,
+        Origin::Http { .. } => Transport::Http,
+    }
 }
 
 /// The settings of an input; files beyond the numbered ones share the last.

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use noroshi_benches::figures::GROUPS;
 use noroshi_benches::measure::Figure;
 use noroshi_benches::report::{Row, csv, table};
-use noroshi_benches::run::{end_to_end, latency};
+use noroshi_benches::run::{archive, end_to_end, latency};
 use noroshi_benches::targets::Targets;
 
 #[global_allocator]
@@ -60,6 +60,24 @@ enum Task {
         /// Passes of each kind
         #[arg(long, default_value_t = 7)]
         turns: usize,
+    },
+    /// Builds an archive of a day, searches it, beside DuckDB where a Python has it, and times TCP into sealed segments
+    Archive {
+        /// Directory of the generated data
+        #[arg(long)]
+        data: PathBuf,
+        /// Records of the archive: 10,000,000 take 6 GB of disk while it is built
+        #[arg(long, default_value_t = 10_000_000)]
+        records: u64,
+        /// The noroshi binary; without it nothing is sent over TCP
+        #[arg(long)]
+        noroshi: Option<PathBuf>,
+        /// A Python that has `duckdb`
+        #[arg(long)]
+        python: Option<PathBuf>,
+        /// Removes the archive afterwards
+        #[arg(long)]
+        remove: bool,
     },
     /// The run that `full` and `gate` start as a process of its own
     #[command(hide = true)]
@@ -119,6 +137,18 @@ fn run() -> Result<ExitCode> {
                 (run.loading_per_s / run.quiet_per_s - 1.0) * 100.0
             );
             Ok(ExitCode::SUCCESS)
+        }
+        Task::Archive { data, records, noroshi, python, remove } => {
+            let mut rows = archive::measure(&data, records, python.as_deref())?;
+            if let Some(noroshi) = &noroshi {
+                rows.extend(archive::intake(&data, noroshi)?);
+            }
+            if remove {
+                archive::remove(&data, records)?;
+            }
+            let (text, all) = archive::table(&rows);
+            print!("{text}");
+            Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Task::Replay { directory, bytes } => {
             println!("{}", serde_json::to_string(&end_to_end::replay(&directory, bytes)?)?);

@@ -233,6 +233,7 @@ pub fn reloads(directory: &Path, bytes: u64, turns: usize) -> Result<Reloaded> {
             acts: None,
             detection: Arc::clone(&detection),
             counts: Arc::clone(&counts),
+            told: None,
         })?;
         let is_over = AtomicBool::new(false);
         let run = std::thread::scope(|scope| {

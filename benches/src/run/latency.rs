@@ -64,7 +64,7 @@ pub fn measure(directory: &Path, binary: &Path, seconds: u64) -> Result<Latency>
     fs::write(work.join("probe.yml"), RULE)?;
     fs::write(work.join("noroshi.toml"), config(&data, &work))?;
     let mut engine = Running::start(binary, &work)?;
-    let address = engine.address()?;
+    let address = engine.address("listening")?;
     let (alerts, arrivals) = mpsc::channel();
     let output = engine.child.stdout.take().context("standard output of the binary")?;
     let reader = std::thread::spawn(move || -> std::io::Result<()> {
@@ -117,13 +117,13 @@ fn config(data: &Data, work: &Path) -> String {
 }
 
 /// The binary, ended when it goes out of scope.
-struct Running {
+pub(super) struct Running {
     child: Child,
     log: std::path::PathBuf,
 }
 
 impl Running {
-    fn start(binary: &Path, work: &Path) -> Result<Self> {
+    pub(super) fn start(binary: &Path, work: &Path) -> Result<Self> {
         let log = work.join("log");
         let child = Command::new(binary)
             .args(["--color", "never", "run", "--output", "ndjson", "--config"])
@@ -138,11 +138,13 @@ impl Running {
         Ok(Running { child, log })
     }
 
-    fn address(&mut self) -> Result<SocketAddr> {
+    /// The address that the log tells after `word`, once the engine runs.
+    pub(super) fn address(&mut self, word: &str) -> Result<SocketAddr> {
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             let log = fs::read_to_string(&self.log)?;
-            let listening = log.lines().find(|line| line.contains("listening") && line.contains("input=tcp"));
+            let of_input = |line: &str| word != "listening" || line.contains("input=tcp");
+            let listening = log.lines().find(|line| line.contains(&format!("{word} ")) && of_input(line));
             let address = listening.and_then(|line| line.split("address=").nth(1)?.split_whitespace().next());
             if let (Some(address), true) = (address, log.contains("running")) {
                 return address.parse().with_context(|| format!("`{address}` is no address"));
@@ -153,6 +155,38 @@ impl Running {
             ensure!(Instant::now() < deadline, "the binary does not listen:\n{log}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// CPU-seconds of the process until now, or until its end.
+    pub(super) fn cpu_s(&self) -> Result<f64> {
+        self.stat().map(|(_, cpu_s)| cpu_s)
+    }
+
+    /// Ends the engine as an operator does and waits for that; its CPU-seconds.
+    pub(super) fn stop(mut self) -> Result<f64> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        let deadline = Instant::now() + Duration::from_secs(300);
+        loop {
+            // Until it is waited for, an ended process tells its times.
+            let (state, cpu_s) = self.stat()?;
+            if state == "Z" {
+                self.child.wait()?;
+                return Ok(cpu_s);
+            }
+            ensure!(Instant::now() < deadline, "the binary does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn stat(&self) -> Result<(String, f64)> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let behind = stat.rsplit_once(") ").context("a line of /proc")?.1;
+        let fields: Vec<&str> = behind.split(' ').collect();
+        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("a line of /proc");
+        let per_s = rustix::param::clock_ticks_per_second() as f64;
+        // proc_pid_stat(5): utime and stime are the 14th and 15th field, state the third.
+        Ok((fields[0].to_owned(), (ticks(11)? + ticks(12)?) as f64 / per_s))
     }
 }
 

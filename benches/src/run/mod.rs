@@ -1,5 +1,6 @@
 //! What is timed as a whole: a file through the pipeline, a socket through the binary.
 
+pub mod archive;
 pub mod data;
 pub mod end_to_end;
 pub mod latency;

@@ -11,7 +11,9 @@ use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::{Dictionary, FieldId, FieldType};
 use noroshi_parsers::ecs;
 use noroshi_parsers::event::{EventView, Field, Kind};
+use noroshi_parsers::frame::FrameFlags;
 
+use crate::frame::{Entry, JOIN_CUT};
 use crate::schema::{self, Column, Shape};
 
 enum Builder {
@@ -27,14 +29,20 @@ pub(crate) struct RowHead<'a> {
     pub(crate) sequence: u64,
     /// Which event of the record; `None` = its only or first.
     pub(crate) element: Option<u32>,
-    /// When the record was read.
-    pub(crate) receive_time_ns: i64,
     /// Name of the input.
     pub(crate) input: &'a str,
     /// Where it came from.
     pub(crate) origin: &'a str,
-    /// Offset in its file or stream.
-    pub(crate) offset: u64,
+    /// The host that its sender says it is of; empty = it says nothing.
+    pub(crate) host: &'a str,
+    /// All that its sender says of it, as JSON; empty = nothing.
+    pub(crate) said: &'a str,
+    /// Number of the first record of its batch.
+    pub(crate) batch: u64,
+    /// Number of the first record of its group; `None` = it is alone.
+    pub(crate) group: Option<u64>,
+    /// What the input told of it.
+    pub(crate) entry: &'a Entry,
     /// The record whole; `None` beside its later events.
     pub(crate) raw: Option<&'a [u8]>,
 }
@@ -58,6 +66,14 @@ pub(crate) struct Columns {
     input: StringBuilder,
     origin: StringBuilder,
     offset: Int64Builder,
+    transport: StringBuilder,
+    stated: TimestampNanosecondBuilder,
+    said: StringBuilder,
+    batch: Int64Builder,
+    group: Int64Builder,
+    line: Int64Builder,
+    lines: Int32Builder,
+    part: Int32Builder,
     product: StringBuilder,
     defects: ListBuilder<StringBuilder>,
     ecs: Vec<(Column, Builder)>,
@@ -121,6 +137,14 @@ impl Columns {
             input: StringBuilder::new(),
             origin: StringBuilder::new(),
             offset: Int64Builder::new(),
+            transport: StringBuilder::new(),
+            stated: times(),
+            said: StringBuilder::new(),
+            batch: Int64Builder::new(),
+            group: Int64Builder::new(),
+            line: Int64Builder::new(),
+            lines: Int32Builder::new(),
+            part: Int32Builder::new(),
             product: StringBuilder::new(),
             defects: texts(),
             ecs,
@@ -144,14 +168,28 @@ impl Columns {
         let product = core.product.get();
         self.rows += 1;
         self.time.append_value(core.time_ns);
-        self.received.append_value(head.receive_time_ns);
+        self.received.append_value(head.entry.receive_time_ns);
         self.sequence.append_value(head.sequence as i64);
         self.element.append_option(head.element.map(|element| element as i32));
         self.input.append_value(head.input);
         self.origin.append_value(head.origin);
-        self.offset.append_value(head.offset as i64);
+        let entry = head.entry;
+        self.offset.append_value(entry.offset as i64);
+        self.transport.append_option(entry.transport.as_str());
+        self.stated.append_option((entry.stated_time_ns != 0).then_some(entry.stated_time_ns));
+        self.said.append_option((!head.said.is_empty()).then_some(head.said));
+        self.batch.append_value(head.batch as i64);
+        self.group.append_option(head.group.map(|group| group as i64));
+        self.line.append_option((entry.line > 0).then_some(entry.line as i64));
+        self.lines.append_option((entry.lines > 1).then_some(entry.lines as i32));
+        let is_part = FrameFlags::from_bits(entry.flags).contains(FrameFlags::PART);
+        self.part.append_option(is_part.then_some(entry.part as i32));
         self.product.append_value(product.name);
-        event.defects().iter().for_each(|defect: Defect| self.defects.values().append_value(defect.name()));
+        let mut defects = event.defects();
+        if entry.marks & JOIN_CUT != 0 {
+            defects.add(Defect::JoinCut);
+        }
+        defects.iter().for_each(|defect: Defect| self.defects.values().append_value(defect.name()));
         self.defects.append(true);
         match head.raw {
             Some(raw) => self.raw.append_value(raw),
@@ -266,6 +304,14 @@ impl Columns {
             Arc::new(self.input.finish()),
             Arc::new(self.origin.finish()),
             Arc::new(self.offset.finish()),
+            Arc::new(self.transport.finish()),
+            Arc::new(self.stated.finish()),
+            Arc::new(self.said.finish()),
+            Arc::new(self.batch.finish()),
+            Arc::new(self.group.finish()),
+            Arc::new(self.line.finish()),
+            Arc::new(self.lines.finish()),
+            Arc::new(self.part.finish()),
             Arc::new(self.product.finish()),
             Arc::new(self.defects.finish()),
         ];

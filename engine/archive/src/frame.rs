@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! magic 4 | body length u32 | CRC-32 of the body u32 | body
-//! body: first sequence u64 | input text | origins u16 × text | records u32 × entry | bytes of the records
-//! entry: length u32 | receive time i64 | origin u16 | flags u8 | marks u8 | part u32 | lines u32 | offset u64 | line u64
+//! body: first sequence u64 | input text | producer text [sequence u64, unless it is empty] | origins u16 × origin | records u32 × entry | bytes of the records
+//! origin: text, host text, said text
+//! entry: length u32 | receive time i64 | origin u16 | flags u8 | marks u8 | part u32 | lines u32 | offset u64 | line u64 | stated time i64
 //! text: length u16 | UTF-8
 //! ```
+//!
+//! The upper three bits of an entry's marks say how the record travelled, as [`Transport`] numbers them.
 //!
 //! All numbers are little-endian. The format is ours; [`VERSION`] stands in the head of each segment. A frame is
 //! found again behind a damaged one by its magic and its checksum.
@@ -16,16 +19,71 @@ use std::ops::Range;
 pub(crate) const VERSION: u8 = 2;
 
 /// What a frame begins with: no valid UTF-8, so that log text rarely looks like it.
-pub(crate) const MAGIC: [u8; 4] = [0xF5, b'N', b'F', 0xC1];
+pub(crate) const MAGIC: [u8; 4] = [0xF5, b'N', b'F', 0xC2];
 
 /// Magic, length, checksum.
 pub(crate) const HEAD_BYTES: usize = 12;
 
-/// Longest body read back. A batch holds 256 KiB and at most one record of 1 MiB beyond; its entries take less than
-/// fifty bytes for each byte at worst (records of one byte).
+/// Longest body read back. A batch holds 256 KiB and at most one record of 1 MiB beyond; its entries take
+/// forty-eight bytes for each byte at worst (records of one byte).
 pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 
 const ENTRY_BYTES: usize = 48;
+
+/// Where [`Transport`] begins in an entry's marks; the input's own marks are below.
+const TRANSPORT_SHIFT: u32 = 5;
+
+/// Marks of an input's records that the columns tell of: it went on beyond the bound of a join.
+pub(crate) const JOIN_CUT: u8 = 1;
+/// The next record of the batch is of the same group.
+pub(crate) const GROUPED_WITH_NEXT: u8 = 1 << 1;
+
+/// How a record travelled. With the origin's text and the input's name it says where the record came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Transport {
+    /// Nobody told.
+    #[default]
+    Unknown,
+    /// Read from a file; the origin is its path.
+    File,
+    /// Read from standard input.
+    Stdin,
+    /// A datagram; the origin is the sender's address.
+    Udp,
+    /// A TCP connection; the origin is the sender's address.
+    Tcp,
+    /// A TLS connection; the origin is the sender's address.
+    Tls,
+    /// A RELP session; the origin is the sender's address.
+    Relp,
+    /// HTTP requests; the origin is the sender's address.
+    Http,
+}
+
+impl Transport {
+    const ALL: [Transport; 8] =
+        [Self::Unknown, Self::File, Self::Stdin, Self::Udp, Self::Tcp, Self::Tls, Self::Relp, Self::Http];
+
+    /// Its name in the column; `None` for unknown.
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Unknown => None,
+            Self::File => Some("file"),
+            Self::Stdin => Some("stdin"),
+            Self::Udp => Some("udp"),
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+            Self::Relp => Some("relp"),
+            Self::Http => Some("http"),
+        }
+    }
+
+    /// The one of that name; any other is unknown.
+    pub fn of_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|one| one.as_str() == Some(name)).unwrap_or_default()
+    }
+}
 
 /// What is known of one record beside its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -36,8 +94,10 @@ pub struct Entry {
     pub origin: u16,
     /// How it was framed, as the input's flags.
     pub flags: u8,
-    /// How it was put together, as the input's marks.
+    /// How it was put together, as the input's marks: below 32.
     pub marks: u8,
+    /// How it travelled.
+    pub transport: Transport,
     /// Which part of an overlong record, from 0.
     pub part: u32,
     /// How many records as received it accounts for.
@@ -57,11 +117,13 @@ pub struct FrameOrigin<'a> {
     pub text: &'a str,
     /// The host that the sender says they are of; empty = it says nothing.
     pub host: &'a str,
+    /// All that the sender says of them, as JSON; empty = it says nothing.
+    pub said: &'a str,
 }
 
 impl<'a> From<&'a str> for FrameOrigin<'a> {
     fn from(text: &'a str) -> Self {
-        FrameOrigin { text, host: "" }
+        FrameOrigin { text, ..FrameOrigin::default() }
     }
 }
 
@@ -107,6 +169,7 @@ impl FrameWriter {
         origins.take(usize::from(count)).for_each(|origin| {
             put_text(&mut buffer, origin.text);
             put_text(&mut buffer, origin.host);
+            put_text(&mut buffer, origin.said);
         });
         let records_at = buffer.len();
         buffer.extend_from_slice(&[0; 4]);
@@ -119,7 +182,8 @@ impl FrameWriter {
         buffer.extend_from_slice(&(record.len() as u32).to_le_bytes());
         buffer.extend_from_slice(&entry.receive_time_ns.to_le_bytes());
         buffer.extend_from_slice(&entry.origin.to_le_bytes());
-        buffer.extend_from_slice(&[entry.flags, entry.marks]);
+        let low = (1 << TRANSPORT_SHIFT) - 1;
+        buffer.extend_from_slice(&[entry.flags, entry.marks & low | (entry.transport as u8) << TRANSPORT_SHIFT]);
         buffer.extend_from_slice(&entry.part.to_le_bytes());
         buffer.extend_from_slice(&entry.lines.to_le_bytes());
         buffer.extend_from_slice(&entry.offset.to_le_bytes());
@@ -208,7 +272,9 @@ impl<'a> Frame<'a> {
             "" => None,
             _ => Some(Numbered { producer: producer.to_owned(), sequence: reader.u64()? }),
         };
-        let origin = |reader: &mut Reader<'a>| Some(FrameOrigin { text: reader.text()?, host: reader.text()? });
+        let origin = |reader: &mut Reader<'a>| {
+            Some(FrameOrigin { text: reader.text()?, host: reader.text()?, said: reader.text()? })
+        };
         let origins = (0..reader.u16()?).map(|_| origin(&mut reader)).collect::<Option<Vec<_>>>()?;
         let count = reader.u32()? as usize;
         let (table, bytes) = reader.rest.split_at_checked(count.checked_mul(ENTRY_BYTES)?)?;
@@ -218,11 +284,14 @@ impl<'a> Frame<'a> {
             let mut reader = Reader { rest: entry };
             end += reader.u32()? as usize;
             ends.push(end);
+            let (receive_time_ns, origin) = (reader.u64()? as i64, reader.u16()?);
+            let (flags, marks) = (reader.u8()?, reader.u8()?);
             entries.push(Entry {
-                receive_time_ns: reader.u64()? as i64,
-                origin: reader.u16()?,
-                flags: reader.u8()?,
-                marks: reader.u8()?,
+                receive_time_ns,
+                origin,
+                flags,
+                marks: marks & ((1 << TRANSPORT_SHIFT) - 1),
+                transport: Transport::ALL.get(usize::from(marks >> TRANSPORT_SHIFT)).copied().unwrap_or_default(),
                 part: reader.u32()?,
                 lines: reader.u32()?,
                 offset: reader.u64()?,
@@ -268,16 +337,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn frame(records: &[Vec<u8>], numbered: Option<&Numbered>) -> Vec<u8> {
-        let origins = [FrameOrigin::from("192.0.2.1:514"), FrameOrigin { text: "192.0.2.2:514", host: "web1" }];
+        let origins =
+            [FrameOrigin::from("192.0.2.1:514"), FrameOrigin { text: "192.0.2.2:514", host: "web1", said: "{}" }];
         let mut writer = FrameWriter::new(7, "fw", numbered, origins.into_iter());
         for (at, record) in records.iter().enumerate() {
-            let entry = Entry {
-                receive_time_ns: 5 + at as i64,
-                origin: (at % 2) as u16,
-                lines: 1,
-                stated_time_ns: -3,
-                ..Entry::default()
-            };
+            let (receive_time_ns, transport) = (5 + at as i64, Transport::ALL[at % Transport::ALL.len()]);
+            let (marks, origin) = ((at % 4) as u8, (at % 2) as u16);
+            let stated_time_ns = -3;
+            let entry =
+                Entry { receive_time_ns, origin, lines: 1, marks, transport, stated_time_ns, ..Entry::default() };
             writer.push(record, &entry);
         }
         writer.finish().0
@@ -301,6 +369,9 @@ mod tests {
             prop_assert!(read.entries.iter().all(|entry| entry.stated_time_ns == -3));
             let back: Vec<Vec<u8>> = read.records().map(|(_, _, record)| record.to_vec()).collect();
             prop_assert_eq!(&back, &records);
+            for (at, entry) in read.entries.iter().enumerate() {
+                prop_assert_eq!((entry.marks, entry.transport), ((at % 4) as u8, Transport::ALL[at % Transport::ALL.len()]));
+            }
             prop_assert!(Frame::parse(&written[..cut.index(written.len())]).is_none());
             let at = flip.index(written.len());
             written[at] ^= 1;

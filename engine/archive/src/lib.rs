@@ -18,13 +18,15 @@ pub mod schema;
 mod seal;
 mod sealer;
 pub mod search;
+mod stored;
 pub mod verify;
 mod wal;
 
 pub use archive::{Appender, Archive, ArchiveError, SEGMENT_AGE_S, SEGMENT_BYTES, Settings, Status, Watcher};
 pub use commit::Told;
-pub use frame::{Entry, FrameOrigin, FrameWriter, Numbered};
+pub use frame::{Entry, FrameOrigin, FrameWriter, Numbered, Transport};
 pub use log::{SIGNING_KEY, TREE, VERIFIER_KEY, verifier_path};
 pub use noroshi_tree as tree;
 pub use prove::Prover;
-pub use seal::InputOptions;
+pub use seal::{Correction, InputOptions};
+pub use stored::{Hunted, Stored};

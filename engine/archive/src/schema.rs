@@ -23,6 +23,22 @@ pub mod name {
     pub const INPUT: &str = "noroshi.input";
     /// Where it came from.
     pub const ORIGIN: &str = "noroshi.origin";
+    /// How it travelled: file, stdin, udp, tcp, tls, relp or http.
+    pub const TRANSPORT: &str = "noroshi.transport";
+    /// The event's time as its sender states it beside the record.
+    pub const STATED: &str = "noroshi.stated";
+    /// What its sender says of it beside the record, as JSON.
+    pub const SAID: &str = "noroshi.said";
+    /// Number of the first record of the batch it was read with.
+    pub const BATCH: &str = "noroshi.batch";
+    /// Number of the first record of its group, such as the records of one audit event; null = it is alone.
+    pub const GROUP: &str = "noroshi.group";
+    /// Its number in its file or stream, from 1; null = none.
+    pub const LINE: &str = "noroshi.line";
+    /// How many lines it was joined from; null = it is one.
+    pub const LINES: &str = "noroshi.lines";
+    /// Which part of an overlong record, from 0; null = it is whole.
+    pub const PART: &str = "noroshi.part";
     /// Offset in its file or stream.
     pub const OFFSET: &str = "noroshi.offset";
     /// Which product's decoder understood it.
@@ -300,6 +316,14 @@ pub fn schema() -> Arc<Schema> {
             Field::new(name::INPUT, DataType::Utf8, false),
             Field::new(name::ORIGIN, DataType::Utf8, false),
             Field::new(name::OFFSET, DataType::Int64, false),
+            Field::new(name::TRANSPORT, DataType::Utf8, true),
+            Field::new(name::STATED, timestamp(), true),
+            Field::new(name::SAID, DataType::Utf8, true),
+            Field::new(name::BATCH, DataType::Int64, false),
+            Field::new(name::GROUP, DataType::Int64, true),
+            Field::new(name::LINE, DataType::Int64, true),
+            Field::new(name::LINES, DataType::Int32, true),
+            Field::new(name::PART, DataType::Int32, true),
             Field::new(name::PRODUCT, DataType::Utf8, true),
             Field::new(name::DEFECTS, DataType::List(element()), true),
         ];

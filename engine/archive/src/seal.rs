@@ -4,6 +4,7 @@
 //! sorted by event time. The file is written beside its name, synced and renamed; whoever finds it under its name finds it whole.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use noroshi_parsers::decode::{Decoder, SourceOptions, Stated};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::event::Event;
 use noroshi_parsers::frame::FrameFlags;
+use noroshi_parsers::join::group::{self, Member};
 use noroshi_parsers::split;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -24,7 +26,7 @@ use parquet::schema::types::ColumnPath;
 use sha2::{Digest as _, Sha256};
 
 use crate::columns::{Columns, RowHead};
-use crate::frame::Frame;
+use crate::frame::{Entry, Frame, GROUPED_WITH_NEXT};
 use crate::schema::{self, name};
 
 /// Rows of one row group at most: enough for dictionaries and compression to pay, few enough that a hunt that finds a Bloom
@@ -40,13 +42,30 @@ const BLOOM_VALUES: u64 = 16_384;
 /// Level of zstd: beyond 3 sealing costs more than the disk saved.
 const ZSTD_LEVEL: i32 = 3;
 
+/// Puts right what an input declares of its records once they are decoded, such as clocks that are off.
+pub type Correction = Arc<dyn Fn(&mut Event, &[u8]) + Send + Sync>;
+
 /// How an input's records are read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct InputOptions {
     /// As the engine reads them.
     pub options: Arc<SourceOptions>,
     /// Whether a record that holds several events is split.
     pub split: bool,
+    /// What is put right of each event before rules see it.
+    pub correction: Option<Correction>,
+}
+
+impl fmt::Debug for InputOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let corrected = self.correction.is_some();
+        let Self { options, split, .. } = self;
+        f.debug_struct("InputOptions")
+            .field("options", options)
+            .field("split", split)
+            .field("corrected", &corrected)
+            .finish()
+    }
 }
 
 /// What a sealed file spans.
@@ -63,6 +82,8 @@ pub(crate) struct Spans {
 pub(crate) struct Decoding<'a> {
     decoder: Decoder,
     event: Event,
+    /// Events of a group, and how many fields are of their own records.
+    members: Vec<(Event, usize)>,
     columns: Columns,
     inputs: &'a BTreeMap<String, InputOptions>,
     fallback: InputOptions,
@@ -75,6 +96,7 @@ impl<'a> Decoding<'a> {
         Decoding {
             decoder: Decoder::new(Arc::clone(dictionary)),
             event: Event::new(),
+            members: Vec::new(),
             columns: Columns::new(Arc::clone(dictionary)),
             inputs,
             fallback: InputOptions::default(),
@@ -97,47 +119,77 @@ impl<'a> Decoding<'a> {
                 self.spans.inputs.insert(frame.input.to_owned(), frame.entries.len() as u64);
             }
         }
-        for (sequence, entry, record) in frame.records() {
-            let received = entry.receive_time_ns;
-            self.spans.raw_bytes += record.len() as u64;
-            self.spans.received_ns = (self.spans.received_ns.0.min(received), self.spans.received_ns.1.max(received));
-            let origin = frame.origins.get(usize::from(entry.origin)).copied().unwrap_or_default();
-            let stated = Stated { time_ns: entry.stated_time_ns, host: origin.host };
-            let head = RowHead {
-                sequence,
-                element: None,
-                receive_time_ns: received,
-                input: frame.input,
-                origin: origin.text,
-                offset: entry.offset,
-                raw: Some(record),
-            };
-            let flags = FrameFlags::from_bits(entry.flags);
-            if flags.contains(FrameFlags::PART) && entry.part > 0 {
-                // Only the first part of an overlong record is decoded.
-                self.row(&head, b"", &stated, &settings.options);
-                continue;
+        let records: Vec<_> = frame.records().collect();
+        for group in records.chunk_by(|(_, entry, _), _| entry.marks & GROUPED_WITH_NEXT != 0) {
+            for (_, entry, record) in group {
+                let received = entry.receive_time_ns;
+                let span = &mut self.spans;
+                span.raw_bytes += record.len() as u64;
+                span.received_ns = (span.received_ns.0.min(received), span.received_ns.1.max(received));
             }
-            let elements = if settings.split { split::elements(record) } else { None };
-            let Some(elements) = elements else {
-                self.row(&head, record, &stated, &settings.options);
-                continue;
-            };
-            let mut first = true;
-            for element in elements {
-                let raw = std::mem::take(&mut first).then_some(record);
-                let head = RowHead { element: Some(element.index), raw, ..head };
-                self.row(&head, &record[element.range], &stated, &settings.options);
-            }
-            if first {
-                self.row(&head, record, &stated, &settings.options);
+            match group {
+                [one] => self.record(frame, *one, &settings),
+                group => self.group(frame, group, &settings),
             }
         }
     }
 
-    fn row(&mut self, head: &RowHead<'_>, record: &[u8], stated: &Stated<'_>, options: &SourceOptions) {
-        self.decoder.decode(record, head.receive_time_ns, options, &mut self.event);
-        stated.complete(&mut self.event, record);
+    /// The records of one audit event, each lent the others' fields, as rules see them.
+    fn group(&mut self, frame: &Frame<'_>, group: &[(u64, &Entry, &[u8])], settings: &InputOptions) {
+        let (first, received) = group.first().map_or((0, 0), |(sequence, entry, _)| (*sequence, entry.receive_time_ns));
+        if self.members.len() < group.len() {
+            self.members.resize_with(group.len(), || (Event::new(), 0));
+        }
+        for ((_, _, record), (event, own)) in group.iter().zip(&mut self.members) {
+            self.decoder.decode(record, received, &settings.options, event);
+            if let Some(correct) = &settings.correction {
+                correct(event, record);
+            }
+            *own = event.view(record).fields().len();
+        }
+        for (at, &(sequence, entry, record)) in group.iter().enumerate() {
+            // What is lent to one is not lent on: it goes by how many fields are a record's own.
+            std::mem::swap(&mut self.event, &mut self.members[at].0);
+            let others = group.iter().zip(&self.members).enumerate().filter(|(other, _)| *other != at);
+            let others =
+                others.map(|(_, ((_, _, record), (event, own)))| Member { view: event.view(record), own: *own });
+            group::lend(&mut self.event, self.members[at].1, others);
+            let head = RowHead { group: Some(first), ..head_of(frame, sequence, entry, record) };
+            self.push(&head, record);
+            std::mem::swap(&mut self.event, &mut self.members[at].0);
+        }
+    }
+
+    fn record(&mut self, frame: &Frame<'_>, record: (u64, &Entry, &[u8]), settings: &InputOptions) {
+        let (sequence, entry, record) = record;
+        let head = head_of(frame, sequence, entry, record);
+        if FrameFlags::from_bits(entry.flags).contains(FrameFlags::PART) && entry.part > 0 {
+            // Only the first part of an overlong record is decoded.
+            return self.row(&head, b"", settings);
+        }
+        let elements = if settings.split { split::elements(record) } else { None };
+        let Some(elements) = elements else { return self.row(&head, record, settings) };
+        let mut first = true;
+        for element in elements {
+            let raw = std::mem::take(&mut first).then_some(record);
+            let head = RowHead { element: Some(element.index), raw, ..head };
+            self.row(&head, &record[element.range], settings);
+        }
+        if first {
+            self.row(&head, record, settings);
+        }
+    }
+
+    fn row(&mut self, head: &RowHead<'_>, record: &[u8], settings: &InputOptions) {
+        self.decoder.decode(record, head.entry.receive_time_ns, &settings.options, &mut self.event);
+        Stated { time_ns: head.entry.stated_time_ns, host: head.host }.complete(&mut self.event, record);
+        if let Some(correct) = &settings.correction {
+            correct(&mut self.event, record);
+        }
+        self.push(head, record);
+    }
+
+    fn push(&mut self, head: &RowHead<'_>, record: &[u8]) {
         let view = self.event.view(record);
         let time = view.core().time_ns;
         self.spans.time_ns = (self.spans.time_ns.0.min(time), self.spans.time_ns.1.max(time));
@@ -154,6 +206,22 @@ impl<'a> Decoding<'a> {
             self.batches.push(self.columns.take());
         }
         Ok((sorted(self.batches)?, self.spans))
+    }
+}
+
+fn head_of<'r>(frame: &'r Frame<'_>, sequence: u64, entry: &'r Entry, record: &'r [u8]) -> RowHead<'r> {
+    let origin = frame.origins.get(usize::from(entry.origin)).copied().unwrap_or_default();
+    RowHead {
+        sequence,
+        element: None,
+        input: frame.input,
+        origin: origin.text,
+        host: origin.host,
+        said: origin.said,
+        batch: frame.first_sequence,
+        group: None,
+        entry,
+        raw: Some(record),
     }
 }
 
@@ -227,7 +295,7 @@ fn properties() -> WriterProperties {
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_statistics_enabled(column, EnabledStatistics::None);
     }
-    for column in [name::TIME, name::RECEIVED, name::SEQUENCE, name::OFFSET] {
+    for column in [name::TIME, name::RECEIVED, name::SEQUENCE, name::OFFSET, name::BATCH, name::LINE] {
         let column = path(&[column]);
         properties = properties
             .set_column_dictionary_enabled(column.clone(), false)

@@ -203,6 +203,11 @@ impl RecordMarks {
     pub const fn bits(self) -> u8 {
         self.0
     }
+
+    /// The set of stored bits.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
 }
 
 impl std::ops::BitOrAssign for RecordMarks {

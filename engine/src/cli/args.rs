@@ -278,8 +278,17 @@ pub(crate) struct ReplayArgs {
     /// How alerts are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,
-    /// Files (.gz and .zst too), or - for standard input.
-    #[arg(required = true)]
+    /// Do the archived records of the configuration give the alerts that were told? Exit code 0 they do, 1 not, 2 undecidable.
+    #[arg(long)]
+    pub verify: bool,
+    /// --verify: alerts whose last record is from so long ago on (1d, 12h), or from a time.
+    #[arg(long, value_name = "T", requires = "verify")]
+    pub since: Option<String>,
+    /// --verify: the alerts as they were told (NDJSON) [default: the file outputs of the configuration].
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    pub alerts: Option<PathBuf>,
+    /// Files (.gz and .zst too), or - for standard input; with --verify ids of alerts, all without any.
+    #[arg(required_unless_present = "verify")]
     pub files: Vec<PathBuf>,
 }
 

@@ -14,6 +14,7 @@ mod matching;
 mod output;
 mod parse;
 mod prove;
+mod regenerated;
 mod replay;
 mod rules;
 mod run;
@@ -89,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, arguments.color),
         Command::Parse(args) => parse::parse(&args, arguments.color),
         Command::Match(args) => matching::matching(&args, arguments.color),
+        Command::Replay(args) if args.verify => regenerated::verify(&args),
         Command::Replay(args) => replay::replay(&args, arguments.color),
         Command::Test(args) => testing::testing(&args, arguments.color),
         Command::Check(args) => check::check(&args, arguments.color),

@@ -77,13 +77,25 @@ pub(super) fn finals<R: FnMut() -> Option<Batch>>(
 ) -> anyhow::Result<Vec<Alert>> {
     // Replay knows no receive time: lateness, skew and idleness are of no effect.
     let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
+    let inputs = inputs
+        .into_iter()
+        .map(|(options, split)| InputSettings { name: Arc::from(""), options, split, declared, clocks: None })
+        .collect();
+    finals_of(inputs, workers, detection, watch, open)
+}
+
+/// The same for inputs with names and clocks.
+pub(super) fn finals_of<R: FnMut() -> Option<Batch>>(
+    inputs: Arc<[InputSettings]>,
+    workers: usize,
+    detection: &Arc<ArcSwap<Detection>>,
+    watch: Option<Watch>,
+    open: impl FnOnce() -> R + Send,
+) -> anyhow::Result<Vec<Alert>> {
     let settings = Settings {
         workers,
         shards: (workers / 2).max(1),
-        inputs: inputs
-            .into_iter()
-            .map(|(options, split)| InputSettings { name: Arc::from(""), options, split, declared, clocks: None })
-            .collect(),
+        inputs,
         watermarks: WatermarkPolicy::EndOfInput,
         clock: None,
         archive: None,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
+use noroshi_archive::search::Search;
 use noroshi_archive::{Archive, Watcher};
 use noroshi_correlate::WatermarkPolicy;
 use noroshi_input::files::{Files, RealFiles};
@@ -24,9 +25,10 @@ use super::args::RunArgs;
 use super::audit::{lock_archive, try_lock};
 use super::files::{format_of, now_ns, zone_of};
 use super::rules::escape_lines;
+use crate::again::left_over;
 use crate::audit::{Act, Acts};
 use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
-use crate::config::{Config, join};
+use crate::config::{Config, archive_inputs, join};
 use crate::cosign::{self, Cosigning, WitnessAddress};
 use crate::detection::{Detection, LoadOptions, Watch};
 use crate::intel::{Poller, keep_good};
@@ -37,6 +39,7 @@ use crate::metrics::{Exposition, Kind, Metrics};
 use crate::pipeline::{InputSettings, Pipeline, Settings};
 use crate::reload::{Reloader, Reloading, Reloads};
 use crate::resume::ResumeStore;
+use crate::retro::{self, RetroHunt};
 use crate::sent::Sent;
 use crate::sink::{SinkOptions, Sinks, learn_delivered};
 use crate::skew::Skews;
@@ -121,6 +124,7 @@ struct Engine {
     spool: Arc<Spool>,
     archive: Option<Archive>,
     cosigning: Option<Cosigning>,
+    retro: Option<RetroHunt>,
     ledger: Arc<Ledger>,
     poller: Poller,
     runtime: tokio::runtime::Runtime,
@@ -208,11 +212,19 @@ impl Engine {
             directory: settings.directory.clone(),
             clock: now_ns,
         });
+        let again = match &config.archive {
+            // A directory that cannot be read has its error told by the archive itself.
+            Some(_) => Search::open(Arc::clone(&files), &config.archive_dir(), archive_inputs(&inputs))
+                .ok()
+                .and_then(|kept| left_over(kept, taken_up.as_ref().and_then(|state| state.archived), &inputs)),
+            None => None,
+        };
         let archive = settings.map(|settings| Archive::open(Arc::clone(&files), settings));
         let archive = archive.transpose().map_err(anyhow::Error::msg)?;
         if let Some(acts) = &acts {
             acts.tell(&Act::new("run").with("digests", detection.digests.clone()));
         }
+        let archived = archive.as_ref().map_or(0, |archive| archive.appender().claim(0));
         let settings = Settings {
             workers: config.workers(),
             shards: config.shards(),
@@ -236,7 +248,7 @@ impl Engine {
         }
         let detection = Arc::new(ArcSwap::from_pointee(detection));
         let (queue, batches) = bounded(config.engine.queue_batches.max(1));
-        let (pipeline, outcomes) = Pipeline::resume(&settings, &detection, batches, taken_up);
+        let (pipeline, outcomes) = Pipeline::resume(&settings, &detection, batches, taken_up, again);
         let shutdown = Shutdown::default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let positions: Vec<_> = places.iter().map(|place| place.read_to.clone()).collect();
@@ -255,6 +267,7 @@ impl Engine {
             inputs.counters().map(|(name, counters)| ledger.add_input(name, Arc::clone(counters))).collect();
         let counters = Arc::new(CollectorCounters::default());
         let skews = Arc::new(Mutex::new(Skews::default()));
+        let (found, retrospective) = bounded(retro::QUEUE_PARCELS);
         let outputs = Outputs {
             sinks: Arc::clone(&sinks),
             spool: Arc::clone(&spool),
@@ -269,6 +282,8 @@ impl Engine {
             registry: Arc::clone(&pipeline.registry),
             node: config.node().into(),
             archive: archive.as_ref().map(Archive::watcher),
+            archived,
+            retrospective,
             clock: now_ns,
         };
         let known = still_there(&*files, &places);
@@ -322,6 +337,27 @@ impl Engine {
             metrics.add_check(cosigning.ailments());
             metrics.add_source(cosigning.figures());
         }
+        let retro = match (&archive, config.retro_hunt_days()) {
+            (Some(archive), days) if days > 0 => {
+                let parts = retro::Parts {
+                    files: Arc::clone(&files),
+                    directory: config.archive_dir(),
+                    known: state_dir.join("hunted-indicators"),
+                    archive_inputs: archive_inputs(&settings.inputs),
+                    inputs: Arc::clone(&settings.inputs),
+                    archive: archive.watcher(),
+                    days,
+                    alerts: found,
+                    clock: now_ns,
+                };
+                Some(RetroHunt::start(parts, detection.load_full())?)
+            }
+            _ => None,
+        };
+        if let Some(retro) = &retro {
+            let standing = Arc::clone(&retro.standing);
+            metrics.add_source(move |text| standing.append_metrics(text));
+        }
         let reloading = Reloading::start(Reloader {
             rules: config.rules.paths.clone(),
             indicators: config.indicators.paths.clone(),
@@ -330,6 +366,7 @@ impl Engine {
             detection,
             acts: acts.clone(),
             counts: reloads,
+            told: retro.as_ref().map(RetroHunt::told),
         })?;
         Ok(Engine {
             config,
@@ -342,6 +379,7 @@ impl Engine {
             spool,
             archive,
             cosigning,
+            retro,
             ledger,
             poller,
             runtime,
@@ -401,6 +439,10 @@ impl Engine {
         self.poller.stop();
         if let Some(cosigning) = self.cosigning {
             cosigning.stop();
+        }
+        // What it found is told with the rest.
+        if let Some(retro) = self.retro {
+            retro.stop();
         }
         self.shutdown.request();
         self.inputs.join();

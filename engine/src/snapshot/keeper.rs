@@ -42,6 +42,8 @@ pub(crate) struct Places {
     pub(crate) files: Vec<FilePlace>,
     /// Records handed to the spool up to it.
     pub(crate) spooled: u64,
+    /// Number of the archive's next record behind it; `None` = there is no archive.
+    pub(crate) archived: Option<u64>,
 }
 
 /// What has come of one cut.
@@ -127,8 +129,8 @@ impl Keeper {
 impl Parts {
     fn write(&self, job: Job, dictionary: &Dictionary, stopping: &AtomicBool) {
         let began = Instant::now();
-        let Job { places: Places { files, spooled }, captures, alerts, is_last } = job;
-        let manifest = Manifest::new((self.clock)(), &self.inputs, files, &self.registry);
+        let Job { places: Places { files, spooled, archived }, captures, alerts, is_last } = job;
+        let manifest = Manifest { archived, ..Manifest::new((self.clock)(), &self.inputs, files, &self.registry) };
         let result = self.store.write(&manifest, &captures, dictionary).map_err(|cause| cause.to_string());
         // The state is on the disk: what it was captured from may go while outputs are waited for.
         drop(captures);

@@ -87,6 +87,8 @@ pub struct Resumed {
     pub(crate) shards: Vec<Shard<Shared>>,
     pub(crate) tower: Tower<Shared>,
     pub(crate) registry: Registry,
+    /// Records of the archive below this number are in it; `None` = there was no archive.
+    pub(crate) archived: Option<u64>,
 }
 
 /// Builds shards and tower from a snapshot.
@@ -115,7 +117,7 @@ pub(crate) fn resume(
     let policy = WatermarkPolicy::Live;
     let since = restored.iter().map(Shard::event_time_max).max().unwrap_or(i64::MIN);
     let tower = Tower::restore(shards, policy, true, &detection.specs, &snapshot.tower, since)?;
-    Ok(Resumed { shards: restored, tower, registry })
+    Ok(Resumed { shards: restored, tower, registry, archived: snapshot.manifest.archived })
 }
 
 /// Takes up the last snapshot of a state directory: where its files were read to, and its state. `None` where there is none, or

@@ -39,12 +39,15 @@ pub(crate) struct Manifest {
     pub(crate) inputs: Vec<String>,
     pub(crate) files: Vec<FilePlace>,
     pub(crate) sources: Vec<SourceRow>,
+    /// Records of the archive below this number are in the state; `None` = there was no archive.
+    #[serde(default)]
+    pub(crate) archived: Option<u64>,
 }
 
 impl Manifest {
     pub(crate) fn new(written_ns: i64, inputs: &[String], files: Vec<FilePlace>, registry: &Registry) -> Manifest {
         let (classes, inputs) = (hex(&classes_digest()), inputs.to_vec());
-        Manifest { version: VERSION, written_ns, classes, inputs, files, sources: registry.rows() }
+        Manifest { version: VERSION, written_ns, classes, inputs, files, sources: registry.rows(), archived: None }
     }
 }
 

@@ -31,7 +31,8 @@ enum Figure {
 /// Figures by group.
 pub(crate) struct Groups {
     stats: Stats,
-    groups: HashMap<Vec<Option<String>>, Vec<Figure>>,
+    /// By the values of the group, one behind the other as [`put`] writes them.
+    groups: HashMap<Vec<u8>, Vec<Figure>>,
     hasher: RandomState,
     values: usize,
     is_cut: bool,
@@ -57,13 +58,20 @@ impl Groups {
         let by: Vec<Values<'_>> = self.stats.by.iter().map(|field| Values::of(batch, field)).collect();
         let of: Vec<Option<Values<'_>>> =
             self.stats.calls.iter().map(|call| call.field().map(|field| Values::of(batch, field))).collect();
+        let mut key = Vec::new();
         for row in 0..batch.num_rows() {
-            let mut key: Vec<Option<String>> = by.iter().map(|values| values.first(row)).collect();
+            key.clear();
+            by.iter().for_each(|values| put(&mut key, values, row));
             if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&key) {
                 self.is_cut = true;
-                key.fill(None);
+                key.clear();
+                key.resize(by.len(), ABSENT);
             }
-            let figures = self.groups.entry(key).or_insert_with(|| Self::begin(&self.stats));
+            // Most rows are of a group that is known: nothing is allocated for them.
+            if !self.groups.contains_key(&key) {
+                self.groups.insert(key.clone(), Self::begin(&self.stats));
+            }
+            let Some(figures) = self.groups.get_mut(&key) else { continue };
             for (figure, values) in figures.iter_mut().zip(&of) {
                 let number = || values.as_ref().and_then(|values| values.number(row));
                 match figure {
@@ -95,7 +103,8 @@ impl Groups {
     /// A flat object a group, the largest first figure first; whether a bound was met.
     pub(crate) fn finish(self) -> (Vec<Value>, bool) {
         let Groups { stats, groups, is_cut, .. } = self;
-        let mut groups: BTreeMap<_, _> = groups.into_iter().collect();
+        let mut groups: BTreeMap<Vec<Option<String>>, _> =
+            groups.into_iter().map(|(key, figures)| (values_of(&key), figures)).collect();
         if groups.is_empty() && stats.by.is_empty() {
             groups.insert(Vec::new(), Self::begin(&stats));
         }
@@ -127,6 +136,40 @@ impl Groups {
         }
         (rows, is_cut)
     }
+}
+
+/// What a group's value begins with: there is none, or its length and text follow.
+const ABSENT: u8 = 0;
+const PRESENT: u8 = 1;
+
+/// Appends the first value of a row.
+fn put(key: &mut Vec<u8>, values: &Values<'_>, row: usize) {
+    let any = values.any(row, |value| {
+        key.push(PRESENT);
+        key.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        key.extend_from_slice(value);
+        true
+    });
+    if !any {
+        key.push(ABSENT);
+    }
+}
+
+/// The values that [`put`] wrote.
+fn values_of(mut key: &[u8]) -> Vec<Option<String>> {
+    let mut values = Vec::new();
+    while let Some((&mark, rest)) = key.split_first() {
+        let (value, behind) = match rest.split_first_chunk::<8>().filter(|_| mark == PRESENT) {
+            Some((len, text)) => {
+                let (value, behind) = text.split_at((u64::from_le_bytes(*len) as usize).min(text.len()));
+                (Some(String::from_utf8_lossy(value).into_owned()), behind)
+            }
+            None => (None, rest),
+        };
+        values.push(value);
+        key = behind;
+    }
+    values
 }
 
 /// A number without a fraction is written as one.

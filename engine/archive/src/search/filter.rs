@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array as _, BooleanArray, RecordBatch};
+use arrow_array::{Array as _, BinaryArray, BooleanArray, RecordBatch};
 use arrow_schema::DataType;
 
-use super::query::{Bound, Filter, Test};
+use super::query::{Bound, Filter, Pattern, Test};
 use super::rows::Values;
 use crate::schema::{self, name};
 
@@ -36,8 +36,13 @@ fn passes(filter: &Filter, batch: &RecordBatch) -> Vec<bool> {
         }
         Filter::Not(part) => passes(part, batch).into_iter().map(|one| !one).collect(),
         Filter::Text(pattern) => {
-            let raw = Values::of(batch, name::RAW);
-            (0..rows).map(|row| raw.any(row, |value| pattern.is_match(value))).collect()
+            match batch.column_by_name(name::RAW).and_then(|column| column.as_binary_opt::<i32>()) {
+                Some(raw) if pattern.exact.as_ref().is_some_and(|exact| !exact.is_empty()) => have_text(pattern, raw),
+                _ => {
+                    let raw = Values::of(batch, name::RAW);
+                    (0..rows).map(|row| raw.any(row, |value| pattern.is_match(value))).collect()
+                }
+            }
         }
         Filter::Field(field, test) => {
             let values = Values::of(batch, field);
@@ -53,6 +58,23 @@ fn passes(filter: &Filter, batch: &RecordBatch) -> Vec<bool> {
     }
 }
 
+/// Which records have a text without wildcards: looked for in all of them at once, for they lie one behind the other.
+fn have_text(pattern: &Pattern, raw: &BinaryArray) -> Vec<bool> {
+    let (offsets, bytes) = (raw.value_offsets(), raw.value_data());
+    let mut have = vec![false; raw.len()];
+    let mut row = 0;
+    while row < have.len() {
+        let Some((start, end)) = pattern.find_at(bytes, offsets[row] as usize) else { break };
+        // The row that it begins in: the last of those that begin there, for the others are empty.
+        row += offsets[row + 1..].partition_point(|&begin| begin as usize <= start);
+        let Some(&row_end) = offsets.get(row + 1) else { break };
+        // One that reaches into the next record is none, but may hide a shorter one.
+        have[row] = !raw.is_null(row) && (end <= row_end as usize || pattern.is_match(raw.value(row)));
+        row += 1;
+    }
+    have
+}
+
 fn passes_value(test: &Test, value: &[u8]) -> bool {
     match test {
         Test::Exists => true,
@@ -64,6 +86,10 @@ fn passes_value(test: &Test, value: &[u8]) -> bool {
             None => pattern.is_match(value),
         },
         Test::OneOf(values) => {
+            let is_plain = value.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+            if is_plain {
+                return values.binary_search_by(|one| one.as_bytes().cmp(value)).is_ok();
+            }
             let text = String::from_utf8_lossy(value).to_lowercase();
             values.binary_search(&text).is_ok()
         }
@@ -74,6 +100,7 @@ fn passes_value(test: &Test, value: &[u8]) -> bool {
                 Err(_) => is_between_text(&text, low, high),
             }
         }
+        Test::Passes(predicate) => (predicate.0)(value),
         Test::Within(network, bits) => std::str::from_utf8(value)
             .ok()
             .and_then(|text| text.parse::<IpAddr>().ok())
@@ -155,5 +182,28 @@ pub(crate) fn may_pass(filter: &Filter, known: &dyn Known) -> bool {
             }),
             _ => true,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A text that only two records together have is in neither, and none that one has is missed.
+        #[test]
+        fn looking_through_all_records_at_once_finds_what_each_alone_has(
+            records in prop::collection::vec(prop::option::of("[abAB]{0,6}"), 0..30),
+            text in "[abAB]{1,3}",
+        ) {
+            let pattern = Pattern::new(&text, false, false).unwrap();
+            let raw = BinaryArray::from_iter(records.iter().map(|record| record.as_ref().map(String::as_bytes)));
+            let one_by_one: Vec<bool> = records
+                .iter()
+                .map(|record| record.as_ref().is_some_and(|record| pattern.is_match(record.as_bytes())))
+                .collect();
+            prop_assert_eq!(have_text(&pattern, &raw), one_by_one);
+        }
     }
 }

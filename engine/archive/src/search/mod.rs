@@ -116,7 +116,7 @@ impl Newest {
         self.rows.len() < self.limit || self.rows.keys().next_back().is_some_and(|last| last.0.0 <= time_ns)
     }
 
-    fn push(&mut self, time_ns: i64, sequence: u64, document: impl FnOnce() -> Value) {
+    fn push(&mut self, time_ns: i64, sequence: u64, document: Value) {
         if !self.takes(time_ns) {
             self.is_cut = true;
             return;
@@ -125,7 +125,7 @@ impl Newest {
         while self.rows.contains_key(&(std::cmp::Reverse(time_ns), sequence, element)) {
             element += 1;
         }
-        self.rows.insert((std::cmp::Reverse(time_ns), sequence, element), document());
+        self.rows.insert((std::cmp::Reverse(time_ns), sequence, element), document);
         if self.rows.len() > self.limit {
             self.rows.pop_last();
             self.is_cut = true;
@@ -138,16 +138,23 @@ enum Sink {
     Groups(Groups),
 }
 
-impl Sink {
-    fn take(&mut self, batch: &RecordBatch) {
-        match self {
-            Sink::Groups(groups) => groups.take(batch),
-            Sink::Rows(newest) => {
-                for row in 0..batch.num_rows() {
-                    let (time_ns, sequence) = (rows::time_of(batch, row), rows::sequence_of(batch, row));
-                    newest.push(time_ns, sequence, || rows::document(batch, row));
-                }
-            }
+/// Takes the rows of a batch. Documents are made while others may take theirs.
+fn take(sink: &Mutex<Sink>, batch: &RecordBatch) {
+    let held = || sink.lock().unwrap_or_else(PoisonError::into_inner);
+    let row_of = |row| (rows::time_of(batch, row), rows::sequence_of(batch, row));
+    let mut wanted = Vec::new();
+    match &mut *held() {
+        Sink::Groups(groups) => return groups.take(batch),
+        Sink::Rows(newest) => {
+            wanted.extend((0..batch.num_rows()).filter(|&row| newest.takes(row_of(row).0)));
+            newest.is_cut |= wanted.len() < batch.num_rows();
+        }
+    }
+    let documents: Vec<Value> = wanted.iter().map(|&row| rows::document(batch, row)).collect();
+    if let Sink::Rows(newest) = &mut *held() {
+        for (row, document) in wanted.into_iter().zip(documents) {
+            let (time_ns, sequence) = row_of(row);
+            newest.push(time_ns, sequence, document);
         }
     }
 }
@@ -229,15 +236,31 @@ impl Search {
                 }
                 break;
             }
-            let looked: Vec<_> = wave
+            let opened: Vec<_> =
+                wave.par_iter().map(|segment| self.ruled(segment, filter.as_deref(), time_ns)).collect();
+            let mut parts = Vec::new();
+            let mut unreadable = |segment: &Sealed, cause: &io::Error, effort: &mut Effort| {
+                effort.files_unreadable += 1;
+                errors.push(format!("cannot read {}: {cause}; the rest is searched", segment.file));
+            };
+            for (segment, (of_file, ruled)) in wave.iter().zip(&opened) {
+                effort.add(of_file);
+                match ruled {
+                    Ok((file, left)) => parts.extend(left.iter().map(|&row_group| (*segment, file, row_group))),
+                    Err(cause) => unreadable(segment, cause, &mut effort),
+                }
+            }
+            let looked: Vec<_> = parts
                 .par_iter()
-                .map(|segment| self.file(segment, filter.as_ref(), time_ns, &columns, &sink, control.cancelled))
+                .map(|&(segment, file, row_group)| {
+                    let part = Part { file, row_group, time_ns, cancelled: control.cancelled };
+                    (segment, part.look(filter.as_ref(), &columns, &sink))
+                })
                 .collect();
-            for (segment, (of_file, looked)) in wave.iter().zip(looked) {
-                effort.add(&of_file);
+            for (segment, (of_part, looked)) in looked {
+                effort.add(&of_part);
                 if let Err(cause) = looked {
-                    effort.files_unreadable += 1;
-                    errors.push(format!("cannot read {}: {cause}; the rest is searched", segment.file));
+                    unreadable(segment, &cause, &mut effort);
                 }
             }
             done += wave.len();
@@ -294,42 +317,68 @@ impl Search {
             }
             if let Ok(kept) = arrow_select::filter::filter_record_batch(&batch, &keep.into()) {
                 effort.rows_matched += kept.num_rows() as u64;
-                sink.lock().unwrap_or_else(PoisonError::into_inner).take(&kept);
+                take(sink, &kept);
             }
         }
     }
 
-    fn file(
+    /// Opens a file and rules row groups out by what it says of them; the numbers of the others.
+    fn ruled(
         &self,
         segment: &Sealed,
-        filter: Option<&Arc<Filter>>,
+        filter: Option<&Filter>,
         time_ns: (i64, i64),
-        columns: &BTreeSet<&'static str>,
-        sink: &Mutex<Sink>,
-        cancelled: &AtomicBool,
-    ) -> (Effort, io::Result<()>) {
+    ) -> (Effort, io::Result<(SealedFile, Vec<usize>)>) {
         let mut effort = Effort::default();
-        let looked = (|| {
-            let file = SealedFile::open(&*self.files, &Catalog::path(&self.directory, segment))?;
+        let opened = (|| {
+            let mut file = SealedFile::open(&*self.files, &Catalog::path(&self.directory, segment))?;
+            let mut left = Vec::new();
             for row_group in 0..file.row_groups() {
                 effort.row_groups += 1;
                 let known = file.known(row_group);
                 let in_time = filter::Known::numbers(&known, name::TIME)
                     .is_none_or(|(least, most)| most >= time_ns.0 && least < time_ns.1);
-                let may = in_time && filter.is_none_or(|filter| filter::may_pass(filter, &known));
-                if !may || cancelled.load(Ordering::Relaxed) {
+                if in_time && filter.is_none_or(|filter| filter::may_pass(filter, &known)) {
+                    left.push(row_group);
+                } else {
                     effort.row_groups_skipped += 1;
-                    continue;
                 }
-                effort.rows_scanned += file.rows(row_group);
-                file.read(row_group, time_ns, filter, columns, |batch| {
-                    effort.rows_matched += batch.num_rows() as u64;
-                    sink.lock().unwrap_or_else(PoisonError::into_inner).take(&batch);
-                    Ok(())
-                })?;
             }
-            Ok(())
+            if !left.is_empty() {
+                file.index_pages()?;
+            }
+            Ok((file, left))
         })();
+        (effort, opened)
+    }
+}
+
+/// A row group that may hold what is looked for.
+struct Part<'s> {
+    file: &'s SealedFile,
+    row_group: usize,
+    time_ns: (i64, i64),
+    cancelled: &'s AtomicBool,
+}
+
+impl Part<'_> {
+    fn look(
+        &self,
+        filter: Option<&Arc<Filter>>,
+        columns: &BTreeSet<&'static str>,
+        sink: &Mutex<Sink>,
+    ) -> (Effort, io::Result<()>) {
+        let mut effort = Effort::default();
+        if self.cancelled.load(Ordering::Relaxed) {
+            effort.row_groups_skipped += 1;
+            return (effort, Ok(()));
+        }
+        effort.rows_scanned += self.file.rows(self.row_group);
+        let looked = self.file.read(self.row_group, self.time_ns, filter, columns, |batch| {
+            effort.rows_matched += batch.num_rows() as u64;
+            take(sink, &batch);
+            Ok(())
+        });
         (effort, looked)
     }
 }

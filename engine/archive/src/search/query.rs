@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -54,6 +55,21 @@ pub enum Test {
     Between(Option<Bound>, Option<Bound>),
     /// It is an address in this range.
     Within(IpAddr, u8),
+    /// Code says so. No row group is ruled out by it.
+    Passes(Predicate),
+}
+
+/// Says whether a value's bytes pass.
+pub type Passing = dyn Fn(&[u8]) -> bool + Send + Sync;
+
+/// A test that no query can spell.
+#[derive(Clone)]
+pub struct Predicate(pub Arc<Passing>);
+
+impl fmt::Debug for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Predicate")
+    }
 }
 
 /// One end of a range.
@@ -79,6 +95,11 @@ impl Pattern {
     /// Whether it stands in `bytes`, or is the whole of them, as it was made.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
         self.regex.is_match(bytes)
+    }
+
+    /// Where in `bytes` it first stands from `at` on: begin and end.
+    pub(crate) fn find_at(&self, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+        self.regex.find_at(bytes, at).map(|found| (found.start(), found.end()))
     }
 
     /// A pattern for the whole of a value, or for a part of a text.
@@ -565,6 +586,7 @@ mod tests {
                 };
                 format!("{name}[{}..{}]", bound(low), bound(high))
             }
+            Filter::Field(name, Test::Passes(_)) => format!("{name} passes"),
             Filter::Field(name, Test::OneOf(values)) => format!("{name} of {}", values.len()),
         }
     }

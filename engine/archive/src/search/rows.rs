@@ -46,9 +46,9 @@ impl<'a> Values<'a> {
                     each(format_rfc3339(column.as_primitive::<TimestampNanosecondType>().value(row)).as_bytes())
                 }
                 DataType::List(_) => {
-                    let list = column.as_list::<i32>().value(row);
-                    let texts = list.as_string::<i32>();
-                    (0..texts.len()).any(|at| each(texts.value(at).as_bytes()))
+                    let list = column.as_list::<i32>();
+                    let (offsets, texts) = (list.value_offsets(), list.values().as_string::<i32>());
+                    (offsets[row] as usize..offsets[row + 1] as usize).any(|at| each(texts.value(at).as_bytes()))
                 }
                 _ => false,
             },

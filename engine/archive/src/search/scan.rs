@@ -1,9 +1,9 @@
 //! Parquet files read for a search: only the row groups, columns and pages that can matter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::bloom_filter::Sbbf;
 use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
@@ -79,20 +80,42 @@ impl ChunkReader for Chunks {
     }
 }
 
+/// Bloom filters by row group and leaf. `None` = there is none, or it cannot be read.
+type Filters = HashMap<(usize, usize), Option<Arc<Sbbf>>>;
+
 /// A sealed file that is open.
 pub(crate) struct SealedFile {
     chunks: Chunks,
     metadata: ArrowReaderMetadata,
+    /// By path of the leaf: its number.
+    leaves: HashMap<String, usize>,
+    /// Bloom filters that were read.
+    filters: Mutex<Filters>,
 }
 
 impl SealedFile {
+    /// Reads what the file says of its row groups. Its page index is read by [`SealedFile::index_pages`]: most files are ruled
+    /// out without.
     pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<Self> {
         let file: Arc<dyn ReadFile> = files.open(path)?.into();
         let chunks = Chunks { len: file.metadata()?.len, file };
-        let options =
-            ArrowReaderOptions::new().with_page_index_policy(parquet::file::metadata::PageIndexPolicy::Optional);
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
         let metadata = ArrowReaderMetadata::load(&chunks, options).map_err(as_io)?;
-        Ok(SealedFile { chunks, metadata })
+        let schema = metadata.parquet_schema();
+        let leaves = (0..schema.num_columns()).map(|at| (schema.column(at).path().string(), at)).collect();
+        Ok(SealedFile { chunks, metadata, leaves, filters: Mutex::default() })
+    }
+
+    /// Reads where each page lies, so that of a column only pages with rows that passed are decoded.
+    pub(crate) fn index_pages(&mut self) -> io::Result<()> {
+        let metadata = (**self.metadata.metadata()).clone();
+        let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
+            .with_column_index_policy(PageIndexPolicy::Skip)
+            .with_offset_index_policy(PageIndexPolicy::Optional);
+        reader.read_page_indexes(&self.chunks).map_err(as_io)?;
+        let metadata = Arc::new(reader.finish().map_err(as_io)?);
+        self.metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).map_err(as_io)?;
+        Ok(())
     }
 
     pub(crate) fn row_groups(&self) -> usize {
@@ -163,25 +186,26 @@ pub(crate) struct KnownGroup<'f> {
 }
 
 impl KnownGroup<'_> {
-    fn column(&self, path: &[&str]) -> Option<usize> {
-        let schema = self.file.metadata.parquet_schema();
-        (0..schema.num_columns()).find(|&at| schema.column(at).path().parts() == path)
+    /// The Bloom filter of a column, read once.
+    fn bloom(&self, leaf: usize) -> Option<Arc<Sbbf>> {
+        let mut filters = self.file.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || {
+            let chunk = self.file.metadata.metadata().row_group(self.row_group).column(leaf);
+            Sbbf::read_from_column_chunk(chunk, &self.file.chunks).ok().flatten().map(Arc::new)
+        };
+        filters.entry((self.row_group, leaf)).or_insert_with(read).clone()
     }
 }
 
 impl Known for KnownGroup<'_> {
     fn may_hold(&self, related: &'static str, value: &str) -> bool {
-        let Some(column) = self.column(&[related, "list", "element"]) else { return true };
-        let chunk = self.file.metadata.metadata().row_group(self.row_group).column(column);
+        let leaf = self.file.leaves.get(&format!("{related}.list.element"));
         // A filter that is absent or unreadable rules nothing out.
-        match Sbbf::read_from_column_chunk(chunk, &self.file.chunks) {
-            Ok(Some(filter)) => filter.check(&value),
-            _ => true,
-        }
+        leaf.and_then(|&leaf| self.bloom(leaf)).is_none_or(|filter| filter.check(&value))
     }
 
     fn numbers(&self, column: &str) -> Option<(i64, i64)> {
-        let at = self.column(&[column])?;
+        let at = *self.file.leaves.get(column)?;
         match self.file.metadata.metadata().row_group(self.row_group).column(at).statistics()? {
             Statistics::Int64(statistics) => Some((*statistics.min_opt()?, *statistics.max_opt()?)),
             _ => None,
