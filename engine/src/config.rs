@@ -18,6 +18,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::intel::{AssetConfig, FeedConfig, IndicatorsConfig};
+use crate::keeping::RetentionConfig;
 use crate::pipeline::InputSettings;
 use crate::sink::OutputConfig;
 
@@ -223,6 +224,8 @@ pub struct ArchiveConfig {
     pub retro_hunt_days: u32,
     /// Who cosigns the tree.
     pub witness: Vec<WitnessConfig>,
+    /// How long what is sealed is kept.
+    pub retention: RetentionConfig,
 }
 
 /// `[[archive.witness]]`
@@ -257,6 +260,7 @@ impl Default for ArchiveConfig {
             segment_age_s: noroshi_archive::SEGMENT_AGE_S,
             retro_hunt_days: 90,
             witness: Vec::new(),
+            retention: RetentionConfig::default(),
         }
     }
 }
@@ -455,6 +459,12 @@ impl Config {
                 );
             }
         }
+        if let Some(archive) = &self.archive {
+            let names: Vec<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
+            for wrong in archive.retention.check(&names, archive.segment_bytes) {
+                blame(&wrong.word, wrong.what, &wrong.help);
+            }
+        }
         if self.spool.rotate_bytes < 1 << 16 {
             blame(
                 "rotate_bytes",
@@ -519,6 +529,8 @@ impl Config {
             inputs: archive_inputs(inputs),
             node: self.node(),
             clock: crate::cli::now_ns,
+            uptime: crate::cli::uptime,
+            retention: archive.retention.retention(),
         })
     }
 

@@ -16,6 +16,7 @@ pub mod detection;
 mod durable;
 pub mod evidence;
 pub mod intel;
+pub mod keeping;
 mod late;
 pub mod ledger;
 pub mod lists;

@@ -121,6 +121,8 @@ fn a_row_is_the_event_that_rules_saw() {
                 inputs: archive_inputs(std::slice::from_ref(&settings)),
                 node: "test".into(),
                 clock: || NOON,
+                uptime: || std::time::Duration::ZERO,
+                retention: noroshi_archive::Retention::default(),
             },
         )
         .unwrap();

@@ -184,6 +184,8 @@ fn settings(directory: &Path) -> Settings {
         inputs: inputs(),
         node: "bench".into(),
         clock: || 1_772_409_600_000_000_000,
+        uptime: || std::time::Duration::ZERO,
+        retention: noroshi_archive::Retention::default(),
     }
 }
 

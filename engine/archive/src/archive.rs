@@ -14,14 +14,18 @@ use noroshi_files::Files;
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_tree::{Signature, Verifier};
 
+use crate::age::Age;
 use crate::audit;
 use crate::catalog::Catalog;
 use crate::commit::{Committer, QUEUE_FRAMES, Rotation, Standing, Submission, Told};
 use crate::frame::{FrameWriter, Numbered};
 use crate::log::Log;
+use crate::mend;
 use crate::numbered;
+use crate::retention::Retention;
 use crate::seal::InputOptions;
 use crate::sealer::{SEGMENTS, Sealer, SealerStanding};
+use crate::upkeep::Upkeep;
 use crate::wal::{self, Segment};
 
 /// Where write-ahead segments lie, below the archive's directory.
@@ -42,6 +46,10 @@ pub struct Settings {
     pub node: String,
     /// The time, nanoseconds since 1970 UTC.
     pub clock: fn() -> i64,
+    /// The time since some moment, by a timer that nobody sets.
+    pub uptime: fn() -> Duration,
+    /// How long sealed segments are kept.
+    pub retention: Retention,
 }
 
 /// Default of [`Settings::segment_bytes`]: some 200,000 records, which seal in under 200 MB of memory.
@@ -100,6 +108,14 @@ pub struct Status {
     pub segments_waiting: u64,
     /// Acts of operators taken into the tree.
     pub acts: u64,
+    /// Segments removed because they are kept no longer.
+    pub segments_purged: u64,
+    /// Their bytes.
+    pub bytes_purged: u64,
+    /// Small segments that became parts of larger ones.
+    pub segments_replaced: u64,
+    /// Segments that would be removed, were they not held.
+    pub segments_held: u64,
     /// Why nothing is taken in or sealed.
     pub ailments: Vec<String>,
 }
@@ -141,38 +157,24 @@ impl Archive {
     /// # Errors
     /// The step that failed.
     pub fn open(files: Arc<dyn Files>, settings: Settings) -> Result<Self, ArchiveError> {
-        let Settings { directory, segment_bytes, segment_age, inputs, node, clock } = settings;
+        let (segment_bytes, segment_age) = (settings.segment_bytes, settings.segment_age);
+        let directory = settings.directory.clone();
         let wal_directory = directory.join(WAL);
-        for made in [&directory, &wal_directory, &directory.join(SEGMENTS), &directory.join(audit::PENDING)] {
-            files.create_directory(made).map_err(error("create directory", made))?;
-        }
-        let catalog = Catalog::read(&*files, &directory).map_err(error("read the catalog in", &directory))?;
-        let log = Log::open(&files, &directory, &node, clock).map_err(error("open the tree in", &directory))?;
-        let (left, next_sequence) = recover(&*files, &wal_directory, catalog.end_sequence())?;
-        let numbers = numbered::Table::read(&*files, &directory).map_err(error("read the producers in", &directory))?;
-        let mut known = numbers.clone();
+        let sealing = sealer(&files, settings)?;
+        let sealer = Arc::clone(&sealing.standing);
+        let standing = Arc::new(Standing::default());
+        let (left, next_sequence) = recover(&*files, &wal_directory, sealing.catalog.end_sequence())?;
+        let mut known = sealing.numbers.clone();
         for path in &left {
             let segment = Segment::read(&*files, path).map_err(error("read", path))?;
             for frame in segment.frames() {
                 known.note(&frame);
             }
         }
-        let standing = Arc::new(Standing::default());
-        let sealer = Arc::new(SealerStanding::default());
         let (submissions, submitted) = bounded(QUEUE_FRAMES);
         let (closed, to_seal) = unbounded();
         let rotation = Rotation { bytes: segment_bytes, age: segment_age };
-        let committer = Committer::new(Arc::clone(&files), wal_directory, rotation, Arc::clone(&standing), closed);
-        let sealing = Sealer {
-            files,
-            directory: directory.clone(),
-            catalog,
-            log,
-            numbers,
-            inputs,
-            standing: Arc::clone(&sealer),
-            dictionary: Arc::new(Dictionary::new()),
-        };
+        let committer = Committer::new(files, wal_directory, rotation, Arc::clone(&standing), closed);
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
             spawned.map_err(error("start the thread of", &directory))
@@ -284,7 +286,15 @@ impl Watcher {
             damaged_bytes: of(&sealer.damaged_bytes),
             segments_waiting: of(&sealer.waiting),
             acts: of(&sealer.acts),
-            ailments: [standing.failing(), sealer.failing(), sealer.acts_failing()].into_iter().flatten().collect(),
+            segments_purged: of(&sealer.upkeep.purged),
+            bytes_purged: of(&sealer.upkeep.purged_bytes),
+            segments_replaced: of(&sealer.upkeep.replaced),
+            segments_held: of(&sealer.upkeep.held),
+            ailments: [standing.failing(), sealer.failing(), sealer.acts_failing()]
+                .into_iter()
+                .flatten()
+                .chain(sealer.upkeep.ailments())
+                .collect(),
         }
     }
 }
@@ -292,6 +302,36 @@ impl Watcher {
 fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
     let path = path.to_owned();
     move |source| ArchiveError { action, path, source }
+}
+
+/// What seals segments and looks after them, as an engine before left it.
+pub(crate) fn sealer(files: &Arc<dyn Files>, settings: Settings) -> Result<Sealer, ArchiveError> {
+    let Settings { directory, segment_bytes, segment_age: _, inputs, node, clock, uptime, retention } = settings;
+    for made in [&directory, &directory.join(WAL), &directory.join(SEGMENTS), &directory.join(audit::PENDING)] {
+        files.create_directory(made).map_err(error("create directory", made))?;
+    }
+    let catalog = Catalog::read(&**files, &directory).map_err(error("read the catalog in", &directory))?;
+    let log = Log::open(files, &directory, &node, clock).map_err(error("open the tree in", &directory))?;
+    let numbers = numbered::Table::read(&**files, &directory).map_err(error("read the producers in", &directory))?;
+    let mended = mend::mend(files, &directory, &log, catalog);
+    let (catalog, left_over) = mended.map_err(error("make good the catalog in", &directory))?;
+    let age = Age::open(&**files, &directory, &catalog, clock(), uptime);
+    let age = age.map_err(error("read the archive's time in", &directory))?;
+    let mut upkeep = Upkeep::new(retention, age, segment_bytes, format!("noroshi on {node}"), clock, uptime);
+    upkeep.leave_over(left_over);
+    let mut sealer = Sealer {
+        files: Arc::clone(files),
+        directory: directory.clone(),
+        catalog,
+        log,
+        numbers,
+        inputs,
+        standing: Arc::default(),
+        dictionary: Arc::new(Dictionary::new()),
+        upkeep,
+    };
+    sealer.catch_up().map_err(error("go on with the catalog in", &directory))?;
+    Ok(sealer)
 }
 
 /// The segments that wait to be sealed, and the number of the next record.

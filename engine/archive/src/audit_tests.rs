@@ -1,12 +1,10 @@
 use std::collections::BTreeMap;
 
 use noroshi_files::SimulatedDisk;
-use noroshi_tree::merkle::root_of;
-use noroshi_tree::{Hash, KeyKind, Signer};
+use noroshi_tree::{KeyKind, Signer};
 use serde_json::json;
 
 use super::*;
-use crate::catalog::Catalog;
 
 const DIRECTORY: &str = "/archive";
 
@@ -92,30 +90,6 @@ fn what_was_written_down_survives_the_power() {
         // What was not acknowledged may be there or not.
         assert!(taken.len() <= 1 && (taken.len() == 1 || !kept), "cut at operation {operations}: {taken:?}");
     }
-}
-
-#[test]
-fn acts_between_an_attempt_to_seal_and_the_next_do_not_double_it() {
-    let (disk, signer) = disk();
-    let mut log = open(&disk).unwrap();
-    let batches = [noroshi_tree::leaf::Batch { first_sequence: 0, records: 1, root: root_of(&[Hash::of(b"x")]) }];
-    let manifest = noroshi_tree::leaf::Manifest {
-        file: "segments/a".into(),
-        bytes: 1,
-        sha256: Hash::of(b"a"),
-        batches: 0..0,
-        rows: 1,
-    };
-    write_down(&disk, 0).unwrap();
-    take_up_into(&mut log, &disk, Path::new(DIRECTORY)).unwrap();
-    assert_eq!(log.sealed(0, &batches, manifest.clone()).unwrap(), 1..3);
-    // The catalog could not be written; meanwhile someone searched.
-    write_down(&disk, 1).unwrap();
-    take_up_into(&mut log, &disk, Path::new(DIRECTORY)).unwrap();
-    assert_eq!(log.sealed(0, &batches, manifest).unwrap(), 1..3, "the same leaves");
-    assert_eq!(log.size(), 4);
-    assert_eq!(taken(&disk, &signer).len(), 2);
-    assert_eq!(Catalog::read(&disk, Path::new(DIRECTORY)).unwrap().end_leaf(), 0);
 }
 
 #[test]

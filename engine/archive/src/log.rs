@@ -110,26 +110,25 @@ impl Log {
         Ok(Log { tree, signer, clock })
     }
 
-    /// Appends what was sealed and signs the tree; the leaves' numbers. `told_until` is how many leaves the catalog tells: what
-    /// stands behind is of an attempt that a crash cut short, and is not appended again if it says the same.
-    pub(crate) fn sealed(
-        &mut self,
-        told_until: u64,
-        batches: &[Batch],
-        mut manifest: Manifest,
-    ) -> io::Result<Range<u64>> {
-        let first = self.place_for(told_until, batches, &mut manifest)?;
-        let batch_leaves = batches.iter().map(|batch| Leaf::Batch(*batch));
-        let leaves = batch_leaves.chain(std::iter::once(Leaf::Manifest(manifest)));
-        let mut end = first;
-        for leaf in leaves {
-            if end >= self.tree.size() {
-                self.tree.append(&leaf.encode().map_err(io::Error::other)?).map_err(io::Error::other)?;
-            }
-            end += 1;
+    /// Appends what was sealed and signs the tree; the leaves' numbers, the manifest's is the last.
+    pub(crate) fn sealed(&mut self, batches: &[Batch], mut manifest: Manifest) -> io::Result<Range<u64>> {
+        let first = self.tree.size();
+        manifest.batches = first..first + batches.len() as u64;
+        let mut leaves: Vec<Leaf> = batches.iter().map(|batch| Leaf::Batch(*batch)).collect();
+        leaves.push(Leaf::Manifest(manifest));
+        self.append(&leaves)
+    }
+
+    /// Appends entries and signs the tree; their numbers. After an error they may stand in the tree all the same: whoever
+    /// appends looks at what is there before ([`Log::leaf`]).
+    pub(crate) fn append(&mut self, leaves: &[Leaf]) -> io::Result<Range<u64>> {
+        let entries = leaves.iter().map(Leaf::encode).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+        let first = self.tree.size();
+        for entry in &entries {
+            self.append_entry(entry)?;
         }
         self.sign_appended()?;
-        Ok(first..end)
+        Ok(first..self.tree.size())
     }
 
     /// Entries of the tree, those included that are not signed yet.
@@ -143,6 +142,11 @@ impl Log {
             return Ok(None);
         }
         self.tree.entry(index).map(Some).map_err(io::Error::other)
+    }
+
+    /// The entry at an index, read; `None` also for one of a kind that a later version knows.
+    pub(crate) fn leaf(&self, index: u64) -> io::Result<Option<Leaf>> {
+        Ok(self.entry(index)?.and_then(|entry| Leaf::parse(&entry).ok()))
     }
 
     /// Appends an entry; [`Log::sign_appended`] makes it durable.
@@ -162,29 +166,9 @@ impl Log {
         self.tree.add_cosignatures(&[line], &[witness]).map(drop).map_err(io::Error::other)
     }
 
-    /// Where the leaves stand, or would: behind what the catalog tells, and the acts that came since, if what is there is the same
-    /// so far.
-    fn place_for(&self, told_until: u64, batches: &[Batch], manifest: &mut Manifest) -> io::Result<u64> {
-        let mut told_until = told_until;
-        while let Some(entry) = self.entry(told_until)?
-            && matches!(Leaf::parse(&entry), Ok(Leaf::Audit(_)))
-        {
-            told_until += 1;
-        }
-        let end = told_until + batches.len() as u64;
-        manifest.batches = told_until..end;
-        let mut leaves: Vec<Leaf> = batches.iter().map(|batch| Leaf::Batch(*batch)).collect();
-        leaves.push(Leaf::Manifest(manifest.clone()));
-        for (index, leaf) in (told_until..self.tree.size()).zip(&leaves) {
-            let there = self.tree.entry(index).map_err(io::Error::other)?;
-            if there != leaf.encode().map_err(io::Error::other)? {
-                // Something else was appended, or the file came out another: all anew.
-                let first = self.tree.size();
-                manifest.batches = first..first + batches.len() as u64;
-                return Ok(first);
-            }
-        }
-        Ok(told_until)
+    /// The key that the tree is verified by.
+    pub(crate) fn verifier(&self) -> &Verifier {
+        self.signer.verifier()
     }
 }
 

@@ -14,7 +14,8 @@ use noroshi_tree::{Hash, Reader, Verifier};
 
 use crate::catalog::{Catalog, Sealed};
 use crate::log::TREE;
-use crate::verify::each_record;
+use crate::search::scan::SealedFile;
+use crate::verify::each_record_of;
 
 /// An archive as its checkpoint was when opened.
 #[derive(Debug)]
@@ -80,7 +81,8 @@ impl Prover {
     ) -> io::Result<Vec<u64>> {
         let mut hashes: BTreeMap<u64, Hash> = BTreeMap::new();
         let mut kept: BTreeMap<u64, Kept> = BTreeMap::new();
-        each_record(&*self.files, &Catalog::path(&self.directory, sealed), &mut |record| {
+        let Some(file) = SealedFile::of(&*self.files, &self.directory, sealed)? else { return Ok(Vec::new()) };
+        each_record_of(&file, &mut |record| {
             hashes.insert(record.sequence, record.hash());
             if wanted.contains(&record.sequence) {
                 let (input, raw) = (record.input.to_owned(), record.raw.to_vec());

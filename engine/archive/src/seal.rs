@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -21,10 +21,12 @@ use noroshi_parsers::join::group::{self, Member};
 use noroshi_parsers::split;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest as _, Sha256};
 
+use crate::about::{ABOUT, About};
 use crate::columns::{Columns, RowHead};
 use crate::frame::{Entry, Frame, GROUPED_WITH_NEXT};
 use crate::schema::{self, name};
@@ -304,24 +306,54 @@ fn properties() -> WriterProperties {
     properties.build()
 }
 
-/// Writes the rows to `path`, durably; its size and SHA-256.
-pub(crate) fn write(files: &dyn Files, path: &Path, batches: &[RecordBatch]) -> io::Result<(u64, [u8; 32])> {
-    let directory = directory_of(path);
-    files.create_directory(directory)?;
+/// A file that is whole and synced, and not yet in its place.
+pub(crate) struct Written {
+    pub(crate) bytes: u64,
+    pub(crate) digest: [u8; 32],
+    /// Where it lies: under a name that no reader takes for a segment's.
+    pub(crate) beside: PathBuf,
+    place: PathBuf,
+}
+
+impl Written {
+    /// Puts it in its place, durably.
+    pub(crate) fn put(&self, files: &dyn Files) -> io::Result<()> {
+        files.rename(&self.beside, &self.place)?;
+        files.sync_directory(directory_of(&self.place))
+    }
+
+    /// Gives it up.
+    pub(crate) fn discard(&self, files: &dyn Files) {
+        // A leftover is overwritten by the next attempt.
+        let _ = files.remove(&self.beside);
+    }
+}
+
+/// Writes the rows beside `path`, durably, with what the file tells of itself if it is a segment.
+pub(crate) fn write(
+    files: &dyn Files,
+    path: &Path,
+    batches: &[RecordBatch],
+    about: Option<&About>,
+) -> io::Result<Written> {
+    files.create_directory(directory_of(path))?;
     let beside = path.with_extension("parquet.new");
+    let about = about.map(serde_json::to_string).transpose().map_err(io::Error::other)?;
     let file = Digesting { file: files.create(&beside)?, digest: Sha256::new(), bytes: 0 };
     let written = (|| {
         let mut writer = ArrowWriter::try_new(file, schema::schema(), Some(properties()))?;
         for batch in batches {
             writer.write(batch)?;
         }
+        if about.is_some() {
+            writer.append_key_value_metadata(KeyValue::new(ABOUT.to_owned(), about));
+        }
         writer.into_inner()
     })();
     let finished = written.map_err(as_io).and_then(|mut file| {
         file.file.sync()?;
-        files.rename(&beside, path)?;
-        files.sync_directory(directory)?;
-        Ok((file.bytes, file.digest.finalize().into()))
+        let (bytes, digest) = (file.bytes, file.digest.finalize().into());
+        Ok(Written { bytes, digest, beside: beside.clone(), place: path.to_owned() })
     });
     if finished.is_err() {
         // The first error is the one to tell; a leftover is overwritten by the next attempt.

@@ -14,11 +14,13 @@ use noroshi_tree::leaf::Manifest;
 use noroshi_tree::{Signature, Verifier};
 use tracing::{error, info, warn};
 
+use crate::about::About;
 use crate::audit;
-use crate::catalog::{Catalog, Sealed};
+use crate::catalog::Catalog;
 use crate::log::{Log, Roots, hash_of};
 use crate::numbered;
 use crate::seal::{self, Decoding, InputOptions};
+use crate::upkeep::{Upkeep, UpkeepStanding};
 use crate::wal::Segment;
 
 /// How often sealing is tried again after a failure. What waits is safe in its write-ahead segment.
@@ -44,6 +46,7 @@ pub(crate) struct SealerStanding {
     pub(crate) damaged_bytes: AtomicU64,
     pub(crate) waiting: AtomicU64,
     pub(crate) acts: AtomicU64,
+    pub(crate) upkeep: UpkeepStanding,
 }
 
 impl SealerStanding {
@@ -75,11 +78,17 @@ pub(crate) struct Sealer {
     pub(crate) inputs: BTreeMap<String, InputOptions>,
     pub(crate) standing: Arc<SealerStanding>,
     pub(crate) dictionary: Arc<Dictionary>,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Sealer {
-    /// Seals `left` from the run before, then what is closed, until no more comes.
+    /// Seals `left` from the run before, then what is closed, until no more comes. Looks after what is sealed meanwhile.
     pub(crate) fn run(mut self, left: Vec<PathBuf>, closed: &Receiver<PathBuf>) {
+        self.seal_all(left, closed);
+        self.save_age();
+    }
+
+    fn seal_all(&mut self, left: Vec<PathBuf>, closed: &Receiver<PathBuf>) {
         let mut queue = VecDeque::from(left);
         let mut ended = false;
         loop {
@@ -87,9 +96,9 @@ impl Sealer {
             self.take_up_acts();
             self.take_up_cosignatures();
             let Some(path) = queue.front() else {
-                match closed.recv_timeout(LOOK_FOR_ACTS) {
+                match closed.recv_timeout(self.upkeep_due().min(LOOK_FOR_ACTS)) {
                     Ok(path) => queue.push_back(path),
-                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Timeout) => self.look_after(),
                     Err(RecvTimeoutError::Disconnected) => return self.take_up_acts(),
                 }
                 continue;
@@ -101,6 +110,7 @@ impl Sealer {
                         self.standing.fails(None);
                     }
                     queue.pop_front();
+                    self.look_after_when_busy();
                 }
                 Err(cause) => {
                     let told = format!("cannot seal {}: {cause}; it waits and is tried again", path.display());
@@ -153,13 +163,15 @@ impl Sealer {
         }
     }
 
-    fn seal(&mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn seal(&mut self, path: &Path) -> io::Result<()> {
         let segment = match Segment::read(&*self.files, path) {
             Ok(segment) => segment,
             // Sealed before, by an attempt that failed at its very end.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
+        // What an attempt before has brought into the tree needs only to be told.
+        self.catch_up()?;
         let sealed_before = self.catalog.end_sequence();
         let mut decoding = Decoding::new(&self.dictionary, &self.inputs);
         let mut roots = Roots::default();
@@ -173,17 +185,7 @@ impl Sealer {
         if let Some((first_sequence, end_sequence)) = sequences.filter(|(first, end)| first < end) {
             let (batches, spans) = decoding.finish().map_err(io::Error::other)?;
             let file = file_of(first_sequence, spans.received_ns.0);
-            let (bytes, digest) = seal::write(&*self.files, &self.directory.join(&file), &batches)?;
-            let batches = roots.finish();
-            let records = batches.iter().map(|batch| batch.records).sum();
-            let manifest =
-                Manifest { file: file.clone(), bytes, sha256: hash_of(digest), batches: 0..0, rows: spans.rows };
-            let leaves = self.log.sealed(self.catalog.end_leaf(), &batches, manifest)?;
-            let sealed = Sealed {
-                file,
-                bytes,
-                sha256: hex(&digest),
-                rows: spans.rows,
+            let about = About {
                 first_sequence,
                 end_sequence,
                 raw_bytes: spans.raw_bytes,
@@ -192,11 +194,20 @@ impl Sealer {
                 received_min_ns: spans.received_ns.0,
                 received_max_ns: spans.received_ns.1,
                 inputs: spans.inputs,
-                first_leaf: leaves.start,
-                end_leaf: leaves.end,
+                kept_ns: Some(self.upkeep.age.now()),
             };
+            let written = seal::write(&*self.files, &self.directory.join(&file), &batches, Some(&about))?;
+            written.put(&*self.files)?;
+            let (bytes, digest) = (written.bytes, written.digest);
+            let batches = roots.finish();
+            let records = batches.iter().map(|batch| batch.records).sum();
+            let mut manifest = Manifest { file, bytes, sha256: hash_of(digest), batches: 0..0, rows: spans.rows };
+            let leaves = self.log.sealed(&batches, manifest.clone())?;
+            manifest.batches = leaves.start..leaves.end - 1;
+            let sealed = about.sealed(&manifest, leaves.end - 1);
             let raw_bytes = sealed.raw_bytes;
             self.catalog.append(&*self.files, &self.directory, sealed)?;
+            self.upkeep.told(leaves.end);
             self.standing.segments.fetch_add(1, Ordering::Relaxed);
             self.standing.records.fetch_add(records, Ordering::Relaxed);
             self.standing.raw_bytes.fetch_add(raw_bytes, Ordering::Relaxed);

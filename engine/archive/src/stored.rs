@@ -11,7 +11,7 @@ use arrow_array::{Array as _, RecordBatch};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::frame::FrameFlags;
 
-use crate::catalog::{Catalog, Sealed};
+use crate::catalog::Sealed;
 use crate::frame::{Entry, Frame, GROUPED_WITH_NEXT, JOIN_CUT, Transport};
 use crate::schema::name;
 use crate::seal::Decoding;
@@ -124,7 +124,7 @@ impl Search {
         hunted: &mut Hunted,
         each: &mut dyn FnMut(Vec<Stored>) -> bool,
     ) -> io::Result<bool> {
-        let mut file = SealedFile::open(&*self.files, &Catalog::path(&self.directory, segment))?;
+        let Some(mut file) = SealedFile::of(&*self.files, &self.directory, segment)? else { return Ok(true) };
         let mut indexed = false;
         for row_group in 0..file.row_groups() {
             hunted.row_groups += 1;
@@ -200,7 +200,7 @@ impl Search {
         let mut segments: Vec<&Sealed> = self.segments.iter().filter(|segment| segment.end_sequence > from).collect();
         segments.sort_by_key(|segment| segment.first_sequence);
         for segment in segments {
-            let file = SealedFile::open(&*self.files, &Catalog::path(&self.directory, segment))?;
+            let Some(file) = SealedFile::of(&*self.files, &self.directory, segment)? else { continue };
             let mut records = BTreeMap::new();
             for row_group in 0..file.row_groups() {
                 file.read(row_group, (i64::MIN, i64::MAX), None, &COLUMNS.into(), |batch| {

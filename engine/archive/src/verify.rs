@@ -23,8 +23,9 @@ use noroshi_tree::{Checkpoint, Hash, Reader, Verifier};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::about::About;
 use crate::archive::WAL;
-use crate::catalog::{Catalog, Sealed};
+use crate::catalog::{CATALOG, Catalog, Sealed};
 use crate::log::TREE;
 use crate::schema::name;
 use crate::sealer::SEGMENTS;
@@ -85,29 +86,87 @@ pub struct Against {
     pub records: bool,
 }
 
-/// Verifies the archive in `directory`.
+/// What the tree tells of files.
+#[derive(Default)]
+struct Told {
+    batches: BTreeMap<u64, Batch>,
+    /// Those that there must be, with the index of their manifests.
+    manifests: BTreeMap<String, (u64, Manifest)>,
+    /// Those that were replaced or purged, by the entry that says so.
+    gone: BTreeMap<String, u64>,
+    /// What is wrong between entries.
+    faults: Vec<Fault>,
+    unknown: u64,
+}
+
+impl Told {
+    fn entry(&mut self, index: u64, entry: &[u8]) {
+        match Leaf::parse(entry) {
+            Ok(Leaf::Batch(batch)) => _ = self.batches.insert(index, batch),
+            // The last manifest of a name is the one that counts: a segment sealed again after a crash.
+            Ok(Leaf::Manifest(manifest)) => {
+                self.gone.remove(&manifest.file);
+                self.manifests.insert(manifest.file.clone(), (index, manifest));
+            }
+            Ok(Leaf::Replaced(replaced)) => {
+                let by = self.manifests.get(&replaced.by).map(|(_, by)| by.batches.clone());
+                for file in replaced.files {
+                    if let Some((_, manifest)) = self.manifests.remove(&file) {
+                        let of = &manifest.batches;
+                        let is_kept = by.as_ref().is_some_and(|by| by.start <= of.start && of.end <= by.end);
+                        if !is_kept {
+                            let told = format!(
+                                "entry {index} of the tree replaces it by {}, which does not hold its records",
+                                replaced.by
+                            );
+                            self.faults.push(Fault {
+                                file: file.clone(),
+                                bytes: 0..manifest.bytes,
+                                kind: "replaced",
+                                told,
+                            });
+                        }
+                    }
+                    self.gone.insert(file, index);
+                }
+            }
+            Ok(Leaf::Purged(purged)) => {
+                for file in purged.files {
+                    self.manifests.remove(&file);
+                    self.gone.insert(file, index);
+                }
+            }
+            Ok(Leaf::Audit(_)) => {}
+            Err(_) => self.unknown += 1,
+        }
+    }
+}
+
+/// How often an archive is looked at anew that was written to meanwhile.
+const ATTEMPTS_MAX: usize = 5;
+
+/// Verifies the archive in `directory`. An engine may write to it meanwhile: what looks wrong is looked at again once the tree
+/// has gone on.
 pub fn verify(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> Verdict {
+    let state = || files.read(&directory.join(TREE).join("checkpoint")).ok();
+    for _ in 1..ATTEMPTS_MAX {
+        let before = state();
+        let verdict = verify_once(files, directory, against);
+        if verdict.tampered.is_empty() || before == state() {
+            return verdict;
+        }
+    }
+    verify_once(files, directory, against)
+}
+
+fn verify_once(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> Verdict {
     let mut verdict = Verdict::default();
-    let mut batches: BTreeMap<u64, Batch> = BTreeMap::new();
-    let mut manifests: BTreeMap<String, Manifest> = BTreeMap::new();
-    let mut gone: BTreeSet<String> = BTreeSet::new();
-    let mut unknown = 0_u64;
+    let mut told = Told::default();
+    // Before the tree: what the catalog tells the tree has told before.
+    let before = Catalog::read(&**files, directory);
     let checked =
         check::check(Arc::clone(files), &directory.join(TREE), &against.keys, &against.known, &mut |index, entry| {
-            match Leaf::parse(entry) {
-                Ok(Leaf::Batch(batch)) => {
-                    batches.insert(index, batch);
-                }
-                // The last manifest of a name is the one that counts: a segment sealed again after a crash.
-                Ok(Leaf::Manifest(manifest)) => {
-                    gone.remove(&manifest.file);
-                    manifests.insert(manifest.file.clone(), manifest);
-                }
-                Ok(Leaf::Replaced(replaced)) => gone.extend(replaced.files),
-                Ok(Leaf::Purged(purged)) => gone.extend(purged.files),
-                Ok(Leaf::Audit(_)) => {}
-                Err(_) => unknown += 1,
-            }
+            told.entry(index, entry);
         });
     match checked {
         Ok(checked) => {
@@ -128,13 +187,27 @@ pub fn verify(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> Ve
             return verdict;
         }
     }
-    if unknown > 0 {
+    if told.unknown > 0 {
+        let unknown = told.unknown;
         verdict.notes.push(format!("{unknown} entries of the tree are of a later version and were not understood"));
     }
-    manifests.retain(|file, _| !gone.contains(file));
-    let listed: Vec<&Manifest> = manifests.values().collect();
-    let looked: Vec<_> =
-        listed.par_iter().map(|manifest| file(files, directory, manifest, &batches, against)).collect();
+    let before = match before {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            verdict.undecided.push(format!("cannot read the catalog: {error}"));
+            Catalog::default()
+        }
+    };
+    verdict.tampered.append(&mut told.faults);
+    let lines: BTreeMap<&str, &Sealed> =
+        before.segments().iter().map(|sealed| (sealed.file.as_str(), sealed)).collect();
+    let listed: Vec<&Manifest> = told.manifests.values().map(|(_, manifest)| manifest).collect();
+    let looked: Vec<_> = listed
+        .par_iter()
+        .map(|manifest| {
+            file(files, directory, manifest, &told.batches, lines.get(manifest.file.as_str()).copied(), against)
+        })
+        .collect();
     for looked in looked {
         match looked {
             Ok((bytes, records)) => {
@@ -146,9 +219,10 @@ pub fn verify(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> Ve
             Err(Looked::Undecided(told)) => verdict.undecided.push(told),
         }
     }
-    catalog(files, directory, &manifests, &mut verdict);
-    strangers(files, directory, &manifests, &gone, &mut verdict);
-    unsealed(files, directory, &mut verdict);
+    let open = unsealed(files, directory, &mut verdict);
+    let is_there = |file: &str| files.metadata(&directory.join(file)).is_ok();
+    catalog(&before, &told, &open, &is_there, &mut verdict);
+    strangers(files, directory, &told, &mut verdict);
     match crate::audit::waiting_acts(&**files, directory) {
         0 => {}
         acts => verdict.notes.push(format!("{acts} acts of operators are not in the tree yet")),
@@ -171,6 +245,7 @@ fn file(
     directory: &Path,
     manifest: &Manifest,
     batches: &BTreeMap<u64, Batch>,
+    line: Option<&Sealed>,
     against: &Against,
 ) -> Result<(u64, u64), Looked> {
     let path = directory.join(&manifest.file);
@@ -193,6 +268,12 @@ fn file(
     if Hash(digest) != manifest.sha256 {
         return Err(wrong(0..bytes, "content", "the file's bytes are not those that were sealed".into()));
     }
+    if let (Some(line), Ok(Some(about))) = (line, About::read(&**files, &path))
+        && About::of(line) != about
+    {
+        let told = format!("{} is told otherwise than the file tells of itself", manifest.file);
+        return Err(Looked::Tampered(Fault { file: CATALOG.into(), bytes: 0..0, kind: "content", told }));
+    }
     if !against.records {
         return Ok((bytes, 0));
     }
@@ -203,7 +284,8 @@ fn file(
     }
 }
 
-fn digest(files: &dyn Files, path: &Path) -> io::Result<(u64, [u8; 32])> {
+/// Length and SHA-256 of a file.
+pub(crate) fn digest(files: &dyn Files, path: &Path) -> io::Result<(u64, [u8; 32])> {
     let file = files.open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; READ_BYTES];
@@ -220,7 +302,7 @@ fn digest(files: &dyn Files, path: &Path) -> io::Result<(u64, [u8; 32])> {
 }
 
 /// The records of a file against the roots of its batches.
-fn records(
+pub(crate) fn records(
     files: &dyn Files,
     path: &Path,
     manifest: &Manifest,
@@ -228,13 +310,17 @@ fn records(
 ) -> io::Result<Result<u64, String>> {
     let hashes = hashes_of(files, path)?;
     let mut counted = 0;
+    // An attempt to seal that a crash cut short may have left the same batch twice.
+    let mut seen = BTreeSet::new();
     for (index, batch) in batches.range(manifest.batches.clone()) {
         let range = batch.first_sequence..batch.first_sequence + batch.records;
         let leaves: Vec<Hash> = hashes.range(range).map(|(_, hash)| *hash).collect();
         if leaves.len() as u64 != batch.records || root_of(&leaves) != batch.root {
             return Ok(Err(format!("its records are not those of the tree's entry {index}")));
         }
-        counted += batch.records;
+        if seen.insert(batch.first_sequence) {
+            counted += batch.records;
+        }
     }
     if counted != hashes.len() as u64 {
         return Ok(Err(format!("it holds {} records, the tree tells of {counted}", hashes.len())));
@@ -253,7 +339,11 @@ pub(crate) fn hashes_of(files: &dyn Files, path: &Path) -> io::Result<BTreeMap<u
 
 /// Shows each record of a sealed file, in the order of event time.
 pub(crate) fn each_record(files: &dyn Files, path: &Path, each: &mut dyn FnMut(&Record<'_>)) -> io::Result<()> {
-    let file = SealedFile::open(files, path)?;
+    each_record_of(&SealedFile::open(files, path)?, each)
+}
+
+/// Shows each record of an open file, in the order of event time.
+pub(crate) fn each_record_of(file: &SealedFile, each: &mut dyn FnMut(&Record<'_>)) -> io::Result<()> {
     let columns = BTreeSet::from([name::TIME, name::RECEIVED, name::SEQUENCE, name::INPUT, name::RAW]);
     for row_group in 0..file.row_groups() {
         file.read(row_group, (i64::MIN, i64::MAX), None, &columns, |batch| {
@@ -276,44 +366,93 @@ pub(crate) fn each_record(files: &dyn Files, path: &Path, each: &mut dyn FnMut(&
 }
 
 /// A search believes the catalog: what it leaves out or tells wrongly would be hidden.
-fn catalog(files: &Arc<dyn Files>, directory: &Path, manifests: &BTreeMap<String, Manifest>, verdict: &mut Verdict) {
-    let catalog = match Catalog::read(&**files, directory) {
-        Ok(catalog) => catalog,
-        Err(error) => return verdict.undecided.push(format!("cannot read the catalog: {error}")),
-    };
-    let mut fault = |kind, told: String| {
-        verdict.tampered.push(Fault { file: crate::catalog::CATALOG.into(), bytes: 0..0, kind, told });
-    };
-    let told: BTreeMap<&str, _> = catalog.segments().iter().map(|sealed| (sealed.file.as_str(), sealed)).collect();
-    for (file, manifest) in manifests {
-        match told.get(file.as_str()) {
-            None => fault("missing", format!("{file} is sealed and not in the catalog: searches pass it over")),
+fn catalog(
+    catalog: &Catalog,
+    told: &Told,
+    open: &BTreeSet<u64>,
+    is_there: &dyn Fn(&str) -> bool,
+    verdict: &mut Verdict,
+) {
+    let (tampered, notes) = (&mut verdict.tampered, &mut verdict.notes);
+    let mut fault = |kind, told: String| tampered.push(Fault { file: CATALOG.into(), bytes: 0..0, kind, told });
+    let lines: BTreeMap<&str, &Sealed> =
+        catalog.segments().iter().map(|sealed| (sealed.file.as_str(), sealed)).collect();
+    for (file, (index, manifest)) in &told.manifests {
+        let first = told.batches.range(manifest.batches.clone()).next().map(|(_, batch)| batch.first_sequence);
+        match lines.get(file.as_str()) {
+            // Its records still stand where searches find them.
+            None if first.is_some_and(|first| open.contains(&first)) => {
+                notes.push(format!("{file} is sealed, and the catalog does not tell it yet; the engine does the rest"));
+            }
+            // The entry of what it replaces comes right behind its own.
+            None if told
+                .gone
+                .iter()
+                .any(|(old, by)| *by == *index + 1 && lines.contains_key(old.as_str()) && is_there(old)) =>
+            {
+                notes.push(format!(
+                    "{file} takes the place of others, and the catalog does not tell it yet; the engine does the rest"
+                ));
+            }
+            None => fault(
+                "missing",
+                format!(
+                    "{file} is sealed and not in the catalog: searches pass it over; move the catalog away and start the engine, it is made anew"
+                ),
+            ),
             Some(sealed) => {
+                let place = (sealed.manifest_index(), sealed.first_leaf..sealed.end_leaf);
+                // The manifest is the last of its leaves, or stands apart.
+                let end = manifest.batches.end + u64::from(sealed.manifest_leaf.is_none());
                 let same = sealed.bytes == manifest.bytes
                     && sealed.rows == manifest.rows
-                    && sealed.sha256 == crate::sealer::hex(&manifest.sha256.0);
+                    && sealed.sha256 == crate::sealer::hex(&manifest.sha256.0)
+                    && place == (*index, manifest.batches.start..end);
                 if !same {
                     fault("content", format!("{file} is told otherwise than it was sealed"));
                 }
             }
         }
     }
-    for file in told.keys().filter(|file| !manifests.contains_key(**file)) {
-        fault("added", format!("{file} is in the catalog and was never sealed"));
+    for file in lines.keys().filter(|file| !told.manifests.contains_key(**file)) {
+        match told.gone.get(*file) {
+            // The catalog tells it before the file is removed.
+            Some(_) if is_there(file) => notes.push(format!(
+                "{file} was replaced or purged, and the catalog does not tell it yet; the engine does the rest"
+            )),
+            Some(_) => {
+                fault(
+                    "content",
+                    format!("{file} was replaced or purged, and the catalog tells it as if it were there"),
+                );
+            }
+            None => fault("added", format!("{file} is in the catalog and was never sealed")),
+        }
     }
-    if catalog.damaged_lines > 0 {
-        verdict.notes.push(format!("{} lines of the catalog cannot be read", catalog.damaged_lines));
+    for (file, leaf) in &catalog.gone {
+        if told.gone.get(file) != Some(leaf) {
+            fault("removed", format!("{file} is told to be gone by entry {leaf} of the tree, which does not say so"));
+        }
+    }
+    let entries = verdict.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    if catalog.end_leaf() > entries {
+        fault("content", format!("it tells of {} entries of the tree, which has {entries}", catalog.end_leaf()));
+    }
+    if catalog.damaged_lines == 1 && catalog.is_torn {
+        notes.push("the last line of the catalog is torn; the engine mends it at its next start".into());
+    } else if catalog.damaged_lines > 0 {
+        fault(
+            "content",
+            format!(
+                "{} lines cannot be read or were changed; at its next start the engine makes them anew",
+                catalog.damaged_lines
+            ),
+        );
     }
 }
 
 /// Files that the archive did not write.
-fn strangers(
-    files: &Arc<dyn Files>,
-    directory: &Path,
-    manifests: &BTreeMap<String, Manifest>,
-    gone: &BTreeSet<String>,
-    verdict: &mut Verdict,
-) {
+fn strangers(files: &Arc<dyn Files>, directory: &Path, told: &Told, verdict: &mut Verdict) {
     let mut waiting = vec![directory.join(SEGMENTS)];
     while let Some(at) = waiting.pop() {
         let Ok(entries) = files.list(&at) else { continue };
@@ -321,20 +460,30 @@ fn strangers(
             let name = below(directory, &path);
             if files.metadata(&path).is_ok_and(|metadata| !metadata.is_file) {
                 waiting.push(path);
-            } else if gone.contains(&name) {
-                verdict.notes.push(format!("{name} was to be removed and is still there"));
-            } else if !manifests.contains_key(&name) {
+            } else if told.gone.contains_key(&name) {
+                verdict.notes.push(format!("{name} was to be removed and is still there; the engine removes it"));
+            } else if !told.manifests.contains_key(&name) {
                 verdict.notes.push(format!("{name} is no file of the archive; searches do not see it"));
             }
         }
     }
+    for path in files.list(&directory.join(WAL)).unwrap_or_default() {
+        if wal::first_sequence_of(&path).is_none() {
+            verdict
+                .notes
+                .push(format!("{} is not read; a damaged segment is kept under such a name", below(directory, &path)));
+        }
+    }
 }
 
-fn unsealed(files: &Arc<dyn Files>, directory: &Path, verdict: &mut Verdict) {
-    let Ok(segments) = wal::segments(&**files, &directory.join(WAL)) else { return };
+/// Looks at what is not sealed yet: the numbers of its frames' first records.
+fn unsealed(files: &Arc<dyn Files>, directory: &Path, verdict: &mut Verdict) -> BTreeSet<u64> {
+    let mut open = BTreeSet::new();
+    let Ok(segments) = wal::segments(&**files, &directory.join(WAL)) else { return open };
     for (_, path) in segments {
         match Segment::read(&**files, &path) {
             Ok(segment) => {
+                open.extend(segment.frames().map(|frame| frame.first_sequence));
                 verdict.unsealed_bytes += segment.len() as u64;
                 for damaged in &segment.damaged {
                     verdict.tampered.push(Fault {
@@ -349,6 +498,7 @@ fn unsealed(files: &Arc<dyn Files>, directory: &Path, verdict: &mut Verdict) {
             Err(error) => verdict.undecided.push(format!("cannot read {}: {error}", below(directory, &path))),
         }
     }
+    open
 }
 
 /// Proves that a record was kept: from its bytes to the signed tree.

@@ -29,6 +29,8 @@ fn settings() -> Settings {
         inputs: inputs(),
         node: "test node".into(),
         clock: || NOON,
+        uptime: || std::time::Duration::ZERO,
+        retention: noroshi_archive::Retention::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use noroshi_archive::search::{Control, Found, Search};
 use noroshi_archive::tree::Verifier;
 use noroshi_archive::tree::proof::{Policy, Proof};
 use noroshi_archive::verify::{Against, prove, verify};
-use noroshi_archive::{Appender, Archive, Entry, FrameWriter, InputOptions, Settings};
+use noroshi_archive::{Appender, Archive, Entry, FrameWriter, InputOptions, Retention, Settings};
 use noroshi_files::{Files, RealFiles, SimulatedDisk};
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ fn settings(directory: &Path, segment_bytes: u64) -> Settings {
         inputs: BTreeMap::from([("fw".to_owned(), InputOptions { split: true, ..InputOptions::default() })]),
         node: "test node".into(),
         clock: || NOON,
+        uptime: || Duration::ZERO,
+        retention: Retention::default(),
     }
 }
 

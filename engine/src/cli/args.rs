@@ -45,6 +45,9 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Look for indicators in what the archive holds.
     Hunt(HuntArgs),
+    /// Keep what a query finds, whatever the retention says.
+    #[command(subcommand)]
+    Hold(HoldCommand),
     /// Show that the archive is what was sealed: exit code 0 verified, 1 tampered, 2 undecidable.
     Verify(VerifyArgs),
     /// Write the proof that a record was kept, for someone without access to the archive.
@@ -74,6 +77,68 @@ pub(crate) enum Command {
     },
     /// Print the manual page (roff).
     Man,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum HoldCommand {
+    /// Hold every segment with a record that the query finds: `noroshi hold add 'user.name:sato' --reason 'case 2026-17'`.
+    Add(HoldAddArgs),
+    /// List the holds in force.
+    List(HoldListArgs),
+    /// Let go of a hold; what only it held goes as the retention says.
+    Release(HoldReleaseArgs),
+}
+
+/// Which archive.
+#[derive(Args, Debug)]
+pub(crate) struct ArchivePlace {
+    /// The configuration that names the archive [default: noroshi.toml].
+    #[arg(long, short, env = "NOROSHI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The archive's directory, where it is not the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HoldAddArgs {
+    /// What is held, as for a search, without `|`; empty = everything.
+    #[arg(allow_hyphen_values = true)]
+    pub query: String,
+    /// Why: the case, the order, who asked.
+    #[arg(long)]
+    pub reason: String,
+    /// Events from so long ago on (1d, 12h, 30m), or from a time (RFC 3339).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Events before so long ago, or before a time.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    #[command(flatten)]
+    pub place: ArchivePlace,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HoldListArgs {
+    /// Those that were released too.
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub place: ArchivePlace,
+    /// How they are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<OutputMode>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HoldReleaseArgs {
+    /// Its number, as `hold list` shows it.
+    pub id: u64,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub place: ArchivePlace,
 }
 
 #[derive(Subcommand, Debug)]

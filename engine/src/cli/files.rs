@@ -81,6 +81,13 @@ pub(crate) fn now_ns() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64)
 }
 
+/// The time since this was first asked, by the timer that no clock sets.
+pub(crate) fn uptime() -> std::time::Duration {
+    use std::time::Instant;
+    static BEGUN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    BEGUN.elapsed()
+}
+
 /// The product of a format's name.
 pub(crate) fn format_of(name: &str) -> anyhow::Result<ProductId> {
     ProductId::by_name(name).with_context(|| {

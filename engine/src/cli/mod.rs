@@ -8,6 +8,7 @@ mod coverage;
 mod evidence;
 mod explain;
 mod files;
+mod hold;
 mod init;
 mod intel;
 mod matching;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Arguments, Command, EvidenceCommand, RulesCommand};
-pub(crate) use files::{format_of, now_ns, zone_of};
+pub(crate) use files::{format_of, now_ns, uptime, zone_of};
 pub(crate) use rules::escape_lines;
 
 /// How a command ended, as the exit code says it.
@@ -101,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
         Command::Search(args) => search::search(&args, arguments.color),
         Command::Hunt(args) => search::hunt(&args, arguments.color),
+        Command::Hold(command) => hold::hold(&command, arguments.color),
         Command::Verify(args) => prove::verify(&args),
         Command::Prove(args) => prove::prove(&args),
         Command::VerifyProof(args) => prove::verify_proof(&args),

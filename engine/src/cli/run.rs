@@ -643,6 +643,25 @@ fn expose_archive(metrics: &Metrics, watcher: &Watcher) {
                 Kind::Counter,
                 status.damaged_bytes,
             ),
+            (
+                "noroshi_archive_segments_purged_total",
+                "Segments removed because they are kept no longer.",
+                Kind::Counter,
+                status.segments_purged,
+            ),
+            ("noroshi_archive_purged_bytes_total", "Their bytes.", Kind::Counter, status.bytes_purged),
+            (
+                "noroshi_archive_segments_replaced_total",
+                "Small segments that became parts of larger ones.",
+                Kind::Counter,
+                status.segments_replaced,
+            ),
+            (
+                "noroshi_archive_segments_held",
+                "Segments that would be removed, were they not held.",
+                Kind::Gauge,
+                status.segments_held,
+            ),
             ("noroshi_archive_segments_waiting", "Segments not sealed yet.", Kind::Gauge, status.segments_waiting),
         ] {
             text.add(name, help, kind, &[], value as f64);

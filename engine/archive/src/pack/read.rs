@@ -533,6 +533,8 @@ pub fn search(parquet: &[u8]) -> io::Result<Search> {
         inputs: BTreeMap::new(),
         first_leaf: 0,
         end_leaf: 0,
+        manifest_leaf: None,
+        kept_ns: None,
     };
     Catalog::default().append(&disk, directory, sealed)?;
     Search::open(Arc::new(disk), directory, BTreeMap::new())

@@ -209,6 +209,6 @@ fn readable(batch: &RecordBatch, out: &mut Vec<u8>) -> io::Result<()> {
 
 fn parquet_of(batches: &[RecordBatch]) -> io::Result<Vec<u8>> {
     let (disk, path) = (SimulatedDisk::new(), Path::new("/pack").join(PARQUET));
-    seal::write(&disk, &path, batches)?;
+    seal::write(&disk, &path, batches, None)?.put(&disk)?;
     disk.read(&path)
 }

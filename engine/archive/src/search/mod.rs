@@ -246,7 +246,9 @@ impl Search {
             for (segment, (of_file, ruled)) in wave.iter().zip(&opened) {
                 effort.add(of_file);
                 match ruled {
-                    Ok((file, left)) => parts.extend(left.iter().map(|&row_group| (*segment, file, row_group))),
+                    // It is kept no longer.
+                    Ok(None) => {}
+                    Ok(Some((file, left))) => parts.extend(left.iter().map(|&row_group| (*segment, file, row_group))),
                     Err(cause) => unreadable(segment, cause, &mut effort),
                 }
             }
@@ -328,10 +330,10 @@ impl Search {
         segment: &Sealed,
         filter: Option<&Filter>,
         time_ns: (i64, i64),
-    ) -> (Effort, io::Result<(SealedFile, Vec<usize>)>) {
+    ) -> (Effort, io::Result<Option<Ruled>>) {
         let mut effort = Effort::default();
         let opened = (|| {
-            let mut file = SealedFile::open(&*self.files, &Catalog::path(&self.directory, segment))?;
+            let Some(mut file) = SealedFile::of(&*self.files, &self.directory, segment)? else { return Ok(None) };
             let mut left = Vec::new();
             for row_group in 0..file.row_groups() {
                 effort.row_groups += 1;
@@ -347,11 +349,14 @@ impl Search {
             if !left.is_empty() {
                 file.index_pages()?;
             }
-            Ok((file, left))
+            Ok(Some((file, left)))
         })();
         (effort, opened)
     }
 }
+
+/// A file and the row groups of it that are left.
+type Ruled = (SealedFile, Vec<usize>);
 
 /// A row group that may hold what is looked for.
 struct Part<'s> {

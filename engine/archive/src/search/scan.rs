@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +21,7 @@ use parquet::file::statistics::Statistics;
 
 use super::filter::{self, Known};
 use super::query::Filter;
+use crate::catalog::{Catalog, Sealed};
 use crate::schema::{self, name};
 use crate::seal::as_io;
 
@@ -91,9 +93,42 @@ pub(crate) struct SealedFile {
     leaves: HashMap<String, usize>,
     /// Bloom filters that were read.
     filters: Mutex<Filters>,
+    /// The numbers of the records that are read; `None` = all.
+    only: Option<Range<u64>>,
 }
 
+/// How often a catalog is read anew for a segment that is rewritten again and again.
+const REREADS_MAX: usize = 5;
+
 impl SealedFile {
+    /// Opens a segment as it stands now: its file or, where that was rewritten into another since the catalog was read, the
+    /// segment's rows of that other. `None` = it is kept no longer.
+    ///
+    /// # Errors
+    /// Those of reading; `NotFound` for a file that is gone although the catalog tells it.
+    pub(crate) fn of(files: &dyn Files, directory: &Path, segment: &Sealed) -> io::Result<Option<Self>> {
+        let numbers = segment.first_sequence..segment.end_sequence;
+        let mut name = segment.file.clone();
+        for _ in 0..REREADS_MAX {
+            match Self::open(files, &directory.join(&name)) {
+                Ok(file) if name == segment.file => return Ok(Some(file)),
+                Ok(file) => return Ok(Some(SealedFile { only: Some(numbers), ..file })),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let catalog = Catalog::read(files, directory)?;
+                    let holds =
+                        |other: &&Sealed| other.first_sequence <= numbers.start && numbers.end <= other.end_sequence;
+                    match catalog.segments().iter().find(holds) {
+                        Some(other) if other.file == name => return Err(error),
+                        Some(other) => name.clone_from(&other.file),
+                        None => return Ok(None),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("it is rewritten again and again"))
+    }
+
     /// Reads what the file says of its row groups. Its page index is read by [`SealedFile::index_pages`]: most files are ruled
     /// out without.
     pub(crate) fn open(files: &dyn Files, path: &Path) -> io::Result<Self> {
@@ -103,7 +138,7 @@ impl SealedFile {
         let metadata = ArrowReaderMetadata::load(&chunks, options).map_err(as_io)?;
         let schema = metadata.parquet_schema();
         let leaves = (0..schema.num_columns()).map(|at| (schema.column(at).path().string(), at)).collect();
-        Ok(SealedFile { chunks, metadata, leaves, filters: Mutex::default() })
+        Ok(SealedFile { chunks, metadata, only: None, leaves, filters: Mutex::default() })
     }
 
     /// Reads where each page lies, so that of a column only pages with rows that passed are decoded.
@@ -124,6 +159,38 @@ impl SealedFile {
 
     pub(crate) fn rows(&self, row_group: usize) -> u64 {
         self.metadata.metadata().row_group(row_group).num_rows().max(0) as u64
+    }
+
+    /// What the footer tells under `key`.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        let told = self.metadata.metadata().file_metadata().key_value_metadata()?;
+        told.iter().find(|told| told.key == key)?.value.as_deref()
+    }
+
+    /// Its columns.
+    pub(crate) fn schema(&self) -> &arrow_schema::Schema {
+        self.metadata.schema()
+    }
+
+    /// Whether a row within `time_ns` passes. Ends at the first.
+    pub(crate) fn any(&self, filter: Option<&Arc<Filter>>, time_ns: (i64, i64)) -> io::Result<bool> {
+        for row_group in 0..self.row_groups() {
+            let known = self.known(row_group);
+            let in_time = known.numbers(name::TIME).is_none_or(|(least, most)| most >= time_ns.0 && least < time_ns.1);
+            if !in_time || filter.is_some_and(|filter| !filter::may_pass(filter, &known)) {
+                continue;
+            }
+            let mut any = false;
+            let looked = self.read(row_group, time_ns, filter, &BTreeSet::from([name::TIME]), |batch| {
+                any |= batch.num_rows() > 0;
+                if any { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+            });
+            if any {
+                return Ok(true);
+            }
+            looked?;
+        }
+        Ok(false)
     }
 
     pub(crate) fn known(&self, row_group: usize) -> KnownGroup<'_> {
@@ -155,6 +222,13 @@ impl SealedFile {
             predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch| {
                 let within = |row| (time_ns.0..time_ns.1).contains(&super::rows::time_of(&batch, row));
                 Ok((0..batch.num_rows()).map(within).collect::<Vec<bool>>().into())
+            })));
+        }
+        if let Some(only) = self.only.clone() {
+            let mask = self.mask(&BTreeSet::from([name::SEQUENCE]));
+            predicates.push(Box::new(ArrowPredicateFn::new(mask, move |batch| {
+                let wanted = |row| only.contains(&super::rows::sequence_of(&batch, row));
+                Ok((0..batch.num_rows()).map(wanted).collect::<Vec<bool>>().into())
             })));
         }
         if let Some(filter) = filter {
