@@ -2,7 +2,7 @@
 //!
 //! `catalog.ndjson`: one line a change, appended and synced before what it replaces is removed. The tree holds each line's
 //! file by its digest; the catalog is what a search reads first, to leave out the files that cannot matter. What it says
-//! stands in the tree and in the files too: a damaged one is made anew from them ([`crate::mend`]).
+//! stands in the tree and in the files too: a damaged one is made anew from them (`mend`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -49,7 +49,7 @@ pub struct Sealed {
     /// Number of its manifest's leaf, where others were rewritten into this file; otherwise it is the last of its leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_leaf: Option<u64>,
-    /// When it was sealed, in the archive's own time ([`crate::age`]); of rewritten files the latest.
+    /// When it was sealed, in the archive's own time (`age`); of rewritten files the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_ns: Option<i64>,
 }

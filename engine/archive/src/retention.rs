@@ -22,7 +22,7 @@ pub struct Retention {
 /// How long the records of one input are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Limits {
-    /// Longest age, in the archive's own time ([`crate::age`]); `None` = no age is too old.
+    /// Longest age, in the archive's own time (`age`); `None` = no age is too old.
     pub age: Option<Duration>,
     /// Most bytes of sealed files, each input's share by its records; `None` = any.
     pub bytes: Option<u64>,
