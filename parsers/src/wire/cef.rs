@@ -7,6 +7,8 @@
 mod names;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin;
 mod vendors;
 
 pub(crate) use names::NAMES;
@@ -160,30 +162,61 @@ fn next_key(text: &[u8], signs: &mut NextPlace<'_>, floor: usize) -> Option<(usi
     }
 }
 
+/// One attribute of an extension, as slices of it.
+#[derive(Clone, Copy)]
+struct Attribute<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    /// Whether a backslash stands in the value, or in the blanks behind it.
+    escaped: bool,
+}
+
+/// The attributes of an extension. Linear: what is looked for far ahead is looked for once.
+struct Attributes<'a> {
+    text: &'a [u8],
+    signs: NextPlace<'a>,
+    backslash: Option<usize>,
+    /// The next key: where it begins and where its `=` stands.
+    current: Option<(usize, usize)>,
+}
+
+impl<'a> Attributes<'a> {
+    #[inline]
+    fn of(text: &'a [u8]) -> Attributes<'a> {
+        let mut signs = NextPlace::of(text, b'=');
+        let current = next_key(text, &mut signs, 0);
+        Attributes { text, signs, backslash: memchr::memchr(b'\\', text), current }
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Attribute<'a>> {
+        let text = self.text;
+        let (key, equals) = self.current?;
+        self.current = next_key(text, &mut self.signs, equals + 1);
+        let end = self.current.map_or(text.len(), |(key, _)| key);
+        // Looked for again only where the last one lies behind, so that a far one costs once.
+        if self.backslash.is_some_and(|at| at <= equals) {
+            self.backslash = memchr::memchr(b'\\', &text[equals..]).map(|at| equals + at);
+        }
+        let escaped = self.backslash.is_some_and(|at| at < end);
+        Some(Attribute { key: &text[key..equals], value: text[equals + 1..end].trim_ascii_end(), escaped })
+    }
+}
+
 fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a [u8]) {
     let text = text.trim_ascii();
     let by_id = names::targets();
     let before = writer.fields_len();
-    let mut signs = NextPlace::of(text, b'=');
-    let mut backslash = memchr::memchr(b'\\', text);
-    let Some(mut current) = next_key(text, &mut signs, 0) else {
-        if !text.is_empty() {
-            writer.defect(Defect::MessageMalformed);
-        }
-        return;
-    };
-    loop {
-        let (key_at, equals) = current;
-        let next = next_key(text, &mut signs, equals + 1);
-        let end = next.map_or(text.len(), |(key, _)| key);
-        let value = text[equals + 1..end].trim_ascii_end();
-        // Looked for again only where the last one lies behind, so that a far one costs once.
-        if backslash.is_some_and(|at| at <= equals) {
-            backslash = memchr::memchr(b'\\', &text[equals..]).map(|at| equals + at);
-        }
-        let escaped = backslash.is_some_and(|at| at < end);
+    let attributes = Attributes::of(text);
+    if attributes.current.is_none() && !text.is_empty() {
+        writer.defect(Defect::MessageMalformed);
+    }
+    for Attribute { key, value, escaped } in attributes {
         let value = if escaped { unescape(writer, value, b"=") } else { writer.span_of(value) };
-        let key = &text[key_at..equals];
         let (name, id) = match names::full_name(key) {
             Some((full, id)) => (full.as_bytes(), Some(id)),
             None => (key, context.dictionary.find(key)),
@@ -208,10 +241,6 @@ fn extension<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, text: &'a 
             }
         }
         vendors::put_extension(writer, context, key, value);
-        match next {
-            Some(next) => current = next,
-            None => return,
-        }
     }
 }
 

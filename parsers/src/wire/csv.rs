@@ -232,6 +232,9 @@ impl<'a> Iterator for Cells<'a> {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Event;

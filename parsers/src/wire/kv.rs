@@ -288,6 +288,9 @@ fn put(writer: &mut EventWriter<'_>, context: &Context<'_>, id: FieldId, key: &[
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

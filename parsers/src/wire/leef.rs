@@ -3,6 +3,9 @@
 //! `LEEF:1.0|vendor|product|version|event id|key=value<tab>key=value`; version 2.0 adds a field that says what stands
 //! between the pairs: one byte, or its number in hexadecimal (`x09`, `0x5E`).
 
+#[cfg(test)]
+mod twin;
+
 use std::sync::LazyLock;
 
 use crate::decode::Context;

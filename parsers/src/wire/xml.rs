@@ -228,6 +228,9 @@ fn number(digits: &[u8], radix: u32) -> Option<char> {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Event;
