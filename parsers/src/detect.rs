@@ -399,6 +399,9 @@ fn generic<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, header: &Hea
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -62,6 +62,9 @@ pub fn take_u64(text: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

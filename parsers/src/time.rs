@@ -404,6 +404,9 @@ pub fn format_rfc3339(time_ns: i64) -> String {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -188,6 +188,25 @@ fn stamps_of_one_second_are_read_alike_by_any_decoder() {
     }
 }
 
+/// What a decoder remembers of the records before (the order of names, the paths of members, the last stamp) only makes it
+/// quicker: a decoder that has read nothing yet is the twin.
+#[test]
+fn a_decoder_that_remembers_reads_as_a_new_one() {
+    let mut remembering = Harness::new();
+    // Twice, so that each record is met with what it taught.
+    for record in seeds().iter().chain(&seeds()) {
+        let document = remembering.document(record);
+        let mut fresh = Harness {
+            decoder: Decoder::new(Arc::clone(&remembering.dictionary)),
+            event: Event::new(),
+            ..Harness::new()
+        };
+        fresh.dictionary = Arc::clone(&remembering.dictionary);
+        assert_eq!(document, fresh.document(record), "{}", String::from_utf8_lossy(record));
+        assert_eq!(remembering.event.defects, fresh.event.defects, "{}", String::from_utf8_lossy(record));
+    }
+}
+
 /// A source that declares its format is read as one that does not.
 #[test]
 fn a_declared_format_reads_its_own_records_the_same() {

@@ -8,6 +8,8 @@ mod error;
 mod further;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin;
 
 use super::fields::{relate, relate_span};
 use super::names::vendor_names;

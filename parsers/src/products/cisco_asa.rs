@@ -8,6 +8,8 @@ mod messages;
 mod rarer;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin;
 
 use std::sync::LazyLock;
 

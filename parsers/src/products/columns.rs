@@ -121,6 +121,9 @@ impl<'a> Columns<'a> {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

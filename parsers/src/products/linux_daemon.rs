@@ -294,6 +294,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_read_as_the_naive_twin_reads_them() {
+        let mut read = 0;
+        crate::testing::hold(b" :.'[]", |record| {
+            let at = record.windows(2).position(|pair| pair == b": ").map_or(0, |at| at + 2);
+            let rows = ROWS
+                .iter()
+                .filter(|row| record[..at].ends_with(format!("{}: ", row.0).as_bytes()) || row.0 == "kernel");
+            let texts = rows.filter_map(|row| BY_PROGRAM.get(row.0.as_bytes())).flatten();
+            read += texts.filter(|(_, text)| crate::products::text_template::twin::check(text, &record[at..])).count();
+        });
+        assert!(read > 100, "only {read} texts are of their rows");
+    }
+
+    #[test]
     fn every_row_is_of_a_program_that_is_asked_for() {
         for (program, .., text) in ROWS {
             assert!(PROGRAMS.contains(program), "{program}: {text}");

@@ -8,6 +8,8 @@
 //! Linux daemons word theirs with the same captures.
 
 mod endpoint;
+#[cfg(test)]
+pub(in crate::products) mod twin;
 
 use crate::dictionary::{FieldId, FieldType};
 use crate::ecs;

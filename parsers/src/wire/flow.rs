@@ -18,6 +18,8 @@ mod sflow;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin;
 
 use std::net::SocketAddr;
 

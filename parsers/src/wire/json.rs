@@ -9,6 +9,8 @@ pub(crate) mod escape;
 mod learned;
 pub(crate) mod scan;
 mod select;
+#[cfg(test)]
+mod twin;
 pub(crate) mod unwrap;
 mod walk;
 

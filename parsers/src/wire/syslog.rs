@@ -6,6 +6,8 @@
 
 pub(crate) mod device;
 mod last_stamp;
+#[cfg(test)]
+mod twin;
 
 pub(crate) use last_stamp::LastStamp;
 

@@ -820,6 +820,21 @@ pub(super) fn find(id: u32) -> Option<&'static Row> {
     FAMILIES.iter().position(|(ids, _)| ids.contains(&id)).map(|at| &families[at])
 }
 
+/// The numbers of single messages and of families, as listed.
+#[cfg(test)]
+pub(super) fn all_ids() -> impl Iterator<Item = u32> {
+    let families = FAMILIES.iter().flat_map(|(ids, _)| [*ids.start(), *ids.end()]);
+    MESSAGES.iter().chain(rarer::MESSAGES).map(|(id, ..)| *id).chain(families)
+}
+
+/// Every row with the numbers it is for: single messages before families.
+#[cfg(test)]
+pub(super) fn compiled() -> Vec<(std::ops::RangeInclusive<u32>, &'static Row)> {
+    let (rows, families) = &*ROWS;
+    let single = rows.iter().map(|row| (row.id..=row.id, row));
+    single.chain(FAMILIES.iter().map(|(ids, _)| ids.clone()).zip(families)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -495,6 +495,29 @@ pub(super) fn find(facility: &[u8], mnemonic: &[u8]) -> Option<&'static Row> {
 mod tests {
     use super::*;
 
+    /// Against a search from the top of the list, and every text against its naive twin.
+    #[test]
+    fn messages_read_as_the_naive_twin_reads_them() {
+        let mut read = 0;
+        crate::testing::hold(b" :/(),.", |record| {
+            let Some(mark) = record.iter().rposition(|&byte| byte == b'%') else { return };
+            let Some(end) = record[mark..].windows(2).position(|pair| pair == b": ") else { return };
+            let words: Vec<&[u8]> = record[mark + 1..mark + end].split(|&byte| byte == b'-').collect();
+            let [facility, .., mnemonic] = words[..] else { return };
+            let listed = |(of, name, ..): &&(&str, &str, _, _)| {
+                name.as_bytes() == mnemonic && (of.is_empty() || of.as_bytes() == facility)
+            };
+            let expected = MESSAGES.iter().find(listed);
+            let found = find(facility, mnemonic);
+            assert_eq!(found.map(|row| row.facility), expected.map(|(of, ..)| of.as_bytes()));
+            assert_eq!(found.map(|row| row.templates.len()), expected.map(|(.., texts)| texts.len()));
+            for template in found.iter().flat_map(|row| &row.templates) {
+                read += usize::from(crate::products::text_template::twin::check(template, &record[mark + end + 2..]));
+            }
+        });
+        assert!(read > 500, "only {read} messages are of their texts");
+    }
+
     #[test]
     fn rows_compile_and_are_found() {
         for (facility, mnemonic, ..) in MESSAGES {

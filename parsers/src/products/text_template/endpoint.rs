@@ -38,7 +38,7 @@ static ENDS: [bool; 256] = {
 const ENDING: &[u8] = b" (,;)";
 
 #[inline]
-fn word_end(text: &[u8]) -> usize {
+pub(super) fn word_end(text: &[u8]) -> usize {
     let mut at = 0;
     loop {
         at += until_below_dash_or_semicolon(&text[at..]);

@@ -186,7 +186,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// The slow twin: the same flattening over a parsed tree.
-fn flatten(path: &str, value: &Value, in_array: bool, out: &mut Vec<String>) {
+pub(super) fn flatten(path: &str, value: &Value, in_array: bool, out: &mut Vec<String>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
             for (key, member) in members {
