@@ -837,6 +837,14 @@ impl<'a> EventView<'a> {
         resolve(self.text, self.event, field.value)
     }
 
+    /// Whether every run of the value at `span` that is ASCII without `"`, `\`, `/` and control characters, case aside,
+    /// stands in [`EventView::text`] as well. True only for long values that were unescaped: a search of both may leave
+    /// them out.
+    #[inline]
+    pub fn repeats_text(&self, span: Span) -> bool {
+        self.event.arena.is_repeated(span)
+    }
+
     /// The name of an unnamed field; empty for those with an id (ask the dictionary).
     pub fn own_name(&self, field: &Field) -> &'a [u8] {
         resolve(self.text, self.event, field.name)

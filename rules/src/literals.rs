@@ -1,6 +1,8 @@
 //! Literals with the rules that need them, looked for in values as these are written.
 
 use hashbrown::HashMap;
+#[cfg(doc)]
+use noroshi_parsers::event::EventView;
 use noroshi_pattern::{Finder as _, Literal, Selected};
 
 use crate::fold::fold_into;
@@ -20,6 +22,9 @@ pub(crate) struct Literals {
     rules: Box<[Box<[u32]>]>,
     /// Whether any literal has more than ASCII.
     beyond: bool,
+    /// Whether any literal has what may be escaped where a text is written: more than ASCII, `"`, `\`, `/`, a control
+    /// character.
+    escaped: bool,
 }
 
 impl Literals {
@@ -33,8 +38,13 @@ impl Literals {
         list.iter_mut().for_each(|(_, rules)| rules.dedup());
         let (literals, rules): (Vec<_>, Vec<_>) = list.into_iter().unzip();
         let beyond = literals.iter().any(|literal| !literal.bytes.is_ascii());
+        let escaped = |byte: &u8| !byte.is_ascii() || *byte < b' ' || matches!(byte, b'"' | b'\\' | b'/');
+        let escaped = literals.iter().any(|literal| literal.bytes.iter().any(escaped));
         match Selected::build(&literals) {
-            Ok(finder) => Ok(Some(Literals { finder, rules: rules.into_iter().map(Into::into).collect(), beyond })),
+            Ok(finder) => {
+                let rules = rules.into_iter().map(Into::into).collect();
+                Ok(Some(Literals { finder, rules, beyond, escaped }))
+            }
             Err(_) => Err(rules.into_iter().flatten().collect()),
         }
     }
@@ -44,6 +54,12 @@ impl Literals {
     pub(crate) fn find(&self, value: &[u8], scratch: &mut FindScratch, mut found: impl FnMut(&[u32])) {
         let value = self.readable(value, &mut scratch.folded);
         self.finder.find(value, &mut scratch.finder, |literal| found(&self.rules[literal as usize]));
+    }
+
+    /// Whether an event's text is enough where a value repeats it ([`EventView::repeats_text`]).
+    #[inline]
+    pub(crate) fn text_is_enough(&self) -> bool {
+        !self.escaped
     }
 
     /// As [`Literals::find`] for what [`Literals::readable`] gave.

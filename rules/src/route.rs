@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 use noroshi_parsers::dictionary::FieldId;
-use noroshi_parsers::event::{EventView, Kind};
+use noroshi_parsers::event::{EventView, Kind, Span};
 use noroshi_pattern::{At, Literal};
 
 use crate::literals::Literals;
@@ -52,6 +52,9 @@ struct Gathered {
 
 /// A value this long is searched for keywords where it lies, not copied.
 const ALONE_BYTES_MIN: usize = 256;
+
+/// Most long values that are known to have been searched; others are searched again.
+const LONG_MAX: usize = 8;
 
 /// Stands between the values searched for keywords. Text has no such byte, nor have literals but a few encoded ones: what
 /// one of these finds across two values is ruled out when the rule is evaluated.
@@ -148,14 +151,23 @@ impl Route {
         literals.find(event.text(), finder, |rules| marks.add(rules));
         // Values that lie in the record were searched with it. Of the others the short ones are searched together.
         text.clear();
+        let (mut long, mut long_len) = ([Span::default(); LONG_MAX], 0);
         for field in
             event.fields().iter().filter(|field| field.span().in_record().is_none() && field.kind != Kind::Null)
         {
-            let value = event.value(field);
-            if value.len() >= ALONE_BYTES_MIN {
-                literals.find(value, finder, |rules| marks.add(rules));
+            let span = field.span();
+            if span.len() >= ALONE_BYTES_MIN {
+                // A message often has two names, and is the record's own but for its escapes.
+                if long[..long_len].contains(&span) || literals.text_is_enough() && event.repeats_text(span) {
+                    continue;
+                }
+                if let Some(next) = long.get_mut(long_len) {
+                    (*next, long_len) = (span, long_len + 1);
+                }
+                literals.find(event.value(field), finder, |rules| marks.add(rules));
                 continue;
             }
+            let value = event.value(field);
             text.push(BETWEEN_VALUES);
             text.extend_from_slice(literals.readable(value, buffer));
         }

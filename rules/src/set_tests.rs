@@ -105,6 +105,46 @@ fn addresses_expressions_and_other_fields() {
     check("  s: {A|fieldref|endswith: B}\n  condition: s", &["A=abc B=BC"], &["A=abc B=ab"]);
 }
 
+/// A long message lies unescaped beside the record that has it escaped, under two names; a search of both skips it where
+/// that can miss nothing.
+#[test]
+fn keywords_are_found_in_long_values_however_these_were_escaped() {
+    use noroshi_parsers::decode::{Decoder, SourceOptions};
+    let rest = "so that the value is long enough to be searched by itself, ".repeat(6);
+    let searched = |word: &str, message: &str| {
+        let (loaded, dictionary) =
+            load(&rule(&format!("  keywords: ['{word}', 'never there']\n  condition: keywords")));
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        let record = format!(
+            r#"{{"Channel":"Security","EventID":4799,"Hostname":"ws1.example.com","Message":"{message}\r\n{rest}","Note":"{message} {rest}"}}"#
+        );
+        let dictionary = std::sync::Arc::new(dictionary);
+        let mut event = Event::new();
+        Decoder::new(std::sync::Arc::clone(&dictionary)).decode(
+            record.as_bytes(),
+            0,
+            &SourceOptions::default(),
+            &mut event,
+        );
+        let view = event.view(record.as_bytes());
+        let repeats = view.fields().iter().filter(|field| view.repeats_text(field.span())).count();
+        (!hits(&loaded.rules, &event, &record, &dictionary).is_empty(), repeats > 0)
+    };
+    for (word, message, expected, repeats) in [
+        ("evil::dump", r"ran Evil::Dump now\r\n", true, true),
+        ("evil::dump", r"ran evil:\u003adump now", true, false),
+        ("evil::dump", r"ran evil::\r\ndump now", false, true),
+        ("evil::dump", r"ran evil\u00e9::dump now", false, true),
+        ("evil::disk", r"ran evil::dis\u212a now", true, false),
+        (r"evil\dump", r"ran evil\\dump now", true, true),
+        (r"evil/dump", r"ran evil\/dump now", true, true),
+        ("\u{e9}vil dump", r"ran \u00e9vil dump now\r\n", true, true),
+        ("evil::dump", r"ran \\u0065vil::dump now", false, true),
+    ] {
+        assert_eq!(searched(word, message), (expected, repeats), "{word} in {message}");
+    }
+}
+
 #[test]
 fn keywords_are_found_anywhere_in_the_record() {
     check("  s: [Mimikatz, 'x*y']\n  condition: s", &["run mimikatz.exe", "A=xay"], &["A=mimi katz"]);

@@ -11,7 +11,16 @@ use crate::defect::Defect;
 pub(super) struct Arena {
     bytes: Vec<u8>,
     len: usize,
+    /// Long values that the text says too, the first `repeats_len`.
+    repeats: [Span; REPEATS_MAX],
+    repeats_len: usize,
 }
+
+/// Most long values of an event that are known to repeat its text; others are merely searched twice.
+const REPEATS_MAX: usize = 8;
+
+/// Shorter ones are searched sooner than told apart.
+const REPEAT_BYTES_MIN: usize = 256;
 
 impl Arena {
     #[inline]
@@ -28,6 +37,7 @@ impl Arena {
     #[inline]
     pub(super) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
+        self.repeats_len = 0;
     }
 
     #[inline]
@@ -60,6 +70,12 @@ impl Arena {
         Some(answer)
     }
 
+    /// Whether `span` is a value that [`EventWriter::repeats`] was told of.
+    #[inline]
+    pub(super) fn is_repeated(&self, span: Span) -> bool {
+        self.repeats[..self.repeats_len].contains(&span)
+    }
+
     #[cold]
     #[inline(never)]
     fn grow(&mut self, end: usize) {
@@ -85,6 +101,16 @@ impl EventWriter<'_> {
         let from = self.arena_start();
         let answer = self.event.arena.write(write)?;
         Some((self.arena_end(from), answer))
+    }
+
+    /// Tells that the record's text says the value at `span` too, as [`super::EventView::repeats_text`] has it.
+    #[inline]
+    pub(crate) fn repeats(&mut self, span: Span) {
+        let arena = &mut self.event.arena;
+        if let Some(next) = arena.repeats.get_mut(arena.repeats_len).filter(|_| span.len() >= REPEAT_BYTES_MIN) {
+            *next = span;
+            arena.repeats_len += 1;
+        }
     }
 
     /// Whether a value of `most` bytes can be made; `false` is a [`Defect::FieldsCapped`].

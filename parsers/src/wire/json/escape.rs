@@ -23,12 +23,29 @@ const LETTERS: [u8; 256] = {
     letters
 };
 
+/// The characters beyond ASCII that are one of its letters when case does not count: the long s and the Kelvin sign.
+const FOLDING_TO_ASCII: [char; 2] = ['\u{17F}', '\u{212A}'];
+
 /// Bytes of a string that are read in one go: what is written has room before it is, so that no step asks for any.
 const WINDOW_BYTES: usize = 8 << 10;
 
+/// What [`unescape_string`] made of a string.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Unescaped {
+    /// Where the closing quote stands.
+    pub(crate) end: usize,
+    /// Where what is written ends.
+    pub(crate) to: usize,
+    /// Whether all escapes were sound and no control character stood unescaped.
+    pub(crate) sound: bool,
+    /// Whether the string as it stands says what is written too: no escape made a character that is ASCII or folds to
+    /// it, except `"`, `\`, `/` and control characters.
+    pub(crate) repeats: bool,
+}
+
 /// As [`unescape`] for a string whose end is not known yet: its content begins at `at` of `text`, its first byte that is
-/// not plain stands at `stop`. Written into `out` from `from` on, which is made longer as needed; tells where the closing
-/// quote stands, where what is written ends, and whether all escapes were sound. `None` = the text ends first.
+/// not plain stands at `stop`. Written into `out` from `from` on, which is made longer as needed. `None` = the text ends
+/// first.
 ///
 /// One pass finds the end and copies on the way. Messages of Windows have an escape in every twenty bytes: a search for the
 /// end and another for each escape took three times as long.
@@ -38,21 +55,21 @@ pub(crate) fn unescape_string(
     stop: usize,
     out: &mut Vec<u8>,
     from: usize,
-) -> Option<(usize, usize, bool)> {
+) -> Option<Unescaped> {
     let plain = text.get(at..stop)?;
     let (mut at, mut to) = (stop, from + plain.len());
     make_room(out, to);
     out[from..to].copy_from_slice(plain);
-    let mut sound = true;
+    let (mut sound, mut repeats) = (true, true);
     loop {
         let window = &text[at..text.len().min(at + WINDOW_BYTES)];
         make_room(out, to + window.len());
         let steps = unescape_steps(window, &mut out[to..]);
         (at, to, sound) = (at + steps.read, to + steps.written, sound && steps.plain);
         match text.get(at)? {
-            b'"' => return Some((at, to, sound)),
+            b'"' => return Some(Unescaped { end: at, to, sound, repeats }),
             b'\\' => {
-                let (read, written) = unescape_one(&text[at..], &mut out[to..], &mut sound)?;
+                let (read, written) = unescape_one(&text[at..], &mut out[to..], &mut sound, &mut repeats)?;
                 (at, to) = (at + read, to + written);
             }
             // Fewer bytes are left than a step takes; in the middle of a text the next window goes on.
@@ -128,7 +145,7 @@ fn unescape_steps(text: &[u8], out: &mut [u8]) -> Steps {
 }
 
 /// Unescapes the escape that `text` begins with; the bytes read and written. One that is none is passed on as written.
-fn unescape_one(text: &[u8], out: &mut [u8], sound: &mut bool) -> Option<(usize, usize)> {
+fn unescape_one(text: &[u8], out: &mut [u8], sound: &mut bool, repeats: &mut bool) -> Option<(usize, usize)> {
     let second = *text.get(1)?;
     let letter = LETTERS[usize::from(second)];
     if letter != 0 {
@@ -136,7 +153,10 @@ fn unescape_one(text: &[u8], out: &mut [u8], sound: &mut bool) -> Option<(usize,
         return Some((2, 1));
     }
     Some(match unicode(text) {
-        Some((char, len)) => (len, char.encode_utf8(&mut out[..4]).len()),
+        Some((char, len)) => {
+            *repeats &= !FOLDING_TO_ASCII.contains(&char) && (!char.is_ascii() || char < ' ' || "\"\\/".contains(char));
+            (len, char.encode_utf8(&mut out[..4]).len())
+        }
         None => {
             *sound = false;
             let kept = if second == b'u' { 2 } else { 1 };
@@ -213,9 +233,16 @@ mod tests {
     /// Unescapes at once the string that begins `text`, behind three bytes that were written before.
     fn at_once(text: &[u8]) -> Option<(usize, Vec<u8>, bool)> {
         let mut out = b"...".to_vec();
-        let (end, to, sound) = unescape_string(text, 0, scan::plain_end(text, 0), &mut out, 3)?;
+        let Unescaped { end, to, sound, repeats } = unescape_string(text, 0, scan::plain_end(text, 0), &mut out, 3)?;
         assert_eq!(&out[..3], b"...");
-        Some((end, out[3..to].to_vec(), sound))
+        let made = &out[3..to];
+        if repeats {
+            let apart = |byte: &u8| *byte < b' ' || !byte.is_ascii() || matches!(byte, b'"' | b'\\' | b'/');
+            for run in made.split(apart) {
+                assert!(run.is_empty() || memchr::memmem::find(&text[..end], run).is_some(), "{run:?}");
+            }
+        }
+        Some((end, made.to_vec(), sound))
     }
 
     #[track_caller]
@@ -236,7 +263,7 @@ mod tests {
             pieces in prop::collection::vec(
                 prop_oneof![
                     Just("\\".to_owned()), Just("\\\\".to_owned()), Just("\\\"".to_owned()), Just("\\u00e9".to_owned()),
-                    Just("\\ud83d".to_owned()), Just("\\ude00".to_owned()), Just("\\r\\n\\t".to_owned()), "\\PC{0,70}", "[\u{1}-\u{7f}]{0,9}",
+                    Just("\\ud83d".to_owned()), Just("\\ude00".to_owned()), Just("\\u0041".to_owned()), Just("\\u005C".to_owned()), Just("\\r\\n\\t".to_owned()), "\\PC{0,70}", "[\u{1}-\u{7f}]{0,9}",
                 ],
                 0..40,
             ),
@@ -265,6 +292,24 @@ mod tests {
         check(r"\u0041\u00e9\u6f22", "Aé漢", true);
         check(r"\ud83d\ude00!", "😀!", true);
         check("", "", true);
+    }
+
+    #[test]
+    fn what_the_text_says_too() {
+        for (raw, expected) in [
+            (r#"C:\\Windows\r\n\"a\/b\"\u000a\u005c\u00e9\ud83d\ude00"#, true),
+            ("\\q \\u12 \\ud83d x", true),
+            (r"m\u0069mi", false),
+            (r"\u212ae", false),
+            (r"\u017fe", false),
+        ] {
+            // In a step of many bytes, and byte by byte at the end.
+            for rest in ["", "a text that is longer than what a step takes, and once more: than what a step takes"] {
+                let text = format!("{raw}{rest}\"");
+                let made = unescape_string(text.as_bytes(), 0, scan::plain_end(text.as_bytes(), 0), &mut Vec::new(), 0);
+                assert_eq!(made.map(|made| made.repeats), Some(expected), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -319,14 +319,18 @@ impl<'w, 'a, 'c, 't> Walker<'w, 'a, 'c, 't> {
         // What is unescaped is never longer than its escapes.
         let (span, end) = if self.writer.arena_has_room(text.len() - at) {
             let write = |out: &mut Vec<u8>, from: usize| {
-                let (end, to, sound) = escape::unescape_string(text, at, stop, out, from)?;
-                Some((to, (end, sound)))
+                let made = escape::unescape_string(text, at, stop, out, from)?;
+                Some((made.to, made))
             };
-            let (span, (end, sound)) = self.writer.arena_write(write)?;
-            if !sound {
+            let (span, made) = self.writer.arena_write(write)?;
+            if !made.sound {
                 self.writer.defect(Defect::JsonMalformed);
             }
-            (span, end)
+            // Text of a string in a string is not the record's.
+            if made.repeats && self.base.is_some() {
+                self.writer.repeats(span);
+            }
+            (span, made.end)
         } else {
             (Span::default(), scan::string_end(text, at)?.0)
         };
