@@ -17,6 +17,7 @@ use noroshi_tree::{KeyKind, Verifier};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::copy::CopyConfig;
 use crate::intel::{AssetConfig, FeedConfig, IndicatorsConfig};
 use crate::keeping::RetentionConfig;
 use crate::pipeline::InputSettings;
@@ -226,6 +227,8 @@ pub struct ArchiveConfig {
     pub witness: Vec<WitnessConfig>,
     /// How long what is sealed is kept.
     pub retention: RetentionConfig,
+    /// Where what is sealed is copied to; absent = nowhere.
+    pub copy: Option<CopyConfig>,
 }
 
 /// `[[archive.witness]]`
@@ -261,6 +264,7 @@ impl Default for ArchiveConfig {
             retro_hunt_days: 90,
             witness: Vec::new(),
             retention: RetentionConfig::default(),
+            copy: None,
         }
     }
 }
@@ -464,6 +468,9 @@ impl Config {
             for wrong in archive.retention.check(&names, archive.segment_bytes) {
                 blame(&wrong.word, wrong.what, &wrong.help);
             }
+            for wrong in archive.copy.iter().flat_map(CopyConfig::check) {
+                blame(&wrong.word, wrong.what, &wrong.help);
+            }
         }
         if self.spool.rotate_bytes < 1 << 16 {
             blame(
@@ -488,6 +495,8 @@ impl Config {
             .flatten()
             .for_each(absolute);
         self.archive.iter_mut().filter_map(|archive| archive.dir.as_mut()).for_each(absolute);
+        let copies = self.archive.iter_mut().filter_map(|archive| archive.copy.as_mut());
+        copies.flat_map(|copy| [&mut copy.credentials_file, &mut copy.ca_file]).flatten().for_each(absolute);
         self.rules.paths.iter_mut().chain(&mut self.spool.dir).chain(&mut self.tables.path).for_each(absolute);
         self.indicators.paths.iter_mut().chain(&mut self.indicators.known_good).for_each(absolute);
         for feed in &mut self.feeds {

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cli;
 mod collector;
 pub mod config;
+pub mod copy;
 mod cosign;
 mod delivery;
 pub mod detection;

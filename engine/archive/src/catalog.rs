@@ -103,7 +103,8 @@ impl Catalog {
         }
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    /// The catalog that these bytes of its file make.
+    pub fn parse(bytes: &[u8]) -> Self {
         let mut catalog = Self::default();
         let mut segments: Vec<Option<Sealed>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();

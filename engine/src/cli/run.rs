@@ -29,6 +29,7 @@ use crate::again::left_over;
 use crate::audit::{Act, Acts};
 use crate::collector::{Collector, CollectorCounters, Outputs, still_there};
 use crate::config::{Config, archive_inputs, join};
+use crate::copy::{self, Copying};
 use crate::cosign::{self, Cosigning, WitnessAddress};
 use crate::detection::{Detection, LoadOptions, Watch};
 use crate::intel::{Poller, keep_good};
@@ -124,6 +125,7 @@ struct Engine {
     spool: Arc<Spool>,
     archive: Option<Archive>,
     cosigning: Option<Cosigning>,
+    copying: Option<Copying>,
     retro: Option<RetroHunt>,
     ledger: Arc<Ledger>,
     poller: Poller,
@@ -337,6 +339,11 @@ impl Engine {
             metrics.add_check(cosigning.ailments());
             metrics.add_source(cosigning.figures());
         }
+        let copying = start_copying(&config, &files)?;
+        if let Some(copying) = &copying {
+            metrics.add_check(copying.ailments());
+            metrics.add_source(copying.figures());
+        }
         let retro = match (&archive, config.retro_hunt_days()) {
             (Some(archive), days) if days > 0 => {
                 let parts = retro::Parts {
@@ -379,6 +386,7 @@ impl Engine {
             spool,
             archive,
             cosigning,
+            copying,
             retro,
             ledger,
             poller,
@@ -439,6 +447,9 @@ impl Engine {
         self.poller.stop();
         if let Some(cosigning) = self.cosigning {
             cosigning.stop();
+        }
+        if let Some(copying) = self.copying {
+            copying.stop();
         }
         // What it found is told with the rest.
         if let Some(retro) = self.retro {
@@ -606,13 +617,27 @@ fn start_cosigning(config: &Config, files: &Arc<dyn Files>, archive: &Archive) -
         return Ok(None);
     }
     let directory = config.archive_dir();
-    let key = noroshi_archive::verifier_path(&directory);
-    let text = files.read(&key).with_context(|| format!("cannot read {}", key.display()))?;
-    let log = Verifier::parse(String::from_utf8_lossy(&text).trim())
-        .map_err(|error| anyhow::anyhow!("{}: {error}", key.display()))?;
+    let log = tree_key(&**files, &directory)?;
     let tree = directory.join(noroshi_archive::TREE);
     let parts = cosign::Parts { files: Arc::clone(files), tree, log, witnesses, archive: archive.watcher() };
     Ok(Some(Cosigning::start(parts)?))
+}
+
+/// The thread that copies what is sealed, where a place is configured.
+fn start_copying(config: &Config, files: &Arc<dyn Files>) -> anyhow::Result<Option<Copying>> {
+    let Some(copy) = config.archive.as_ref().and_then(|archive| archive.copy.clone()) else { return Ok(None) };
+    let directory = config.archive_dir();
+    let log = tree_key(&**files, &directory)?;
+    let parts = copy::Parts { files: Arc::clone(files), directory, log, config: copy, clock: now_ns };
+    Ok(Some(Copying::start(parts)?))
+}
+
+/// The key that the archive's tree is verified by.
+fn tree_key(files: &dyn Files, directory: &Path) -> anyhow::Result<Verifier> {
+    let key = noroshi_archive::verifier_path(directory);
+    let text = files.read(&key).with_context(|| format!("cannot read {}", key.display()))?;
+    Verifier::parse(String::from_utf8_lossy(&text).trim())
+        .map_err(|error| anyhow::anyhow!("{}: {error}", key.display()))
 }
 
 /// The archive's figures and ailments.
