@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 2
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills hyperscan fuzz doc bench bench-gate screenshot formats scores shippers intake-rate clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills hyperscan fuzz doc bench bench-gate screenshot formats scores shippers intake-rate sql clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ shippers: build ## real shippers over RELP, the bulk API and HEC; installs them 
 
 intake-rate: build ## acknowledged records per second over one HTTP connection
 	scripts/intake-rate
+
+sql: setup ## build with SQL (`noroshi query`) and test it; takes minutes more
+	$(CARGO) build --profile sql --locked -p noroshi --features sql
+	NOROSHI_SQL=$$(realpath $${CARGO_TARGET_DIR:-target}/sql/noroshi) $(CARGO) test --locked -p noroshi --test query
 
 screenshot: build ## the picture in the README, made from the demo's own output
 	$(CARGO) build --release --locked -p noroshi-benches --bin noroshi-gen --bin ansi-svg

@@ -34,6 +34,8 @@ mod skew;
 pub mod snapshot;
 pub mod sources;
 pub mod spool;
+#[cfg(feature = "sql")]
+mod sql;
 pub mod standing;
 pub mod tables;
 pub mod terminal;

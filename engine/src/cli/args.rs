@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// Search the archive: `source.ip:192.0.2.0/24 AND "failed" | stats count by user.name`.
     Search(SearchArgs),
+    /// Ask the archive in SQL: `SELECT "user.name", count(*) FROM events GROUP BY 1` (builds with the feature `sql`).
+    Query(QueryArgs),
     /// Look for indicators in what the archive holds.
     Hunt(HuntArgs),
     /// Keep what a query finds, whatever the retention says.
@@ -584,6 +586,40 @@ pub(crate) struct SearchArgs {
     /// Verifier keys that the pack is held to, written out or in files [default: the one inside].
     #[arg(long, value_name = "KEY|FILE", requires = "pack")]
     pub key: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct QueryArgs {
+    /// One query over the table `events` (docs/ARCHIVE.md).
+    #[arg(required = true)]
+    pub sql: String,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
+    /// How rows are printed.
+    #[arg(long, value_enum)]
+    pub output: Option<SearchOutput>,
+    /// Memory for sorting, grouping, joining and the result, in bytes; K, M and G stand for powers of 1024.
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = bytes_of)]
+    pub memory: usize,
+    /// Directory for what does not fit in memory: evidence lies there meanwhile [default: such a query is refused].
+    #[arg(long, value_name = "DIR")]
+    pub spill: Option<PathBuf>,
+}
+
+/// A number of bytes: `4096`, `512M`, `2G`.
+fn bytes_of(text: &str) -> Result<usize, String> {
+    let unit = |suffix: char| match suffix.to_ascii_uppercase() {
+        'K' => Some(10),
+        'M' => Some(20),
+        'G' => Some(30),
+        _ => None,
+    };
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, suffix)) if !suffix.is_ascii_digit() => (&text[..at], unit(suffix)),
+        _ => (text, Some(0)),
+    };
+    let bytes = shift.and_then(|shift| number.parse::<usize>().ok()?.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "give a number of bytes, such as 512M or 2G".into())
 }
 
 #[derive(Args, Debug)]

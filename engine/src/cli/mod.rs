@@ -15,6 +15,7 @@ mod matching;
 mod output;
 mod parse;
 mod prove;
+mod query;
 mod regenerated;
 mod replay;
 mod rules;
@@ -63,6 +64,7 @@ fn keeps_evidence(command: &Command) -> bool {
     matches!(
         command,
         Command::Run(_)
+            | Command::Query(_)
             | Command::Search(_)
             | Command::Hunt(_)
             | Command::Verify(_)
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
             None => verdict::verdict(&args, arguments.color),
         },
         Command::Rules(RulesCommand::Coverage(args)) => coverage::coverage(&args, arguments.color),
+        Command::Query(args) => query::query(&args, arguments.color),
         Command::Search(args) => search::search(&args, arguments.color),
         Command::Hunt(args) => search::hunt(&args, arguments.color),
         Command::Hold(command) => hold::hold(&command, arguments.color),

@@ -1,5 +1,6 @@
 //! `noroshi search` and `noroshi hunt`: what the archive holds.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::config::{Config, archive_inputs, join};
 use crate::terminal::{self, Align, Cell, ColorChoice, Table, escape_controls, thousands};
 
 /// Rows of a table for people, where the query does not say how many: more than a screen, less than a flood.
-const TABLE_ROWS: usize = 200;
+pub(crate) const TABLE_ROWS: usize = 200;
 
 pub(crate) fn search(args: &SearchArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
     let text = &args.query;
@@ -245,37 +246,47 @@ pub(crate) fn time_of(text: &str, now_ns: i64) -> anyhow::Result<i64> {
 }
 
 fn show(found: &Found, query: &Query, output: SearchOutput, color: ColorChoice) -> io::Result<()> {
+    let rows = found.rows.iter().map(|row| shown(row, query));
+    print_rows(rows, &names(query), query.stats.is_some(), output, color)
+}
+
+/// Prints rows in the form asked for; `names` are the columns of a table or CSV. The members of a `flat` row are columns, dots in
+/// their names and all.
+pub(crate) fn print_rows<'r>(
+    rows: impl Iterator<Item = Cow<'r, Value>>,
+    names: &[String],
+    flat: bool,
+    output: SearchOutput,
+    color: ColorChoice,
+) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let flat = query.stats.is_some();
     match output {
         SearchOutput::Ndjson => {
-            for row in &found.rows {
-                writeln!(out, "{}", shown(row, query))?;
+            for row in rows {
+                writeln!(out, "{row}")?;
             }
         }
         SearchOutput::Json => {
-            let rows: Vec<Value> = found.rows.iter().map(|row| shown(row, query)).collect();
-            serde_json::to_writer_pretty(&mut out, &rows)?;
+            serde_json::to_writer_pretty(&mut out, &rows.collect::<Vec<_>>())?;
             out.write_all(b"\n")?;
         }
         SearchOutput::Csv => {
-            let names = names(query);
             let mut csv = csv::Writer::from_writer(&mut out);
             csv.write_record(names.iter().map(|name| guarded(name)))?;
-            for row in &found.rows {
-                csv.write_record(names.iter().map(|name| guarded(&text_of(row, name, flat))))?;
+            for row in rows {
+                csv.write_record(names.iter().map(|name| guarded(&text_of(&row, name, flat))))?;
             }
             csv.flush()?;
         }
         SearchOutput::Table => {
-            let names = names(query);
-            let is_number = |name: &str| flat && found.rows.iter().any(|row| row[name].is_number());
+            let rows: Vec<_> = rows.collect();
+            let is_number = |name: &str| flat && rows.iter().any(|row| row[name].is_number());
             let columns: Vec<(&str, Align)> = names
                 .iter()
                 .map(|name| (name.as_str(), if is_number(name) { Align::Right } else { Align::Left }))
                 .collect();
             let mut table = Table::new(&columns);
-            for row in &found.rows {
+            for row in &rows {
                 table.push(names.iter().map(|name| Cell::new(text_of(row, name, flat))));
             }
             out.write_all(table.render(terminal::width(), color.for_stdout()).as_bytes())?;
@@ -285,9 +296,9 @@ fn show(found: &Found, query: &Query, output: SearchOutput, color: ColorChoice) 
 }
 
 /// A row as it was asked for: whole, or some of its fields.
-fn shown(row: &Value, query: &Query) -> Value {
+fn shown<'r>(row: &'r Value, query: &Query) -> Cow<'r, Value> {
     if query.fields.is_empty() || query.stats.is_some() {
-        return row.clone();
+        return Cow::Borrowed(row);
     }
     let mut picked = serde_json::Map::new();
     for name in &query.fields {
@@ -295,7 +306,7 @@ fn shown(row: &Value, query: &Query) -> Value {
             noroshi_parsers::document::place(&mut picked, name, value.clone());
         }
     }
-    Value::Object(picked)
+    Cow::Owned(Value::Object(picked))
 }
 
 /// The columns of a table or CSV.

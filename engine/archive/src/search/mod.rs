@@ -186,6 +186,41 @@ impl Search {
         })
     }
 
+    /// The archive's directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The sealed files, as the catalog tells them.
+    pub fn sealed(&self) -> &[Sealed] {
+        &self.segments
+    }
+
+    /// Whether a sealed file is there and as long as it was sealed; what it holds is not looked at.
+    ///
+    /// # Errors
+    /// Those of `stat`.
+    pub fn is_whole(&self, sealed: &Sealed) -> io::Result<bool> {
+        Ok(self.files.metadata(&Catalog::path(&self.directory, sealed))?.len == sealed.bytes)
+    }
+
+    /// The rows that are not sealed yet, with all columns, in the order of event time.
+    ///
+    /// # Errors
+    /// What of them cannot be read.
+    pub fn unsealed_rows(&self) -> io::Result<Vec<RecordBatch>> {
+        if self.open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let dictionary = Arc::new(Dictionary::new());
+        let mut decoding = Decoding::new(&dictionary, &self.inputs);
+        for segment in &self.open {
+            let unsealed = segment.frames().filter(|frame| frame.first_sequence >= self.sealed_until);
+            unsealed.for_each(|frame| decoding.frame(&frame));
+        }
+        decoding.finish().map(|(batches, _)| batches).map_err(io::Error::other)
+    }
+
     /// Runs a query over the events of `time_ns` (start included, end not).
     pub fn run(&self, query: &Query, time_ns: (i64, i64), control: Control<'_>) -> Found {
         let filter = query.filter.clone().map(Arc::new);
@@ -293,17 +328,8 @@ impl Search {
         effort: &mut Effort,
         errors: &mut Vec<String>,
     ) {
-        if self.open.is_empty() {
-            return;
-        }
-        let dictionary = Arc::new(Dictionary::new());
-        let mut decoding = Decoding::new(&dictionary, &self.inputs);
-        for segment in &self.open {
-            let unsealed = segment.frames().filter(|frame| frame.first_sequence >= self.sealed_until);
-            unsealed.for_each(|frame| decoding.frame(&frame));
-        }
-        let batches = match decoding.finish() {
-            Ok((batches, _)) => batches,
+        let batches = match self.unsealed_rows() {
+            Ok(batches) => batches,
             Err(cause) => {
                 errors.push(format!("cannot read what is not sealed yet: {cause}"));
                 return;
