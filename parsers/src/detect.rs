@@ -169,6 +169,9 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
         writer.defect(Defect::Empty);
         return;
     }
+    if names_none(context) {
+        return of_no_product(writer, context);
+    }
     let declared = context.options.format.map_or(&[][..], |product| product.get().detect);
     // Formats without a syslog header first: their first byte tells.
     let by_columns = context.options.format.is_some_and(|format| delimited::of_source(writer, context, format));
@@ -191,6 +194,21 @@ pub(crate) fn decode(writer: &mut EventWriter<'_>, context: &Context<'_>) {
         if writer.core().product != wanted {
             writer.defect(Defect::FormatMismatch);
         }
+    }
+}
+
+/// Whether the source declares that its records are of no known product: `format = "unknown"`.
+fn names_none(context: &Context<'_>) -> bool {
+    context.options.format == Some(products::UNKNOWN)
+}
+
+/// Reads a record by no product's rules: what stands in it under its own names, and what heuristics find.
+fn of_no_product(writer: &mut EventWriter<'_>, context: &Context<'_>) {
+    let record = writer.record();
+    if record[0] != b'{' || !json_record(writer, context, record) {
+        let header = syslog::decode(writer, context);
+        generic(writer, context, &header);
+        syslog::put_level(writer);
     }
 }
 
@@ -317,7 +335,7 @@ fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: 
     writer.begin_document();
     let before = writer.mark();
     let Some(mut known) = json_product(writer, context, object) else { return false };
-    if !known && json::unwrap::has_wrapped(object) {
+    if !known && !names_none(context) && json::unwrap::has_wrapped(object) {
         writer.rewind(&before);
         known = json::unwrap::unwrap(writer, context, object, json_product);
         if !known {
@@ -325,7 +343,7 @@ fn json_record<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object: 
             json::decode(writer, context, object);
         }
     }
-    known = known || wrapped_text(writer, context, object, &before);
+    known = known || !names_none(context) && wrapped_text(writer, context, object, &before);
     if !known {
         generic_names::normalise(writer, context);
         writer.core().product = products::JSON;
@@ -356,6 +374,12 @@ fn wrapped_text<'a>(writer: &mut EventWriter<'a>, context: &Context<'_>, object:
 
 /// Writes the members of a JSON object and asks the products; `None` = it is no object.
 fn json_product(writer: &mut EventWriter<'_>, context: &Context<'_>, object: &[u8]) -> Option<bool> {
+    if names_none(context) {
+        return json::is_object(object).then(|| {
+            json::decode_as(writer, context, object, Dialect::Generic);
+            false
+        });
+    }
     let before = writer.mark();
     let known = match json::decode(writer, context, object)? {
         Dialect::Suricata => suricata::normalise(writer, context),

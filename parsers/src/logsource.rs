@@ -228,6 +228,8 @@ log_sources! {
     CISCO_DUO = "cisco_duo" ["cisco"] ["duo"] ["saas"];
     BITBUCKET_AUDIT = "bitbucket_audit" ["bitbucket" "jira" "confluence"] ["audit"] ["saas"];
     AWS_ACCESS = "aws_access" ["aws"] ["access"] ["webserver"];
+    ONELOGIN = "onelogin" ["onelogin"] ["onelogin.events"] ["saas"];
+    OPENCANARY = "opencanary" ["opencanary"] [] ["application"];
     CLOUDFLARE = "cloudflare" ["cloudflare"] [] ["saas"];
     SLACK_AUDIT = "slack_audit" ["slack"] ["audit"] ["saas"];
     ONE_PASSWORD = "onepassword" ["1password"] [] ["saas"];
@@ -263,6 +265,13 @@ log_sources! {
     WINDOWS_PRINTSERVICE_ADMIN = "windows_printservice_admin" ["windows"] ["printservice-admin"] [];
     WINDOWS_PRINTSERVICE_OPERATIONAL = "windows_printservice_operational" ["windows"] ["printservice-operational"] [];
     WINDOWS_SMBCLIENT_SECURITY = "windows_smbclient_security" ["windows"] ["smbclient-security"] [];
+    WINDOWS_SMBSERVER_CONNECTIVITY = "windows_smbserver_connectivity" ["windows"] ["smbserver-connectivity"] [];
+    WINDOWS_RPC_FIREWALL = "windows_rpc_firewall" ["windows" "rpc_firewall"] [] ["application"];
+    WINDOWS_KERNEL_FILE = "windows_kernel_file" ["windows"] [] [];
+    WINDOWS_KERNEL_FILE_ACCESS = "windows_kernel_file_access" ["windows"] [] ["file_access"];
+    WINDOWS_KERNEL_FILE_DELETE = "windows_kernel_file_delete" ["windows"] [] ["file_delete"];
+    WINDOWS_KERNEL_FILE_RENAME = "windows_kernel_file_rename" ["windows"] [] ["file_rename"];
+    WINDOWS_KERNEL_FILE_CREATION = "windows_kernel_file_creation" ["windows"] [] ["file_event"];
     WINDOWS_SMBCLIENT_CONNECTIVITY = "windows_smbclient_connectivity" ["windows"] ["smbclient-connectivity"] [];
     WINDOWS_TERMINALSERVICES = "windows_terminalservices" ["windows"] ["terminalservices-localsessionmanager"] [];
     WINDOWS_APPXDEPLOYMENT = "windows_appxdeployment" ["windows"] ["appxdeployment-server"] [];

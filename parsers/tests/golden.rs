@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use noroshi_parsers::decode::{Decoder, SourceOptions};
+use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::{Dictionary, FieldId};
 use noroshi_parsers::document::to_json;
 use noroshi_parsers::event::Event;
+use noroshi_parsers::logsource::ProductId;
 use noroshi_parsers::time::take_iso;
 use proptest::prelude::*;
 
@@ -217,6 +219,21 @@ fn a_declared_format_reads_its_own_records_the_same() {
         let declared = harness.document(&record);
         harness.options.format = None;
         assert_eq!(declared, found, "{}", String::from_utf8_lossy(&record));
+    }
+}
+
+/// A source of no known product is asked for none: its records keep their own names.
+#[test]
+fn a_source_of_no_known_product_is_read_by_no_products_rules() {
+    let mut harness = Harness::new();
+    harness.options.format = ProductId::by_name("unknown");
+    assert!(harness.options.format.is_some());
+    for record in seeds() {
+        assert_original_survives(&mut harness, &record);
+        let product = harness.event.core.product.get().name;
+        let text = String::from_utf8_lossy(&record);
+        assert!(["unknown", "syslog", "json", "kv"].contains(&product), "{product}: {text}");
+        assert!(!harness.event.defects.has(Defect::FormatMismatch), "{text}");
     }
 }
 

@@ -55,6 +55,8 @@ impl Scope {
 #[rustfmt::skip]
 const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     // Windows event log headers.
+    ("EventID", Scope::Product("rpc_firewall"), &["winlog.event_id", "event.code"]),
+    ("EventLog", Scope::Product("rpc_firewall"), &["Channel", "winlog.channel"]),
     ("EventID", Scope::Windows, &["winlog.event_id", "event.code"]),
     ("EventCode", Scope::Windows, &["EventID", "winlog.event_id", "event.code"]),
     ("Channel", Scope::Windows, &["winlog.channel"]),
@@ -152,6 +154,8 @@ const EQUIVALENTS: &[(&str, Scope, &[&str])] = &[
     ("hostPath", Scope::Product("kubernetes"), &["requestObject.spec.volumes.hostPath.path", "requestObject.spec.volumes.hostPath"]),
     ("capabilities", Scope::Product("kubernetes"), &["requestObject.spec.containers.securityContext.capabilities.add"]),
     // Files and registry.
+    ("SourceFilename", Scope::Category("file_rename"), &["SourceFileName", "PreviousFileName", "properties.PreviousFileName"]),
+    ("TargetFilename", Scope::Category("file_rename"), &["TargetFileName", "file.target_path", "file.path"]),
     ("TargetFilename", Scope::All, &["file.path"]),
     ("FileName", Scope::Windows, &["file.path"]),
     ("TargetObject", Scope::Registry, &["registry.path"]),
@@ -239,6 +243,17 @@ const SOURCES: &[([&str; 3], [&str; 3])] = &[
     (["azure", "pim", ""], ["azure", "riskdetection", ""]),
     (["fortios", "sslvpnd", ""], ["fortios", "event", ""]),
     (["gcp", "google_workspace.login", ""], ["gcp", "google_workspace.admin", ""]),
+    // What applications say of themselves, in words, in whatever log they keep.
+    (["django", "", "application"], ["", "", "messages"]),
+    (["jvm", "", "application"], ["", "", "messages"]),
+    (["nodejs", "", "application"], ["", "", "messages"]),
+    (["python", "", "application"], ["", "", "messages"]),
+    (["ruby_on_rails", "", "application"], ["", "", "messages"]),
+    (["spring", "", "application"], ["", "", "messages"]),
+    (["sql", "", "application"], ["", "", "messages"]),
+    (["velocity", "", "application"], ["", "", "messages"]),
+    // Routers whose texts nobody here reads otherwise than as syslog.
+    (["huawei", "bgp", ""], ["linux", "syslog", ""]),
     // Daemons that write to syslog.
     (["linux", "clamav", ""], ["linux", "syslog", ""]),
     (["linux", "guacamole", ""], ["linux", "syslog", ""]),
@@ -375,7 +390,7 @@ mod tests {
         for (name, scope, equivalents) in EQUIVALENTS {
             for equivalent in *equivalents {
                 let known = noroshi_parsers::ecs::FIELDS.iter().any(|field| field.name == *equivalent);
-                let of_cloud = matches!(scope, Scope::Product(_) | Scope::Category("antivirus"));
+                let of_cloud = matches!(scope, Scope::Product(_) | Scope::Category("antivirus" | "file_rename"));
                 assert!(known || of_cloud || !equivalent.contains('.'), "{name}: {equivalent}");
             }
         }

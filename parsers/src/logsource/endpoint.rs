@@ -23,6 +23,7 @@ enum Subject {
     DnsQuery,
     FileCreation,
     FileDeletion,
+    FileRename,
     LibraryLoad,
     DriverLoad,
     RegistryChange,
@@ -41,6 +42,7 @@ macro_rules! subjects {
             ["dns" ["dns_query", "dns"]]
             ["file" ["file_event"]]
             ["file_delete" ["file_delete"]]
+            ["file_rename" ["file_rename"]]
             ["library" ["image_load"]]
             ["driver" ["driver_load"]]
             ["registry" ["registry_event", "registry_set", "registry_add", "registry_delete"]]
@@ -148,6 +150,8 @@ fn subject(event: &EventView<'_>) -> Option<Subject> {
         Some(Subject::FileCreation)
     } else if category("file") && kind("deletion") {
         Some(Subject::FileDeletion)
+    } else if category("file") && event.values(ecs::EVENT_ACTION).any(is_rename) {
+        Some(Subject::FileRename)
     } else if category("library") && kind("start") {
         Some(Subject::LibraryLoad)
     } else if category("driver") && kind("start") {
@@ -157,6 +161,13 @@ fn subject(event: &EventView<'_>) -> Option<Subject> {
     } else {
         None
     }
+}
+
+/// `rename`, `FileRenamed`, `File Rename`: no two sensors spell it alike.
+fn is_rename(action: &[u8]) -> bool {
+    [&b"rename"[..], b"renamed"]
+        .iter()
+        .any(|word| action.len().checked_sub(word.len()).is_some_and(|at| action[at..].eq_ignore_ascii_case(word)))
 }
 
 #[cfg(test)]
@@ -187,6 +198,10 @@ mod tests {
         check(
             r#"{"event_simpleName":"NetworkConnectIP4","aid":"a1","event_platform":"Mac","RemoteAddressIP4":"203.0.113.9"}"#,
             "crowdstrike_macos_network",
+        );
+        check(
+            r#"{"event_simpleName":"FileRenamed","aid":"a1","event_platform":"Win","SourceFileName":"C:\\a.doc","TargetFileName":"C:\\a.doc.x"}"#,
+            "crowdstrike_windows_file_rename",
         );
         check(r#"{"event_simpleName":"UserLogon","aid":"a1","event_platform":"Win","UserName":"ann"}"#, "crowdstrike");
         check(

@@ -75,6 +75,7 @@ pub(crate) mod netflow;
 pub(crate) mod network;
 pub(crate) mod o365_audit;
 pub(crate) mod okta;
+pub(crate) mod onelogin;
 pub(crate) mod opencanary;
 pub(crate) mod oracle;
 pub(crate) mod osquery;
@@ -354,6 +355,7 @@ products! {
     QNAP = qnap::PRODUCT;
     MYSQL_AUDIT_XML = mysql::XML;
     MARIADB_AUDIT = mysql::MARIADB;
+    ONELOGIN = onelogin::PRODUCT;
 }
 
 /// Schema fields by product, as its golden records yield them: `name: field field …`, a line each. A test keeps it true.

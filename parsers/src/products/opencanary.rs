@@ -6,7 +6,7 @@ use super::json_table::{Clock, JsonTable, Spec};
 use super::{Detect, Product};
 use crate::decode::Context;
 use crate::event::EventWriter;
-use crate::{ecs, products};
+use crate::{ecs, logsource, products};
 
 /// `opencanary`.
 pub(crate) static PRODUCT: Product = Product {
@@ -29,6 +29,7 @@ macro_rules! kinds {
 
 static TABLE: JsonTable = JsonTable::new(Spec {
     product: products::OPENCANARY,
+    log_source: logsource::OPENCANARY,
     constants: &[
         (ecs::EVENT_KIND, "alert"),
         (ecs::EVENT_CATEGORY, "network"),

@@ -10,6 +10,7 @@ mod dns_server;
 mod names;
 mod others;
 mod powershell;
+mod rarer;
 mod security;
 mod snare;
 mod sysmon;
@@ -180,7 +181,10 @@ pub(crate) fn normalise(writer: &mut EventWriter<'_>, context: &Context<'_>) -> 
         }
         Of::PowerShell => powershell::normalise(writer, ids, event_id),
         Of::DnsServer => dns_server::normalise(writer, ids, event_id),
-        Of::Others => others::normalise(writer, ids, event_id),
+        Of::Others => {
+            rarer::normalise(writer, event_id);
+            others::normalise(writer, ids, event_id);
+        }
     }
     copy(writer, ids.message, ecs::MESSAGE);
     if writer.first(ecs::USER_ID).is_none() && writer.first(ecs::USER_NAME).is_none() {

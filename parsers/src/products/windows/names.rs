@@ -219,7 +219,7 @@ vendor_names! {
     "Provider.EventSourceName" "EventID.Qualifiers" "Correlation.RelatedActivityID"
     "param1" "param2" "param3" "param4" "param5" "param6" "param7" "param8" "param9" "param10" "param11" "param12"
     "param13" "param14" "param15" "param16" "param17" "param18" "param19" "param20" "param21" "param22" "param23"
-    "param24"
+    "param24" "InterfaceUuid" "OpNum" "Endpoint" "Function" "AuthenticationLevel" "AuthenticationService"
 }
 
 /// The id of a declared name that the code speaks of once.

@@ -221,6 +221,8 @@ static CHANNELS: &[(&str, LogSourceId)] = &[
     ("Microsoft-Windows-PrintService/Operational", logsource::WINDOWS_PRINTSERVICE_OPERATIONAL),
     ("Microsoft-Windows-SmbClient/Security", logsource::WINDOWS_SMBCLIENT_SECURITY),
     ("Microsoft-Windows-SmbClient/Connectivity", logsource::WINDOWS_SMBCLIENT_CONNECTIVITY),
+    ("Microsoft-Windows-SMBServer/Connectivity", logsource::WINDOWS_SMBSERVER_CONNECTIVITY),
+    ("RPCFW", logsource::WINDOWS_RPC_FIREWALL),
     ("Microsoft-Windows-TerminalServices-LocalSessionManager/Operational", logsource::WINDOWS_TERMINALSERVICES),
     ("Microsoft-Windows-AppXDeploymentServer/Operational", logsource::WINDOWS_APPXDEPLOYMENT),
     ("Microsoft-Windows-LDAP-Client/Debug", logsource::WINDOWS_LDAP),
@@ -260,6 +262,10 @@ pub(super) fn log_source(channel: &[u8], provider: &[u8], event_id: u32) -> LogS
         let analytical = (256..=280).contains(&event_id);
         return if analytical { logsource::WINDOWS_DNS_SERVER_ANALYTIC } else { logsource::WINDOWS_DNS_SERVER_AUDIT };
     }
+    if provider == b"Microsoft-Windows-Kernel-File" {
+        // A tracing session has no channel of its own.
+        return kernel_file_source(event_id);
+    }
     let channel = if channel.is_empty() && provider == b"Microsoft-Windows-Sysmon" {
         b"Microsoft-Windows-Sysmon/Operational"
     } else if channel.is_empty() && provider == b"Microsoft-Windows-Security-Auditing" {
@@ -282,6 +288,19 @@ pub(super) fn log_source(channel: &[u8], provider: &[u8], event_id: u32) -> LogS
         (logsource::WINDOWS_DEFENDER, 1006..=1011 | 1015 | 1116..=1119) => logsource::WINDOWS_DEFENDER_THREAT,
         (logsource::SYSMON, id) => sysmon_source(id),
         (source, _) => source,
+    }
+}
+
+/// Events of the kernel's file provider to Sigma categories, whose rules for `file_access` and `file_rename` ask for it by
+/// name (its manifest: 12 Create, 18 SetDelete, 19 Rename, 26 DeletePath, 27 RenamePath, 29 Rename, 30 CreateNewFile).
+/// A file is opened by what the kernel calls creating it.
+fn kernel_file_source(event_id: u32) -> LogSourceId {
+    match event_id {
+        12 => logsource::WINDOWS_KERNEL_FILE_ACCESS,
+        18 | 26 => logsource::WINDOWS_KERNEL_FILE_DELETE,
+        19 | 27 | 29 => logsource::WINDOWS_KERNEL_FILE_RENAME,
+        30 => logsource::WINDOWS_KERNEL_FILE_CREATION,
+        _ => logsource::WINDOWS_KERNEL_FILE,
     }
 }
 
@@ -348,6 +367,12 @@ mod tests {
         assert_eq!(name("microsoft-windows-sysmon/operational", "", 22), "sysmon_dns_query");
         assert_eq!(name("", "Microsoft-Windows-Sysmon", 1), "sysmon_process_creation");
         assert_eq!(name("Some/Channel", "", 1), "windows");
+        let kernel_file = |id| name("Microsoft-Windows-Kernel-File/Analytic", "Microsoft-Windows-Kernel-File", id);
+        assert_eq!(
+            [12, 27, 15].map(kernel_file),
+            ["windows_kernel_file_access", "windows_kernel_file_rename", "windows_kernel_file"]
+        );
+        assert_eq!(name("RPCFW", "RPCFW", 3), "windows_rpc_firewall");
         let defender = "Microsoft-Windows-Windows Defender/Operational";
         assert_eq!([1116, 5007].map(|id| name(defender, "", id)), ["windows_defender_threat", "windows_defender"]);
     }
