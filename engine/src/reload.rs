@@ -129,6 +129,11 @@ impl Reloader {
             error!(why, refused, digest = %before.digest_text(), "reload refused; the set before stays");
             return None;
         }
+        if refused > 0 {
+            let refusals = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+            refusals.for_each(|diagnostic| eprintln!("{}", escape_lines(&diagnostic.to_string())));
+            warn!(why, refused, "refused rules or indicators are left out of what is loaded, as --keep-going asks");
+        }
         for diagnostic in loaded.diagnostics.iter().filter(|told| told.message.starts_with("feed `")) {
             warn!("{}", escape_lines(&diagnostic.message));
         }

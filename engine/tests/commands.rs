@@ -260,6 +260,11 @@ fn exit_codes_follow_hits_refusals_and_usage() {
     }
     check_code(&dir, &["check", "--rules", "rules"], 0);
     check_code(&dir, &["check", "--rules", "rules", "bad"], 2);
+    let (sound, _) = check_code(&dir, &["check", "--rules", "rules", "--output", "table"], 0);
+    let (told, _) = check_code(&dir, &["check", "--rules", "rules", "bad", "--keep-going", "--output", "table"], 1);
+    let summary = sound.lines().last().expect("a summary").split_once("; rule set").expect("with the set").0;
+    assert!(told.contains("bad/bad.yml:6:9") && told.contains("soundslike"), "{told}");
+    assert!(told.contains(&summary.replace("0 errors", "1 errors")), "what is sound is all there: {told}");
     check_code(&dir, &["check"], 3);
     check_code(&dir, &["no-such-command"], 3);
     check_code(&dir, &["run", "--config", "gone.toml"], 3);

@@ -39,11 +39,15 @@ detection:
 ";
 
 fn start(reload_interval_s: u32) -> (WorkDir, Engine) {
+    start_with(reload_interval_s, &[])
+}
+
+fn start_with(reload_interval_s: u32, args: &[&str]) -> (WorkDir, Engine) {
     let dir = WorkDir::default();
     dir.write("noroshi.toml", config(reload_interval_s));
     dir.write("rules/e2e.yml", s::RULES);
     dir.write("iocs.txt", s::INDICATORS);
-    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    let engine = Engine::start(NOROSHI, dir.path(), args);
     (dir, engine)
 }
 
@@ -99,6 +103,21 @@ fn a_changed_rule_file_is_in_force_without_restart_and_an_invalid_one_is_refused
     dir.write("rules/root.yml", ROOT_ASKED.replace("/root", "/home"));
     engine.wait_metric("noroshi_reloads_total", "", 2);
     assert_eq!(request(&dir, &engine, "/home/.ssh", 5), ["Root Asked For"; 3]);
+    engine.terminate().assert_clean();
+}
+
+#[test]
+fn told_to_go_on_a_reload_takes_what_is_sound_and_names_what_it_leaves_out() {
+    let (dir, engine) = start_with(1, &["--keep-going"]);
+    let first = digest(&engine);
+    dir.write("rules/root.yml", format!("{ROOT_ASKED}---\n{BROKEN}"));
+    engine.wait_metric("noroshi_reloads_total", "", 1);
+    assert_ne!(digest(&engine), first);
+    let log = engine.log();
+    assert!(log.contains("rules/root.yml:16:9") && log.contains("soundslike"), "what is left out is told: {log}");
+    assert!(log.contains("left out") && log.contains("refused=1"), "{log}");
+    assert_eq!(engine.metric("noroshi_reloads_refused_total", ""), 0.0);
+    assert_eq!(request(&dir, &engine, "/root/.ssh", 1), ["Root Asked For"]);
     engine.terminate().assert_clean();
 }
 

@@ -448,6 +448,9 @@ pub(crate) struct CheckArgs {
     /// Directory of inventory tables: each CSV file is a table, named by its stem.
     #[arg(long, value_name = "DIR")]
     pub tables: Option<PathBuf>,
+    /// Judge as `run --keep-going` would start: refused rules are told and left out, and exit with 1.
+    #[arg(long)]
+    pub keep_going: bool,
     /// How diagnostics are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,

@@ -71,14 +71,14 @@ pub(crate) fn check(args: &CheckArgs, color: ColorChoice) -> anyhow::Result<Outc
         }
         printer.finish()?;
     }
-    Ok(outcome(&config_errors, &loaded.diagnostics))
+    Ok(outcome(&config_errors, &loaded.diagnostics, args.keep_going))
 }
 
-fn outcome(config: &[ConfigError], rules: &[Diagnostic]) -> Outcome {
+fn outcome(config: &[ConfigError], rules: &[Diagnostic], keep_going: bool) -> Outcome {
     if !config.is_empty() {
         Outcome::Usage
     } else if rules.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        Outcome::RuleRefused
+        if keep_going { Outcome::Findings } else { Outcome::RuleRefused }
     } else if rules.iter().any(|diagnostic| diagnostic.severity == Severity::Warning) {
         Outcome::Findings
     } else {

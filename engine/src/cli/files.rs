@@ -91,7 +91,7 @@ pub(crate) fn uptime() -> std::time::Duration {
 /// The product of a format's name.
 pub(crate) fn format_of(name: &str) -> anyhow::Result<ProductId> {
     ProductId::by_name(name).with_context(|| {
-        let known: Vec<_> = PRODUCTS.iter().skip(1).map(|product| product.name).collect();
+        let known: Vec<_> = PRODUCTS.iter().map(|product| product.name).collect();
         format!("unknown format `{name}`; known are {}", known.join(", "))
     })
 }
