@@ -1,7 +1,7 @@
 //! The copy of what is sealed: segments, the tree and the catalog go to S3-compatible storage, where an object lock keeps them
 //! from whoever owns this host.
 //!
-//! One thread looks whether the tree has grown and works off what the catalog tells and the copy lacks ([`round`]). The catalog
+//! One thread looks whether the tree has grown and works off what the catalog tells and the copy lacks (`round`). The catalog
 //! is the queue: nothing waits in memory, and intake knows nothing of it. What fails is tried again, less and less often.
 
 mod config;
