@@ -229,7 +229,7 @@ log_sources! {
     BITBUCKET_AUDIT = "bitbucket_audit" ["bitbucket" "jira" "confluence"] ["audit"] ["saas"];
     AWS_ACCESS = "aws_access" ["aws"] ["access"] ["webserver"];
     ONELOGIN = "onelogin" ["onelogin"] ["onelogin.events"] ["saas"];
-    OPENCANARY = "opencanary" ["opencanary"] [] ["application"];
+    OPENCANARY = "opencanary" ["opencanary"] [] ["application" "messages"];
     CLOUDFLARE = "cloudflare" ["cloudflare"] [] ["saas"];
     SLACK_AUDIT = "slack_audit" ["slack"] ["audit"] ["saas"];
     ONE_PASSWORD = "onepassword" ["1password"] [] ["saas"];
