@@ -23,7 +23,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use noroshi_archive::Appender;
 use noroshi_correlate::{
-    Capture, Finding, Hit, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower,
+    Capture, Depot, Finding, Hit, Refused, RuleCheckpoint, RuleCounters, Shard, ShardConfig, ShardMessage, Tower,
     TowerMessage, WatermarkPolicy,
 };
 use noroshi_input::{Batch, InputIndex};
@@ -86,6 +86,8 @@ pub struct Settings {
     pub cuts: Option<Arc<Cuts>>,
     /// Who looks on, as `explain` does.
     pub watch: Option<Watch>,
+    /// Where values go that a rule must remember for long; `None` keeps them in memory.
+    pub depot: Option<Arc<dyn Depot>>,
     /// Where records are kept before they are looked into.
     pub archive: Option<Appender>,
 }
@@ -351,6 +353,7 @@ fn run_shard(
         policy: settings.watermarks,
         emit_open: live,
         resume: settings.resume.clone(),
+        depot: settings.depot.clone(),
     };
     let mut shard = resumed.unwrap_or_else(|| Shard::new(config, &detection.specs));
     let mut before = Arc::clone(&detection);

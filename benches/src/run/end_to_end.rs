@@ -141,6 +141,7 @@ fn pass(data: &Data, detection: &Arc<ArcSwap<Detection>>) -> Result<Pass> {
     let options = SourceOptions { reference_time_ns: data.truth.end_ns as i64, ..SourceOptions::default() };
     let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
     let settings = Settings {
+        depot: None,
         workers: WORKERS,
         shards: 1,
         inputs: Arc::new([InputSettings {

@@ -24,6 +24,8 @@ pub(crate) struct RuleCapture<E> {
     /// What is of all keys.
     pub(crate) head: Vec<u8>,
     pub(crate) parts: Vec<PartCapture<E>>,
+    /// What of a shelf belongs to it; empty where there is none.
+    pub(crate) shelf: Vec<u8>,
 }
 
 /// The keys of one partition.
@@ -47,6 +49,11 @@ impl<E: Clone> Capture<E> {
     /// Evidence that the capture refers to, some of it several times.
     pub fn evidence(&self) -> impl Iterator<Item = &E> {
         self.rules.iter().flat_map(|rule| &rule.parts).flat_map(|part| &part.evidence)
+    }
+
+    /// What it names of shelves ([`crate::Shelf::name`]).
+    pub fn shelves(&self) -> impl Iterator<Item = &[u8]> {
+        self.rules.iter().map(|rule| &*rule.shelf).filter(|named| !named.is_empty())
     }
 
     /// Bytes of state, evidence left out.
@@ -76,6 +83,7 @@ impl<E: Clone> Capture<E> {
             head.bytes.extend_from_slice(&rule.definition_digest);
             head.raw(rule.id.as_bytes());
             head.raw(&rule.head);
+            head.raw(&rule.shelf);
             head.length(rule.parts.len());
             out.write_all(&head.bytes)?;
             for part in &rule.parts {
@@ -109,13 +117,14 @@ impl<E: Clone> Capture<E> {
             }
             let id = std::str::from_utf8(from.raw()?).map_err(|_| Damaged("an id is no text"))?.into();
             let head = from.raw()?.to_vec();
+            let shelf = from.raw()?.to_vec();
             let mut parts = Vec::new();
             for _ in 0..from.length()? {
                 let (place, sieved) = (from.take()?, from.take()?);
                 let evidence = (0..from.length()?).map(|_| from.evidence()).collect::<Result<_, _>>()?;
                 parts.push(PartCapture { place, sieved, evidence, bytes: from.raw()?.to_vec() });
             }
-            rules.push(RuleCapture { definition_digest, id, head, parts });
+            rules.push(RuleCapture { definition_digest, id, head, parts, shelf });
         }
         let read = bytes.len() - from.left();
         *bytes = &bytes[read..];

@@ -19,6 +19,16 @@ pub struct RuleCounters {
     pub keys_live: u64,
     /// Bytes of state charged to the rule, evidence included.
     pub state_bytes: u64,
+    /// Values on disk now; one that came again later may count twice.
+    pub shelved: u64,
+    /// Values laid down on disk.
+    pub laid: u64,
+    /// Values that a hit asked the disk for, and that were there.
+    pub recalled: u64,
+    /// Hits whose value the disk could not be asked for; they count as evicted.
+    pub unread: u64,
+    /// Rounds that the disk did not take: the values stay in memory.
+    pub lay_refused: u64,
     /// Open findings sent, updates included.
     pub opens: u64,
     /// Final findings sent.
@@ -46,6 +56,11 @@ impl RuleCounters {
         self.evicted_hits += other.evicted_hits;
         self.keys_live += other.keys_live;
         self.state_bytes += other.state_bytes;
+        self.shelved += other.shelved;
+        self.laid += other.laid;
+        self.recalled += other.recalled;
+        self.unread += other.unread;
+        self.lay_refused += other.lay_refused;
         self.opens += other.opens;
         self.finals += other.finals;
         self.watermark_ns = self.watermark_ns.min(other.watermark_ns);

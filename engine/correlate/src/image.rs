@@ -17,6 +17,14 @@ use crate::SourceId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damaged(pub(crate) &'static str);
 
+impl Damaged {
+    /// Values that were laid down are not there, or not as they were.
+    #[must_use]
+    pub fn values() -> Damaged {
+        Damaged("values that it names cannot be read")
+    }
+}
+
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the saved state cannot be read: {}", self.0)

@@ -28,10 +28,12 @@ mod place;
 mod raise;
 mod rare;
 pub mod reference;
+mod remembered;
 mod reorder;
 mod risks;
 mod rule;
 mod rule_state;
+mod seen;
 mod shard;
 mod sieve;
 mod timers;
@@ -50,6 +52,7 @@ pub use key::{Key, PARTITIONS, partition_of, shard_of};
 pub use near::{Measure, NEAR_WORK_MAX, NearMiss, NearMisses, near_misses};
 pub use place::place_value;
 pub use raise::{Raised, Upward};
+pub use remembered::{Depot, Laid, Row, Shelf, Unread, ValueId};
 pub use rule::{
     Condition, EVIDENCE_MAX, FEED_CLASSES_MAX, FeedSet, Kind, Link, MAX_EPISODE_NS, Metric, NUMBER_MAX, NUMBER_UNIT,
     Op, PartWorth, RuleSpec, STATE_BYTES_MAX, Season, Worth, number_value, rare_value,

@@ -211,6 +211,11 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
         self.index.len()
     }
 
+    /// Slots, some of them empty.
+    pub(crate) fn slot_count(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
         let slots = &self.slots;
         let same = |&slot: &u32| slots[slot as usize].as_ref().is_some_and(|entry| entry.key == *key);

@@ -14,7 +14,8 @@ use crate::sieve::{Lost, Passed, Sieve};
 use crate::timers::Timers;
 use crate::window::Record;
 use crate::{
-    Ended, Evidence, Finding, Hit, Key, Kind, Link, Op, PARTITIONS, Raised, RuleCheckpoint, RuleCounters, RuleSpec,
+    Depot, Ended, Evidence, Finding, Hit, Key, Kind, Link, Op, PARTITIONS, Raised, RuleCheckpoint, RuleCounters,
+    RuleSpec,
 };
 
 /// An open finding is told anew at most this often per key.
@@ -175,7 +176,8 @@ impl<E: Evidence> RuleState<E> {
         }
         let spec = &self.rule.spec;
         let (definition_digest, id) = (spec.definition_digest, spec.id.as_str().into());
-        let rule = RuleCapture { definition_digest, id, head: to.bytes, parts: Vec::new() };
+        let shelf = self.sieve.as_ref().map_or_else(Vec::new, |sieve| sieve.shelf_name());
+        let rule = RuleCapture { definition_digest, id, head: to.bytes, parts: Vec::new(), shelf };
         self.capture = Some(Box::new(Capturing { rule, next_sieved: 0, next: 0 }));
     }
 
@@ -227,6 +229,8 @@ impl<E: Evidence> RuleState<E> {
         }
         if let Some(sieve) = &mut self.sieve {
             sieve.restore(&mut from)?;
+            // Whatever shard laid them down: rows of other partitions are asked for by nobody here.
+            sieve.take_up(&capture.shelf)?;
         }
         more(&mut from)?;
         from.end()?;
@@ -407,6 +411,20 @@ impl<E: Evidence> RuleState<E> {
         }
     }
 
+    /// Gives what is remembered for long a place outside memory.
+    pub(crate) fn open(&mut self, depot: &dyn Depot, shard: usize, shards: usize) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.open(depot, &self.rule.spec, shard, shards);
+        }
+    }
+
+    /// Goes on with what keeps remembered values out of memory, by a step.
+    pub(crate) fn tend(&mut self) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.tend(self.watermark, &self.rule.spec);
+        }
+    }
+
     /// Notes the earliest event time of the rule's sources.
     pub(crate) fn begin(&mut self, start: i64) {
         self.start = self.start.min(start);
@@ -538,9 +556,15 @@ impl<E: Evidence> RuleState<E> {
     pub(crate) fn counters(&self) -> RuleCounters {
         let partitions = || self.partitions.iter().flatten();
         let (sieved_keys, sieved_bytes) = self.sieve.as_ref().map_or((0, 0), |sieve| sieve.size());
+        let (traffic, shelved) = self.sieve.as_ref().map_or_else(Default::default, |sieve| sieve.traffic());
         RuleCounters {
             keys_live: sieved_keys + partitions().map(|partition| partition.len() as u64).sum::<u64>(),
             state_bytes: sieved_bytes + partitions().map(|partition| partition.bytes as u64).sum::<u64>(),
+            shelved,
+            laid: traffic.laid,
+            recalled: traffic.recalled,
+            unread: traffic.unread,
+            lay_refused: traffic.refused,
             watermark_ns: self.watermark,
             complete_since_ns: self.complete_since,
             ..self.counters

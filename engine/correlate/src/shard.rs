@@ -13,8 +13,8 @@ use crate::reorder::Reorder;
 use crate::rule_state::RuleState;
 use crate::watermark::SourceTable;
 use crate::{
-    Ended, Evidence, FeedSet, Finding, Hit, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec, ShardCounters,
-    ShardMessage, SourceAdvance, TowerMessage, Upward, WatermarkPolicy, shard_of,
+    Depot, Ended, Evidence, FeedSet, Finding, Hit, Refusal, Refused, RuleCheckpoint, RuleCounters, RuleSpec,
+    ShardCounters, ShardMessage, SourceAdvance, TowerMessage, Upward, WatermarkPolicy, shard_of,
 };
 
 /// Late and future hits listed between two drains; further ones are counted only. A source with a wrong clock must not
@@ -40,11 +40,20 @@ pub struct ShardConfig {
     pub emit_open: bool,
     /// Where the rules stood when the process stopped; empty on a first start.
     pub resume: Vec<RuleCheckpoint>,
+    /// Where values go that a rule must remember for long; `None` keeps them in memory.
+    pub depot: Option<Arc<dyn Depot>>,
 }
 
 impl Default for ShardConfig {
     fn default() -> ShardConfig {
-        ShardConfig { shard: 0, shards: 1, policy: WatermarkPolicy::Live, emit_open: true, resume: Vec::new() }
+        ShardConfig {
+            shard: 0,
+            shards: 1,
+            policy: WatermarkPolicy::Live,
+            emit_open: true,
+            resume: Vec::new(),
+            depot: None,
+        }
     }
 }
 
@@ -123,7 +132,16 @@ impl<E: Evidence> Shard<E> {
             capture: None,
         };
         shard.link(rules);
+        for at in 0..shard.rules.len() {
+            shard.open(at);
+        }
         shard
+    }
+
+    fn open(&mut self, at: usize) {
+        if let Some(depot) = &self.config.depot {
+            self.rules[at].open(&**depot, self.config.shard, self.config.shards);
+        }
     }
 
     /// A shard that goes on from the captures of all shards at one moment, whatever their number. Rules that were not
@@ -142,6 +160,9 @@ impl<E: Evidence> Shard<E> {
         let since = shard.sources.event_time_max();
         for (state, spec) in shard.rules.iter_mut().zip(rules) {
             *state = RuleState::new(spec, state.index(), since, shard.config.emit_open, None);
+            if let Some(depot) = &shard.config.depot {
+                state.open(&**depot, mine, shards);
+            }
             for (at, capture) in captures.iter().enumerate() {
                 if let Some(known) = capture.of(spec) {
                     let counts = at % shards.max(1) == mine;
@@ -151,6 +172,12 @@ impl<E: Evidence> Shard<E> {
         }
         shard.link(rules);
         Ok(shard)
+    }
+
+    /// What it was told at its start.
+    #[must_use]
+    pub fn config(&self) -> &ShardConfig {
+        &self.config
     }
 
     /// Greatest event time of any source; `i64::MIN` before one has spoken.
@@ -235,6 +262,7 @@ impl<E: Evidence> Shard<E> {
     pub fn tick(&mut self, now_ns: i64, out: &mut Vec<Finding<E>>) {
         self.sources.observe_now(now_ns);
         self.follow_watermarks(out);
+        self.rules.iter_mut().for_each(RuleState::tend);
     }
 
     /// The input ended: the watermark becomes the greatest event time, and what still runs is told as final.
@@ -319,6 +347,7 @@ impl<E: Evidence> Shard<E> {
             self.sources.advance(&SourceAdvance { max_event_time_ns, ..advance });
         }
         self.follow_watermarks(out);
+        self.rules.iter_mut().for_each(RuleState::tend);
         if message.cut {
             self.begin_capture(message.sequence);
         }
@@ -400,6 +429,7 @@ impl<E: Evidence> Shard<E> {
                 known.is_some_and(|known| known.definition_digest == spec.definition_digest && known.id == spec.id)
             };
             let kept = old.iter().position(same).and_then(|at| old[at].take());
+            let fresh = kept.is_none();
             self.rules.push(match kept {
                 Some(mut state) => {
                     state.adopt(spec, index);
@@ -407,6 +437,9 @@ impl<E: Evidence> Shard<E> {
                 }
                 None => RuleState::new(spec, index, since, self.config.emit_open, None),
             });
+            if fresh {
+                self.open(self.rules.len() - 1);
+            }
         }
         self.link(specs);
         for mut gone in old.into_iter().flatten() {

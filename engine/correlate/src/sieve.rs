@@ -5,18 +5,16 @@
 //! `event_count` of one. What is decided already is not held: a hit that was answered, or whose value is
 //! known, leaves nothing behind but a time, and of the times only those that bear witness.
 
-use std::collections::BTreeMap;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use crate::buckets::{Buckets, Likenesses};
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 use crate::partition::{Entry, Held, Partition, Partitions, next_of};
 use crate::rare::Rare;
+use crate::remembered::{AGAIN_NS, Cursor, Laid, Remembered, Round, SAMPLE, STEP_VALUES, Traffic, WORTH_ONE_IN};
+use crate::remembered::{middle, value_id};
+use crate::seen::Seen;
 use crate::timers::Timers;
 use crate::window::Record;
-use crate::{Evidence, Key, Kind, PARTITIONS, RuleSpec};
+use crate::{Depot, Evidence, Key, Kind, PARTITIONS, RuleSpec};
 
 /// The sieve of one rule.
 #[derive(Debug)]
@@ -26,6 +24,7 @@ pub(crate) struct Sieve<E> {
     /// Earliest event time of the rule's sources: nothing is new before it has been covered for long enough.
     pub(crate) start: i64,
     likenesses: Likenesses,
+    remembered: Remembered,
 }
 
 /// What is held of one key.
@@ -61,7 +60,7 @@ impl<E: Evidence> Held for Kept<E> {
     fn hits(&self) -> usize {
         match self {
             Kept::Awaiting(awaiting) => awaiting.waiting.len().max(1),
-            Kept::Seen(seen) => seen.values.len(),
+            Kept::Seen(seen) => seen.len(),
             Kept::Buckets(buckets) => buckets.hits(),
             Kept::Rare(rare) => rare.hits(),
         }
@@ -130,14 +129,33 @@ impl<E: Evidence> Kept<E> {
     }
 }
 
+impl<E: Evidence> Kept<E> {
+    /// Whether there is nothing left to hold the key for.
+    fn is_spent(&self, spec: &RuleSpec) -> bool {
+        match self {
+            Kept::Seen(seen) => seen.is_empty(),
+            other => other.deadline(spec) == i64::MAX,
+        }
+    }
+}
+
 impl<E: Evidence> Sieve<E> {
     /// The sieve of a rule of a kind that needs one.
     pub(crate) fn of(spec: &RuleSpec) -> Option<Box<Sieve<E>>> {
         spec.kind.is_sieved().then(|| {
             let partitions = (0..PARTITIONS).map(|_| None).collect();
             let (timers, likenesses) = (Timers::new(spec.window()), Likenesses::default());
-            Box::new(Sieve { partitions, timers, start: i64::MAX, likenesses })
+            let remembered = Remembered::new();
+            Box::new(Sieve { partitions, timers, start: i64::MAX, likenesses, remembered })
         })
+    }
+
+    /// Gives the values that are remembered for long a place outside memory.
+    pub(crate) fn open(&mut self, depot: &dyn Depot, spec: &RuleSpec, shard: usize, shards: usize) {
+        if let Kind::NewValue { .. } = spec.kind {
+            self.remembered.shelf = Some(depot.open(spec, shard, shards));
+            self.remembered.resident_bytes_max = depot.resident_bytes_max(spec);
+        }
     }
 
     /// Takes in a hit that is neither late nor future, and tells what the budget took for it.
@@ -156,7 +174,13 @@ impl<E: Evidence> Sieve<E> {
         let Some(entry) = partition.get_mut(slot) else { return };
         let bytes = entry.bytes();
         match &mut entry.state {
-            Kept::Seen(seen) => seen.insert(record),
+            Kept::Seen(seen) => {
+                let (key, remembered, time) = (&entry.key, &mut self.remembered, record.time);
+                if seen.insert(record, |value| remembered.recall(key, value)).is_err() {
+                    // What it was compared with is not known: as if memory had given it up.
+                    lost.push(Lost { place, hits: 1, last: time });
+                }
+            }
             Kept::Rare(rare) => rare.insert(record),
             Kept::Buckets(buckets) => {
                 if let Kind::Volume { bucket_ns, metric } | Kind::Baseline { bucket_ns, metric, .. } = spec.kind {
@@ -175,6 +199,7 @@ impl<E: Evidence> Sieve<E> {
         }
         let grown = entry.bytes();
         partition.bytes = partition.bytes + grown - bytes;
+        self.remembered.wanted |= partition.bytes > self.remembered.resident_bytes_max;
         while partition.bytes > spec.state_bytes_max {
             let Some(entry) = partition.evict() else { break };
             lost.push(Lost { place, hits: entry.state.hits() as u64, last: entry.state.last_time() });
@@ -205,11 +230,11 @@ impl<E: Evidence> Sieve<E> {
             // What is left is looked at again, later than now.
             entry.timer_at = entry.state.deadline(spec).max(watermark.saturating_add(1));
             let (again, grown) = (entry.timer_at, entry.bytes());
-            let spent = entry.state.deadline(spec) == i64::MAX;
+            let spent = entry.state.is_spent(spec);
             partition.bytes = partition.bytes + grown - bytes;
             if spent {
                 partition.remove(slot);
-            } else {
+            } else if again < i64::MAX {
                 self.timers.push(again, place, slot);
             }
         }
@@ -279,11 +304,161 @@ impl<E: Evidence> Sieve<E> {
             false => Err(Damaged("a key's state is not of the rule's kind")),
         };
         let partition = Partition::restore(from, fits)?;
-        for (slot, entry) in partition.slots() {
+        for (slot, entry) in partition.slots().filter(|(_, entry)| entry.timer_at < i64::MAX) {
             self.timers.push(entry.timer_at, place, slot);
         }
         self.partitions[usize::from(place)] = Some(Box::new(partition));
         Ok(())
+    }
+
+    /// Goes on with what keeps remembered values out of memory, by a step, behind a message.
+    pub(crate) fn tend(&mut self, watermark: i64, spec: &RuleSpec) {
+        let Kind::NewValue { horizon_ns, .. } = spec.kind else { return };
+        if watermark == i64::MIN {
+            return;
+        }
+        let forgotten = watermark.saturating_sub(horizon_ns);
+        let laid = self.remembered.shelf.as_mut().map_or(Laid::Underway, |shelf| shelf.tend(forgotten));
+        let mut room = STEP_VALUES;
+        self.remembered.round = match std::mem::replace(&mut self.remembered.round, Round::Resting) {
+            Round::Resting => self.begin_round(watermark, horizon_ns),
+            Round::Collecting { before, mut at, mut rows } => {
+                let done = self.walk(&mut at, &mut room, |entry, room| {
+                    let Kept::Seen(seen) = &entry.state else { return };
+                    *room = room.saturating_sub(seen.len());
+                    let old = seen.latest().filter(|(_, last)| (forgotten..=before).contains(last));
+                    rows.extend(old.map(|(value, last)| (value_id(&entry.key, value), last)));
+                });
+                match (done, &mut self.remembered.shelf) {
+                    (false, _) => Round::Collecting { before, at, rows },
+                    (true, Some(shelf)) if !rows.is_empty() => {
+                        self.remembered.laying = rows.len() as u64;
+                        shelf.lay(rows);
+                        Round::Laying { before }
+                    }
+                    (true, _) => Round::Clearing { before, at: Cursor::default() },
+                }
+            }
+            Round::Laying { before } => match laid {
+                Laid::Underway => Round::Laying { before },
+                Laid::Kept => {
+                    self.remembered.traffic.laid += self.remembered.laying;
+                    Round::Clearing { before, at: Cursor::default() }
+                }
+                Laid::Refused => {
+                    self.remembered.traffic.refused += 1;
+                    self.remembered.rest_to = watermark.saturating_add(AGAIN_NS);
+                    Round::Resting
+                }
+            },
+            Round::Clearing { before, mut at } => match self.clear(before, &mut at, &mut room) {
+                false => Round::Clearing { before, at },
+                true => Round::Resting,
+            },
+        };
+    }
+
+    fn begin_round(&mut self, watermark: i64, horizon: i64) -> Round {
+        let Remembered { wanted, rest_to, sweep_at, shelf, .. } = &mut self.remembered;
+        let at = Cursor::default();
+        if *wanted && shelf.is_some() && watermark >= *rest_to {
+            // Few keys of many partitions, or many values of one key: of each some.
+            let live = self.partitions.iter().flatten().filter(|partition| partition.len() > 0).count();
+            let each = SAMPLE.div_ceil(live.max(1));
+            let mut sample = Vec::with_capacity(SAMPLE + live);
+            for partition in self.partitions.iter().flatten() {
+                let values = partition.entries().filter_map(|entry| match &entry.state {
+                    Kept::Seen(seen) => Some(seen.latest().map(|(_, last)| last)),
+                    _ => None,
+                });
+                sample.extend(values.flatten().take(each));
+            }
+            let before = middle(&mut sample).unwrap_or(i64::MAX).min(watermark.saturating_sub(1));
+            let old = sample.iter().filter(|&&last| last <= before).count();
+            if old > 0 && old * WORTH_ONE_IN >= sample.len() {
+                *wanted = false;
+                return Round::Collecting { before, at, rows: Vec::new() };
+            }
+            *rest_to = watermark.saturating_add(AGAIN_NS);
+        }
+        if watermark >= *sweep_at {
+            let first = *sweep_at == i64::MIN;
+            // Not at each value's own time: that would be a walk for every one of them.
+            *sweep_at = watermark.saturating_add((horizon / 8).max(1));
+            if !first {
+                return Round::Clearing { before: watermark.saturating_sub(horizon).saturating_sub(1), at };
+            }
+        }
+        Round::Resting
+    }
+
+    /// Shows keys from a place on; true once all were shown.
+    fn walk(&self, at: &mut Cursor, room: &mut usize, mut show: impl FnMut(&Entry<Kept<E>>, &mut usize)) -> bool {
+        while let Some(partition) = self.partitions.get(at.place) {
+            let slots = partition.as_ref().map_or(0, |partition| partition.slot_count());
+            while at.slot < slots {
+                if *room == 0 {
+                    return false;
+                }
+                *room -= 1;
+                let entry = partition.as_ref().and_then(|partition| partition.get(at.slot));
+                at.slot += 1;
+                entry.into_iter().for_each(|entry| show(entry, room));
+            }
+            *at = Cursor { place: at.place + 1, slot: 0 };
+        }
+        true
+    }
+
+    /// Takes values out of memory from a place on; true once all were looked at.
+    fn clear(&mut self, before: i64, at: &mut Cursor, room: &mut usize) -> bool {
+        while let Some(partition) = self.partitions.get_mut(at.place) {
+            if let Some(partition) = partition {
+                while at.slot < partition.slot_count() {
+                    if *room == 0 {
+                        return false;
+                    }
+                    *room -= 1;
+                    let slot = at.slot;
+                    at.slot += 1;
+                    let Some(Entry { state: Kept::Seen(seen), .. }) = partition.get(slot) else { continue };
+                    *room = room.saturating_sub(seen.len());
+                    if !seen.latest().any(|(_, last)| last <= before) {
+                        continue;
+                    }
+                    let Some(entry) = partition.get_mut(slot) else { continue };
+                    let bytes = entry.bytes();
+                    let Kept::Seen(seen) = &mut entry.state else { continue };
+                    seen.clear(before);
+                    let (spent, grown) = (seen.is_empty(), entry.bytes());
+                    partition.bytes = partition.bytes + grown - bytes;
+                    if spent {
+                        partition.remove(slot);
+                    }
+                }
+            }
+            *at = Cursor { place: at.place + 1, slot: 0 };
+        }
+        true
+    }
+
+    /// What was laid down and asked for again, and the rows on the shelf.
+    pub(crate) fn traffic(&self) -> (Traffic, u64) {
+        (self.remembered.traffic, self.remembered.shelf.as_ref().map_or(0, |shelf| shelf.rows()))
+    }
+
+    /// What a snapshot must name of what is not in memory.
+    pub(crate) fn shelf_name(&self) -> Vec<u8> {
+        self.remembered.shelf.as_ref().map_or_else(Vec::new, |shelf| shelf.name())
+    }
+
+    /// Takes up what a snapshot named.
+    pub(crate) fn take_up(&mut self, named: &[u8]) -> Result<(), Damaged> {
+        match &mut self.remembered.shelf {
+            _ if named.is_empty() => Ok(()),
+            Some(shelf) => shelf.take_up(named),
+            None => Err(Damaged("there is no place for values that were laid down")),
+        }
     }
 
     fn drain(&mut self) -> impl Iterator<Item = Entry<Kept<E>>> {
@@ -385,7 +560,7 @@ impl<E: Evidence> Awaiting<E> {
 }
 
 /// Of three times that lie within `span`, the middle one says nothing that its neighbours don't: leaves it out.
-fn thin(times: &mut Vec<i64>, at: usize, span: i64) {
+pub(crate) fn thin(times: &mut Vec<i64>, at: usize, span: i64) {
     let mut middle = at + 1;
     for _ in 0..3 {
         if middle > 0 && middle + 1 < times.len() && times[middle + 1] - times[middle - 1] <= span {
@@ -394,175 +569,4 @@ fn thin(times: &mut Vec<i64>, at: usize, span: i64) {
         let Some(before) = middle.checked_sub(1) else { break };
         middle = before;
     }
-}
-
-/// When each value of a key was seen.
-#[derive(Debug)]
-struct Seen<E> {
-    horizon: i64,
-    values: HashMap<[u8; 16], Times, FixedState>,
-    /// Hits whose value was not seen in the horizon before, as far as is known.
-    new: BTreeMap<(i64, [u8; 16]), Vec<Record<E>>>,
-    /// Times beyond one a value, and hits held, for the budget.
-    times: usize,
-    held: usize,
-    last: i64,
-    /// Values not seen for the horizon are forgotten at this watermark.
-    sweep_at: i64,
-}
-
-/// Times at which a value was seen, ascending. Most values are seen once, or again and again within the horizon.
-#[derive(Debug)]
-enum Times {
-    One(i64),
-    Many(Vec<i64>),
-}
-
-impl Times {
-    fn as_slice(&self) -> &[i64] {
-        match self {
-            Times::One(time) => std::slice::from_ref(time),
-            Times::Many(times) => times,
-        }
-    }
-}
-
-impl<E: Clone> Saved<E> for Times {
-    fn save(&self, to: &mut ImageWriter<E>) {
-        let times = self.as_slice();
-        to.length(times.len());
-        times.iter().for_each(|time| to.put(time));
-    }
-
-    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
-        let times: Vec<i64> = from.take()?;
-        match times[..] {
-            [] => Err(Damaged("a value was never seen")),
-            [time] => Ok(Times::One(time)),
-            _ => Ok(Times::Many(times)),
-        }
-    }
-}
-
-impl<E: Evidence> Saved<E> for Seen<E> {
-    fn save(&self, to: &mut ImageWriter<E>) {
-        to.put(&self.horizon);
-        to.put(&self.values);
-        to.put(&self.new);
-        to.put(&self.last);
-        to.put(&self.sweep_at);
-    }
-
-    fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
-        let mut seen = Seen {
-            horizon: from.take()?,
-            values: from.take()?,
-            new: from.take()?,
-            times: 0,
-            held: 0,
-            last: from.take()?,
-            sweep_at: from.take()?,
-        };
-        seen.times = seen.values.values().map(|times| times.as_slice().len() - 1).sum();
-        seen.held = seen.new.values().flatten().map(held_bytes).sum();
-        Ok(seen)
-    }
-}
-
-impl<E: Evidence> Seen<E> {
-    fn new(time: i64, horizon: i64) -> Seen<E> {
-        Seen {
-            horizon,
-            values: HashMap::with_hasher(FixedState::with_seed(0)),
-            new: BTreeMap::new(),
-            times: 0,
-            held: 0,
-            last: time,
-            sweep_at: time.saturating_add(horizon).saturating_add(1),
-        }
-    }
-
-    fn insert(&mut self, record: Record<E>) {
-        let (time, value, horizon) = (record.time, record.value, self.horizon);
-        self.last = self.last.max(time);
-        let times = match self.values.entry(value) {
-            hashbrown::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(Times::One(time));
-                self.hold(record);
-                return;
-            }
-            hashbrown::hash_map::Entry::Occupied(occupied) => occupied.into_mut(),
-        };
-        let known = times.as_slice();
-        let at = known.partition_point(|&known| known < time);
-        let seen_before = at.checked_sub(1).is_some_and(|before| time - known[before] <= horizon);
-        // Hits that were taken for new have seen their value by this one.
-        let later = known[at..].iter().copied().filter(|&later| later > time && later - time <= horizon);
-        let no_longer: Vec<i64> = later.collect();
-        if known.get(at) != Some(&time) {
-            let before = known.len();
-            let mut list = match std::mem::replace(times, Times::One(time)) {
-                Times::One(known) => vec![known],
-                Times::Many(list) => list,
-            };
-            list.insert(at, time);
-            thin(&mut list, at, horizon);
-            self.times = self.times + list.len() - before;
-            *times = Times::Many(list);
-        }
-        for later in no_longer {
-            if let Some(gone) = self.new.remove(&(later, value)) {
-                self.held -= gone.iter().map(held_bytes).sum::<usize>();
-            }
-        }
-        if !seen_before {
-            self.hold(record);
-        }
-    }
-
-    fn hold(&mut self, record: Record<E>) {
-        self.held += held_bytes(&record);
-        let same = self.new.entry((record.time, record.value)).or_default();
-        let at = same.partition_point(|known| known.order() <= record.order());
-        same.insert(at, record);
-    }
-
-    fn strain(&mut self, watermark: i64, inclusive: bool, mut pass: impl FnMut(Record<E>)) {
-        while let Some(first) = self.new.first_entry()
-            && (first.key().0 < watermark || (inclusive && first.key().0 == watermark))
-        {
-            for record in first.remove() {
-                self.held -= held_bytes(&record);
-                pass(record);
-            }
-        }
-        if watermark < self.sweep_at {
-            return;
-        }
-        let forgotten = watermark.saturating_sub(self.horizon);
-        self.values.retain(|_, times| times.as_slice().last().is_some_and(|&last| last >= forgotten));
-        self.values.shrink_to_fit();
-        self.times = self.values.values().map(|times| times.as_slice().len() - 1).sum();
-        self.sweep_at = match self.values.values().filter_map(|times| times.as_slice().last()).min() {
-            // Not at each value's own time: a key of many values would be swept for every one of them.
-            Some(oldest) => {
-                (oldest + self.horizon + 1).max(watermark.saturating_add(self.horizon / 8).saturating_add(1))
-            }
-            None => i64::MAX,
-        };
-    }
-
-    fn deadline(&self) -> i64 {
-        let new = self.new.first_key_value().map_or(i64::MAX, |((time, _), _)| time.saturating_add(1));
-        if self.values.is_empty() { i64::MAX } else { new.min(self.sweep_at) }
-    }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.values.allocation_size() + 16 * self.times + self.held
-    }
-}
-
-fn held_bytes<E: Evidence>(record: &Record<E>) -> usize {
-    // The record, and its share of the tree.
-    size_of::<Record<E>>() + 64 + record.evidence.as_ref().map_or(0, Evidence::bytes)
 }

@@ -224,6 +224,7 @@ impl<E: Evidence> Tower<E> {
         self.now_ns = self.now_ns.max(now_ns);
         for rule in self.rules.iter_mut().flatten() {
             rule.tell_open(self.now_ns, out);
+            rule.tend();
         }
     }
 

@@ -93,6 +93,7 @@ pub(super) fn finals_of<R: FnMut() -> Option<Batch>>(
     open: impl FnOnce() -> R + Send,
 ) -> anyhow::Result<Vec<Alert>> {
     let settings = Settings {
+        depot: None,
         workers,
         shards: (workers / 2).max(1),
         inputs,

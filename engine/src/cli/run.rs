@@ -10,12 +10,13 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
 use noroshi_archive::search::Search;
 use noroshi_archive::{Archive, Watcher};
-use noroshi_correlate::WatermarkPolicy;
+use noroshi_correlate::{Depot, WatermarkPolicy};
 use noroshi_input::files::{Files, RealFiles};
 use noroshi_input::{
     BatchNumber, CheckpointStore, Clock, FileCheckpoint, Inputs, Producers, Running, Shutdown, SystemClock,
 };
 use noroshi_parsers::decode::SourceOptions;
+use noroshi_remember::ValueDepot;
 use noroshi_rules::diagnostic::Severity as Level;
 use noroshi_tree::Verifier;
 use tracing::{error, info, warn};
@@ -135,6 +136,8 @@ struct Engine {
     acts: Option<Acts>,
     standing: Standing,
     /// Held while the process lives; the system lets go of it however that ends.
+    /// Writes remembered values; ends with the engine.
+    _writing: noroshi_remember::Writing,
     _locks: (std::fs::File, Option<std::fs::File>),
 }
 
@@ -173,9 +176,13 @@ impl Engine {
             every => Some(Arc::new(Cuts::new(Duration::from_millis(every)))),
         };
         let input_names: Vec<String> = config.inputs.iter().map(|input| input.name.clone()).collect();
+        let values = ValueDepot::open(Arc::clone(&files), state_dir.join("values"))
+            .with_context(|| format!("cannot open {}", state_dir.join("values").display()))?;
+        let depot = cuts.is_some().then(|| Arc::new(values.clone()) as Arc<dyn Depot>);
         let taken_up = match cuts {
-            Some(_) => snapshot::take_up(&store, &detection, config.shards(), &input_names),
+            Some(_) => snapshot::take_up(&store, &detection, config.shards(), &input_names, depot.as_ref()),
             None => {
+                values.keep(std::iter::empty());
                 // A later run must not go on from a state that this one leaves behind.
                 store.remove().with_context(|| format!("cannot remove {}", store.path().display()))?;
                 None
@@ -236,6 +243,7 @@ impl Engine {
             resume: resumed,
             cuts: cuts.clone(),
             watch: None,
+            depot,
             archive: archive.as_ref().map(Archive::appender),
         };
         // Before anything is received: a port that is taken must not cost records.
@@ -300,6 +308,7 @@ impl Engine {
                     registry: Arc::clone(&pipeline.registry),
                     inputs: input_names,
                     clock: now_ns,
+                    values: values.clone(),
                 },
                 settings.shards,
             )?),
@@ -315,6 +324,10 @@ impl Engine {
             metrics.add_check(move || checked.ailment().into_iter().collect());
             metrics.add_source(move |text| cuts.append_metrics(text));
         }
+        let writing = values.start()?;
+        let ailing = values.clone();
+        metrics.add_check(move || ailing.ailment().into_iter().collect());
+        metrics.add_source(move |text| expose_values(&values, text));
         expose_skews(&metrics, &skews, &pipeline.registry, &config);
         expose(&metrics, &ledger, &sinks, &spool, &counters, &detection, &reloads, &pipeline.registry);
         if let Some(archive) = &archive {
@@ -395,6 +408,7 @@ impl Engine {
             color,
             acts,
             standing,
+            _writing: writing,
             _locks: (lock, archive_lock),
         })
     }
@@ -641,6 +655,28 @@ fn tree_key(files: &dyn Files, directory: &Path) -> anyhow::Result<Verifier> {
 }
 
 /// The archive's figures and ailments.
+fn expose_values(values: &ValueDepot, text: &mut Exposition) {
+    let counters = values.counters();
+    for (name, help, kind, value) in [
+        ("noroshi_values_runs", "Files of remembered values in use.", Kind::Gauge, counters.runs),
+        (
+            "noroshi_values_resident_bytes",
+            "Memory that filters and tables of contents of remembered values take.",
+            Kind::Gauge,
+            counters.resident_bytes,
+        ),
+        (
+            "noroshi_values_failures_total",
+            "Writes of remembered values that failed; the values stay in memory.",
+            Kind::Counter,
+            counters.failed,
+        ),
+        ("noroshi_values_waiting", "Writes of remembered values that wait.", Kind::Gauge, counters.waiting),
+    ] {
+        text.add(name, help, kind, &[], value as f64);
+    }
+}
+
 fn expose_archive(metrics: &Metrics, watcher: &Watcher) {
     let (one, two) = (watcher.clone(), watcher.clone());
     metrics.add_check(move || two.status().ailments);
@@ -783,6 +819,30 @@ fn expose(
                 ("noroshi_correlation_future_total", "Hits that were future.", Kind::Counter, counters.future as f64),
                 ("noroshi_correlation_keys", "Keys with state.", Kind::Gauge, counters.keys_live as f64),
                 ("noroshi_correlation_state_bytes", "State held.", Kind::Gauge, counters.state_bytes as f64),
+                (
+                    "noroshi_correlation_values_on_disk",
+                    "Remembered values on disk.",
+                    Kind::Gauge,
+                    counters.shelved as f64,
+                ),
+                (
+                    "noroshi_correlation_values_laid_total",
+                    "Remembered values written to disk.",
+                    Kind::Counter,
+                    counters.laid as f64,
+                ),
+                (
+                    "noroshi_correlation_values_recalled_total",
+                    "Remembered values read back from disk.",
+                    Kind::Counter,
+                    counters.recalled as f64,
+                ),
+                (
+                    "noroshi_correlation_values_unread_total",
+                    "Hits whose value the disk could not be asked for.",
+                    Kind::Counter,
+                    counters.unread as f64,
+                ),
                 (
                     "noroshi_correlation_evicted_total",
                     "Hits evicted over budget.",

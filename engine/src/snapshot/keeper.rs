@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use noroshi_correlate::Capture;
 use noroshi_parsers::dictionary::Dictionary;
+use noroshi_remember::ValueDepot;
 
 use super::store::{Manifest, SnapshotStore};
 use super::{Cuts, FilePlace, LAST_CUT};
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     /// Names of the inputs, by number.
     pub(crate) inputs: Vec<String>,
     pub(crate) clock: fn() -> i64,
+    /// Where values are that a snapshot names instead of holding them.
+    pub(crate) values: ValueDepot,
 }
 
 /// Where the files were at a cut.
@@ -132,6 +135,7 @@ impl Parts {
         let Job { places: Places { files, spooled, archived }, captures, alerts, is_last } = job;
         let manifest = Manifest { archived, ..Manifest::new((self.clock)(), &self.inputs, files, &self.registry) };
         let result = self.store.write(&manifest, &captures, dictionary).map_err(|cause| cause.to_string());
+        let named: Vec<Vec<u8>> = captures.iter().flat_map(Capture::shelves).map(<[u8]>::to_vec).collect();
         // The state is on the disk: what it was captured from may go while outputs are waited for.
         drop(captures);
         let took = began.elapsed();
@@ -144,7 +148,9 @@ impl Parts {
                 }
                 std::thread::sleep(LOOK);
             }
-            self.store.commit().map(|()| bytes).map_err(|cause| cause.to_string())
+            self.store.commit().map_err(|cause| cause.to_string())?;
+            self.values.keep(named.iter().map(Vec::as_slice));
+            Ok(bytes)
         });
         if let Err(cause) = &result {
             let path = self.store.path().display();

@@ -15,11 +15,11 @@ pub(crate) mod keeper;
 pub(crate) mod store;
 
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use noroshi_correlate::{Damaged, Shard, ShardConfig, Tower, WatermarkPolicy};
+use noroshi_correlate::{Damaged, Depot, Shard, ShardConfig, Tower, WatermarkPolicy};
 use noroshi_input::FileCheckpoint;
 use serde::{Deserialize, Serialize};
 
@@ -97,12 +97,13 @@ pub(crate) fn resume(
     detection: &Detection,
     shards: usize,
     inputs: &[String],
+    depot: Option<&Arc<dyn Depot>>,
 ) -> Result<Resumed, Refused> {
     let registry = snapshot.registry(inputs);
     let shards = shards.max(1);
     let of_shard = |shard| {
         let policy = WatermarkPolicy::Live;
-        let config = ShardConfig { shard, shards, policy, emit_open: true, resume: Vec::new() };
+        let config = ShardConfig { shard, shards, policy, emit_open: true, resume: Vec::new(), depot: depot.cloned() };
         Shard::restore(config, &detection.specs, &snapshot.shards)
     };
     let restored: Vec<_> = std::thread::scope(|scope| {
@@ -127,11 +128,12 @@ pub(crate) fn take_up(
     detection: &Detection,
     shards: usize,
     inputs: &[String],
+    depot: Option<&Arc<dyn Depot>>,
 ) -> Option<(Vec<FilePlace>, Resumed)> {
     let began = Instant::now();
     let taken = store.load(&detection.dictionary).and_then(|found| {
         let Some(snapshot) = found else { return Ok(None) };
-        let resumed = resume(&snapshot, detection, shards, inputs)?;
+        let resumed = resume(&snapshot, detection, shards, inputs, depot)?;
         Ok(Some((snapshot.manifest.files, resumed)))
     });
     match taken {

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use noroshi_correlate::{
-    Capture, Evidence as _, Finding, Hit, Key, ShardMessage, SourceAdvance, SourceId, TowerMessage,
+    Capture, Evidence as _, Finding, Hit, Key, ShardMessage, SourceAdvance, SourceId, TowerMessage, shard_of,
 };
 use noroshi_input::files::{Fault, FaultyFiles, Files, Operation, RealFiles, SimulatedDisk};
 use noroshi_input::{FileIdentity, Fingerprint, Origin};
 use noroshi_parsers::dictionary::Dictionary;
 use noroshi_parsers::{ecs, products};
+use noroshi_remember::ValueDepot;
 
 use super::store::{Manifest, SnapshotStore};
 use super::*;
@@ -123,7 +124,7 @@ fn what_goes_on_from_a_snapshot_completes_the_window_with_its_evidence() {
     store.write(&manifest(1), &captures(&detection), &Dictionary::new()).unwrap();
     assert!(store.load(&Dictionary::new()).unwrap().is_none(), "not in its place yet");
     store.commit().unwrap();
-    let (places, resumed) = take_up(&store, &detection, 3, &["log".to_owned()]).expect("it is taken up");
+    let (places, resumed) = take_up(&store, &detection, 3, &["log".to_owned()], None).expect("it is taken up");
     assert_eq!((places[0].read_to.offset, places[0].settled_to.offset), (100, 50));
     let mut found: Vec<Finding<Shared>> = Vec::new();
     for mut shard in resumed.shards {
@@ -139,7 +140,7 @@ fn what_goes_on_from_a_snapshot_completes_the_window_with_its_evidence() {
     assert!(last.evidence_first[0].evidence.bytes() > 0);
     // Another definition of the rule, and the rest of the state has nobody to belong to.
     let changed = self::detection(&RULES.replace("gte: 4", "gte: 2"));
-    let (_, resumed) = take_up(&store, &changed, 1, &["log".to_owned()]).expect("it is taken up");
+    let (_, resumed) = take_up(&store, &changed, 1, &["log".to_owned()], None).expect("it is taken up");
     assert_eq!(resumed.shards[0].rule_counters()[0].keys_live, 0);
 }
 
@@ -224,7 +225,7 @@ fn damaged_and_foreign_snapshots_are_refused_with_their_reason() {
     let whole = std::fs::read(&path).unwrap();
     let refused = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        assert!(take_up(&store, &detection, 1, &["log".to_owned()]).is_none());
+        assert!(take_up(&store, &detection, 1, &["log".to_owned()], None).is_none());
         store.load(&Dictionary::new()).unwrap_err().to_string()
     };
     for cut in [0, 10, whole.len() / 2, whole.len() - 1] {
@@ -237,7 +238,7 @@ fn damaged_and_foreign_snapshots_are_refused_with_their_reason() {
     }
     assert!(refused(b"notes of an operator, forty bytes and more, kept whole").contains("another kind of file"));
     // Whole, but of another layout.
-    let named = b"\"version\":1";
+    let named = b"\"version\":2";
     let at = whole.windows(named.len()).position(|part| part == named).expect("the manifest is text");
     let mut other = whole[..whole.len() - 32].to_vec();
     other[at + "\"version\":".len()] = b'9';
@@ -330,7 +331,73 @@ fn a_million_keys() {
     println!("durable: {:?} ({:?} of processor), {} MiB", wall.elapsed(), cpu() - began, bytes >> 20);
     drop(captures);
     let wall = Instant::now();
-    let (_, resumed) = take_up(&store, &detection, 1, &["log".to_owned()]).expect("it is taken up");
+    let (_, resumed) = take_up(&store, &detection, 1, &["log".to_owned()], None).expect("it is taken up");
     println!("restore: {:?}", wall.elapsed());
     assert!(resumed.shards[0].rule_counters()[0].keys_live > 0);
+}
+
+/// Values that a rule must know of for weeks are named by the snapshot, not in it: taken up they are known, and a snapshot
+/// whose values are gone is refused.
+#[test]
+fn values_on_disk_are_known_after_a_restart_and_missed_when_they_are_gone() {
+    const NEW: &str = "title: Failed
+id: 33333333-0000-4000-8000-000000000001
+name: failed
+logsource: {product: linux, service: sshd}
+detection: {s: {event.outcome: failure}, condition: s}
+---
+title: New
+id: 33333333-0000-4000-8000-000000000003
+level: high
+correlation:
+    type: new_value
+    rules: [failed]
+    group-by: [user.name]
+    timespan: 1h
+    condition: {field: host.name, horizon: 14d, warmup: 1s}
+";
+    let mut detection = detection(NEW);
+    let class = class(&detection);
+    Arc::make_mut(&mut detection.specs)[0].state_bytes_max = 1 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::new(Arc::new(RealFiles), dir.path().join("snapshot"));
+    let opened = || ValueDepot::open(Arc::new(RealFiles), dir.path().join("values")).unwrap();
+    let depot = opened();
+    let config = ShardConfig { depot: Some(Arc::new(depot.clone())), ..ShardConfig::default() };
+    let mut shard = Shard::new(config, &detection.specs);
+    let of = |number: i64, value: i64| Hit {
+        value: Some(u128::from(value as u64).to_be_bytes()),
+        ..hit(1_700_000_000 + number, "kato")
+    };
+    for number in 0..8000 {
+        shard.accept(message(number as u64, vec![of(number, number)], class), &mut Vec::new());
+        depot.work_off();
+    }
+    let before = shard.rule_counters()[0];
+    assert!(before.shelved > 2000 && before.evicted_hits == 0, "{before:?}");
+    let of_tower = captures(&detection)[1].clone();
+    let captures = [shard.capture_now(LAST_CUT), of_tower];
+    let named: Vec<Vec<u8>> = captures.iter().flat_map(Capture::shelves).map(<[u8]>::to_vec).collect();
+    assert_eq!(named.len(), 1);
+    store.write(&manifest(1), &captures, &Dictionary::new()).unwrap();
+    store.commit().unwrap();
+    drop(shard);
+    depot.keep(named.iter().map(Vec::as_slice));
+    let inputs = ["log".to_owned()];
+    assert!(take_up(&store, &detection, 2, &inputs, None).is_none(), "there is no place for values");
+    let again: Arc<dyn Depot> = Arc::new(opened());
+    let (_, mut resumed) = take_up(&store, &detection, 2, &inputs, Some(&again)).expect("it is taken up");
+    let mut found = Vec::new();
+    for shard in &mut resumed.shards {
+        let hits = vec![of(8001, 5), of(8002, 9000)];
+        let mine = shard_of(hits[0].key.partition(), 2) == shard.config().shard;
+        shard.accept(message(0, if mine { hits } else { Vec::new() }, class), &mut found);
+        shard.accept(message(1, Vec::new(), class), &mut found);
+        assert_eq!(shard.rule_counters()[0].recalled, u64::from(mine));
+    }
+    drop(resumed);
+    for run in std::fs::read_dir(depot.directory()).unwrap() {
+        std::fs::remove_file(run.unwrap().path()).unwrap();
+    }
+    assert!(take_up(&store, &detection, 1, &inputs, Some(&again)).is_none(), "a file is gone");
 }

@@ -1,6 +1,8 @@
 //! Building hits and rules, and delivering them the way workers do.
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 
+pub mod depot;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
