@@ -46,6 +46,11 @@ pub(crate) struct Entry<S> {
 }
 
 impl<S: Held> Entry<S> {
+    /// Reads the entry, so that it is in the cache by then.
+    pub(crate) fn touch(&self) -> u64 {
+        self.key.hash() ^ self.timer_at as u64
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Option<Entry<S>>>() + OVERHEAD_BYTES + self.key.bytes().len() + self.state.bytes()
     }
@@ -88,10 +93,29 @@ impl<E> Capture<E> {
     }
 }
 
+/// Where a key is: a part of its hash, which is compared before the key is, and its slot. The entry and the bytes of a key
+/// are seldom in the cache; a wrong guess by 32 bits is as seldom as can be.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    tag: u32,
+    slot: u32,
+}
+
+impl Place {
+    /// Spreads a tag over what the table looks at: its lowest and its highest bits.
+    fn hash(tag: u32) -> u64 {
+        u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+fn tag_of(key: &Key) -> u32 {
+    key.hash() as u32
+}
+
 /// One partition of a rule; `E` is the evidence in its states.
 #[derive(Debug)]
 pub(crate) struct Partition<S, E> {
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     slots: Vec<Option<Entry<S>>>,
     free: Vec<u32>,
     hand: usize,
@@ -217,9 +241,23 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
-        let slots = &self.slots;
-        let same = |&slot: &u32| slots[slot as usize].as_ref().is_some_and(|entry| entry.key == *key);
-        self.index.find(key.hash(), same).copied()
+        let (slots, tag) = (&self.slots, tag_of(key));
+        let same = |known: &Place| {
+            known.tag == tag && slots[known.slot as usize].as_ref().is_some_and(|entry| entry.key == *key)
+        };
+        self.index.find(Place::hash(tag), same).map(|known| known.slot)
+    }
+
+    /// The slot that a key most likely has. Nothing but the index is read.
+    pub(crate) fn guess(&self, key: &Key) -> Option<&Option<Entry<S>>> {
+        let tag = tag_of(key);
+        let known = self.index.find(Place::hash(tag), |known| known.tag == tag)?;
+        self.slots.get(known.slot as usize)
+    }
+
+    /// The slot itself, without a look at what it holds.
+    pub(crate) fn slot(&self, slot: u32) -> Option<&Option<Entry<S>>> {
+        self.slots.get(slot as usize)
     }
 
     #[inline]
@@ -240,7 +278,7 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
 
     /// Adds a key that is not there yet; its bytes are charged.
     pub(crate) fn add(&mut self, entry: Entry<S>) -> u32 {
-        let hash = entry.key.hash();
+        let tag = tag_of(&entry.key);
         self.bytes += entry.bytes();
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -260,8 +298,7 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
             // Empty at the moment of the capture, or written out since.
             capture.mark(slot);
         }
-        let slots = &self.slots;
-        self.index.insert_unique(hash, slot, |&slot| slots[slot as usize].as_ref().map_or(0, |entry| entry.key.hash()));
+        self.index.insert_unique(Place::hash(tag), Place { tag, slot }, |known| Place::hash(known.tag));
         slot
     }
 
@@ -269,7 +306,7 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry<S>> {
         self.keep(slot);
         let entry = self.slots.get_mut(slot as usize)?.take()?;
-        if let Ok(found) = self.index.find_entry(entry.key.hash(), |&known| known == slot) {
+        if let Ok(found) = self.index.find_entry(Place::hash(tag_of(&entry.key)), |known| known.slot == slot) {
             found.remove();
         }
         self.bytes -= entry.bytes();

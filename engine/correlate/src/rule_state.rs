@@ -10,6 +10,7 @@ use crate::image::{Damaged, ImageReader, ImageWriter};
 use crate::key_state::{Frame, KeyState};
 use crate::partition::{Entry, Held, Partition, Partitions, next_of};
 use crate::risks::risk_value;
+use crate::shard::{AHEAD, warm};
 use crate::sieve::{Lost, Passed, Sieve};
 use crate::timers::Timers;
 use crate::window::Record;
@@ -273,10 +274,9 @@ impl<E: Evidence> RuleState<E> {
         }
     }
 
-    /// The key's state, if it is there.
-    pub(crate) fn find(&self, key: &Key) -> Option<&KeyState<E>> {
-        let partition = self.partitions[usize::from(key.partition())].as_ref()?;
-        partition.get(partition.find(key)?).map(|entry| &entry.state)
+    /// Where the key's state most likely is.
+    pub(crate) fn guess(&self, key: &Key) -> Option<&Option<Entry<KeyState<E>>>> {
+        self.partitions[usize::from(key.partition())].as_ref()?.guess(key)
     }
 
     /// Takes in a hit that is neither late nor future.
@@ -445,8 +445,23 @@ impl<E: Evidence> RuleState<E> {
             passed.into_iter().for_each(|(key, record)| self.take(key, record, now_ns, out));
         }
         self.watermark = watermark;
-        while let Some((deadline, place, slot)) = self.timers.pop(self.decided()) {
-            self.settle(deadline, place, slot, now_ns, out);
+        // What is settled is due again later than now at the earliest, so several can be read ahead.
+        let mut due = Vec::with_capacity(AHEAD);
+        loop {
+            due.extend(
+                std::iter::from_fn(|| self.timers.pop(watermark.saturating_sub(self.rule.spec.lag()))).take(AHEAD),
+            );
+            if due.is_empty() {
+                break;
+            }
+            let mut slots = [None; AHEAD];
+            for (&(_, place, slot), known) in due.iter().zip(&mut slots) {
+                *known = self.partitions[usize::from(place)].as_ref().and_then(|partition| partition.slot(slot));
+            }
+            warm(&slots);
+            for (deadline, place, slot) in due.drain(..) {
+                self.settle(deadline, place, slot, now_ns, out);
+            }
         }
         out[told..].sort_by(Finding::canonical_order);
         self.counters.finals += (out.len() - told) as u64;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use crate::capture::{Capture, RuleCapture};
 use crate::image::{Damaged, ImageReader, ImageWriter};
+use crate::key_state::KeyState;
+use crate::partition::Entry;
 use crate::reorder::Reorder;
 use crate::rule_state::RuleState;
 use crate::watermark::SourceTable;
@@ -22,7 +24,7 @@ use crate::{
 pub const REFUSED_MAX: usize = 65_536;
 
 /// Hits looked up ahead: enough misses in flight to hide each other, few enough to stay in the first-level cache.
-const AHEAD: usize = 32;
+pub(crate) const AHEAD: usize = 32;
 /// Event times are taken within these bounds (1823 to 2226), so that adding a window never runs off the clock.
 const TIME_MIN: i64 = i64::MIN / 2;
 const TIME_MAX: i64 = i64::MAX - (1 << 60);
@@ -354,14 +356,17 @@ impl<E: Evidence> Shard<E> {
     }
 
     /// Looks the keys of the next hits up without using the answer. With a million keys nearly every look-up misses
-    /// the cache; the misses of independent reads overlap, those of one insertion after the other do not.
+    /// the cache; the misses of independent reads overlap, those of one insertion after the other do not. So all
+    /// entries are looked for before the first is read, and all are read before what they point to.
     fn warm(&self, hits: &[Hit<E>]) {
-        let mut states = [None; AHEAD];
-        for (hit, state) in hits.iter().zip(&mut states) {
-            *state = self.rules.get(hit.rule as usize).and_then(|rule| rule.find(&hit.key));
+        let mut slots = [None; AHEAD];
+        for (hit, slot) in hits.iter().zip(&mut slots) {
+            *slot = self.rules.get(hit.rule as usize).and_then(|rule| rule.guess(&hit.key));
         }
-        let touched = states.iter().flatten().fold(0, |sum: i64, state| sum.wrapping_add(state.touch()));
-        std::hint::black_box(touched);
+        // What a hit points to was made by another thread, and is compared with what an entry points to.
+        let keys = hits.iter().fold(0, |sum, hit| sum ^ hit.key.bytes().first().copied().unwrap_or(0));
+        std::hint::black_box(keys);
+        warm(&slots);
     }
 
     fn observe(&mut self, mut hit: Hit<E>, out: &mut Vec<Finding<E>>) {
@@ -473,6 +478,15 @@ impl<E: Evidence> Shard<E> {
     pub fn checkpoint(&self) -> Vec<RuleCheckpoint> {
         self.rules.iter().map(RuleState::checkpoint).collect()
     }
+}
+
+/// Reads entries, then what they point to.
+pub(crate) fn warm<E: Evidence>(slots: &[Option<&Option<Entry<KeyState<E>>>>]) {
+    let entries = || slots.iter().flatten().filter_map(|slot| slot.as_ref());
+    std::hint::black_box(entries().fold(0, |sum, entry| sum ^ entry.touch()));
+    let behind =
+        |entry: &Entry<KeyState<E>>| entry.state.touch() ^ i64::from(entry.key.bytes().first().copied().unwrap_or(0));
+    std::hint::black_box(entries().fold(0, |sum, entry| sum ^ behind(entry)));
 }
 
 /// Indices of the rules, those that correlations are made of before them. What goes round in a circle comes as it comes.

@@ -135,11 +135,95 @@ impl<E: Evidence> Saved<E> for Record<E> {
     }
 }
 
-/// Times at which a value occurs, ascending, each once.
+/// Times at which a value occurs, ascending, each once. Most values occur once or twice in a window.
 #[derive(Debug)]
+#[allow(clippy::box_collection)] // unboxed, each value would take a third more: few have a list
 enum Times {
-    One(i64),
-    Many(VecDeque<i64>),
+    Few { count: u8, times: [i64; FEW_TIMES] },
+    Many(Box<VecDeque<i64>>),
+}
+
+/// Times of a value that need no list.
+const FEW_TIMES: usize = 3;
+
+/// The nearest times before and after a time, and whether the time itself is there.
+type Near = (Option<i64>, bool, Option<i64>);
+
+impl Times {
+    fn one(time: i64) -> Times {
+        Times::Few { count: 1, times: [time; FEW_TIMES] }
+    }
+
+    fn near(&self, time: i64) -> Near {
+        let mut found = (None, false, None);
+        match self {
+            Times::Few { count, times } => {
+                times[..usize::from(*count)].iter().for_each(|&known| near(known, time, &mut found));
+            }
+            Times::Many(times) => {
+                let at = times.partition_point(|&known| known < time);
+                let nearest = at.saturating_sub(1)..(at + 2).min(times.len());
+                times.range(nearest).for_each(|&known| near(known, time, &mut found));
+            }
+        }
+        found
+    }
+
+    /// Adds a time that is not there.
+    fn insert(&mut self, time: i64) {
+        match self {
+            Times::Few { count, times } if usize::from(*count) < FEW_TIMES => {
+                let mut at = usize::from(*count);
+                while at > 0 && times[at - 1] > time {
+                    times[at] = times[at - 1];
+                    at -= 1;
+                }
+                times[at] = time;
+                *count += 1;
+            }
+            Times::Few { times, .. } => {
+                let mut list = VecDeque::with_capacity(2 * FEW_TIMES);
+                list.extend(*times);
+                *self = Times::Many(Box::new(list));
+                self.insert(time);
+            }
+            Times::Many(times) => {
+                let at = times.partition_point(|&known| known < time);
+                times.insert(at, time);
+            }
+        }
+    }
+
+    /// Removes the earliest; false if none is left.
+    fn pop_front(&mut self) -> bool {
+        match self {
+            Times::Few { count, times } => {
+                times.copy_within(1.., 0);
+                *count -= 1;
+                *count > 0
+            }
+            Times::Many(times) => {
+                times.pop_front();
+                !times.is_empty()
+            }
+        }
+    }
+
+    /// Times in a list.
+    fn listed(&self) -> usize {
+        match self {
+            Times::Few { .. } => 0,
+            Times::Many(times) => times.len(),
+        }
+    }
+}
+
+fn near(known: i64, time: i64, found: &mut Near) {
+    match known.cmp(&time) {
+        std::cmp::Ordering::Less => found.0 = Some(known),
+        std::cmp::Ordering::Equal => found.1 = true,
+        std::cmp::Ordering::Greater => found.2 = found.2.or(Some(known)),
+    }
 }
 
 type ValueTimes = HashMap<[u8; 16], Times, FixedState>;
@@ -163,6 +247,8 @@ pub(crate) struct Window<E> {
     times_listed: usize,
     /// Greatest time removed from the front.
     trimmed_to: i64,
+    /// About where the window of the last hit begins: it goes on from there.
+    inside: usize,
     /// Times by rule; of ordered rules only.
     pub(crate) chains: Option<Box<Chains>>,
     /// Times by rule and episode; of risk only.
@@ -210,6 +296,7 @@ impl<E: Evidence> Window<E> {
             evidence_bytes: 0,
             times_listed: 0,
             trimmed_to: i64::MIN,
+            inside: 0,
             chains: None,
             risks: None,
         }
@@ -241,6 +328,18 @@ impl<E: Evidence> Window<E> {
             return self.hits.len();
         }
         self.hits.partition_point(|hit| hit.time <= time)
+    }
+
+    /// The same, from a place that is not far before it.
+    fn after_from(&self, from: usize, time: i64) -> usize {
+        let mut at = from.min(self.hits.len());
+        if at.checked_sub(1).is_some_and(|before| self.hits[before].time > time) {
+            return self.after(time);
+        }
+        while self.hits.get(at).is_some_and(|hit| hit.time <= time) {
+            at += 1;
+        }
+        at
     }
 
     /// Whether the hit is the last of its time.
@@ -287,6 +386,7 @@ impl<E: Evidence> Window<E> {
     pub(crate) fn pop_front(&mut self) -> Option<Record<E>> {
         let hit = self.hits.pop_front()?;
         self.trimmed_to = hit.time;
+        self.inside = self.inside.saturating_sub(1);
         if self.hits.front().is_none_or(|next| next.time > hit.time) {
             self.chains.as_mut().into_iter().for_each(|chains| chains.forget(hit.time));
             self.risks.as_mut().into_iter().for_each(|risks| risks.forget(hit.time));
@@ -295,16 +395,13 @@ impl<E: Evidence> Window<E> {
         if let Some(values) = &mut self.values
             && !hit.repeat
         {
-            match values.get_mut(&hit.value) {
-                Some(Times::Many(times)) if times.len() > 1 => {
-                    times.pop_front();
-                    self.times_listed -= 1;
+            if let hashbrown::hash_map::Entry::Occupied(mut occupied) = values.entry(hit.value) {
+                let listed = occupied.get().listed();
+                let left = occupied.get_mut().pop_front();
+                self.times_listed = self.times_listed + occupied.get().listed() - listed;
+                if !left {
+                    occupied.remove();
                 }
-                Some(times) => {
-                    self.times_listed -= usize::from(matches!(times, Times::Many(_)));
-                    values.remove(&hit.value);
-                }
-                None => {}
             }
         }
         if self.hits.len() < self.hits.capacity() / 4 {
@@ -329,7 +426,11 @@ impl<E: Evidence> Window<E> {
         if self.hits.len() >= INDEX_FROM && self.values.is_none() {
             self.index();
         }
-        let (previous, present, next) = self.neighbours(&value, time);
+        let (previous, present, next) = match self.values {
+            None => self.neighbours(&value, time),
+            // Known from here on: whether a value leaves a window is not changed by a hit behind it.
+            Some(_) => self.learn(value, time),
+        };
         hit.repeat = present;
         let placed = self.insert(hit);
         let last = placed.last;
@@ -340,7 +441,6 @@ impl<E: Evidence> Window<E> {
         if first_of_time {
             self.hits[last].distinct = self.distinct_without(last, span);
         }
-        self.learn(value, time);
         // Windows that end in here did not hold the value before.
         let from = previous.map_or(time, |previous| previous.saturating_add(span).max(time));
         let until = next.map_or(i64::MAX, |next| next).min(time.saturating_add(span));
@@ -357,7 +457,7 @@ impl<E: Evidence> Window<E> {
     }
 
     /// Distinct values in the window of the hit at `at`, itself left out, from what its predecessor knows.
-    fn distinct_without(&self, at: usize, span: i64) -> u32 {
+    fn distinct_without(&mut self, at: usize, span: i64) -> u32 {
         let Some(before) = at.checked_sub(1).map(|before| &self.hits[before]) else { return 0 };
         let start = self.hits[at].time.saturating_sub(span);
         if before.time <= start {
@@ -370,41 +470,35 @@ impl<E: Evidence> Window<E> {
             return seen.len() as u32;
         }
         let mut distinct = before.distinct;
-        let mut leaving = self.after(before.time.saturating_sub(span));
+        let (before_time, is_last) = (before.time, at + 1 == self.hits.len());
+        let mut leaving = match is_last {
+            true => self.after_from(self.inside, before_time.saturating_sub(span)),
+            false => self.after(before_time.saturating_sub(span)),
+        };
         while self.hits[leaving].time <= start {
             let hit = &self.hits[leaving];
-            if !hit.repeat && self.neighbours(&hit.value, hit.time).2.is_none_or(|next| next > before.time) {
+            if !hit.repeat && self.neighbours(&hit.value, hit.time).2.is_none_or(|next| next > before_time) {
                 distinct -= 1;
             }
             leaving += 1;
+        }
+        if is_last {
+            self.inside = leaving;
         }
         distinct
     }
 
     /// The nearest times at which the value occurs before and after a time, and whether it occurs at that time.
-    fn neighbours(&self, value: &[u8; 16], time: i64) -> (Option<i64>, bool, Option<i64>) {
-        let of = |known: i64, found: &mut (Option<i64>, bool, Option<i64>)| match known.cmp(&time) {
-            std::cmp::Ordering::Less => found.0 = Some(known),
-            std::cmp::Ordering::Equal => found.1 = true,
-            std::cmp::Ordering::Greater => found.2 = found.2.or(Some(known)),
-        };
-        let mut found = (None, false, None);
+    fn neighbours(&self, value: &[u8; 16], time: i64) -> Near {
         match &self.values {
             None => {
+                let mut found = (None, false, None);
                 let same = self.hits.iter().filter(|hit| hit.value == *value);
-                same.for_each(|hit| of(hit.time, &mut found));
+                same.for_each(|hit| near(hit.time, time, &mut found));
+                found
             }
-            Some(values) => match values.get(value) {
-                None => {}
-                Some(Times::One(known)) => of(*known, &mut found),
-                Some(Times::Many(times)) => {
-                    let at = times.partition_point(|&known| known < time);
-                    let near = at.saturating_sub(1)..(at + 2).min(times.len());
-                    times.range(near).for_each(|&known| of(known, &mut found));
-                }
-            },
+            Some(values) => values.get(value).map_or((None, false, None), |times| times.near(time)),
         }
-        found
     }
 
     fn index(&mut self) {
@@ -418,24 +512,23 @@ impl<E: Evidence> Window<E> {
         }
     }
 
-    fn learn(&mut self, value: [u8; 16], time: i64) {
-        let Some(values) = &mut self.values else { return };
+    /// Notes a time of a value; tells what was near it before.
+    fn learn(&mut self, value: [u8; 16], time: i64) -> Near {
+        let Some(values) = &mut self.values else { return (None, false, None) };
         match values.entry(value) {
             hashbrown::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(Times::One(time));
+                vacant.insert(Times::one(time));
+                (None, false, None)
             }
-            hashbrown::hash_map::Entry::Occupied(mut occupied) => match occupied.get_mut() {
-                Times::One(known) => {
-                    let pair = [(*known).min(time), (*known).max(time)];
-                    *occupied.get_mut() = Times::Many(VecDeque::from(pair));
-                    self.times_listed += 2;
+            hashbrown::hash_map::Entry::Occupied(mut occupied) => {
+                let found = occupied.get().near(time);
+                if !found.1 {
+                    let listed = occupied.get().listed();
+                    occupied.get_mut().insert(time);
+                    self.times_listed = self.times_listed + occupied.get().listed() - listed;
                 }
-                Times::Many(times) => {
-                    let at = times.partition_point(|&known| known < time);
-                    times.insert(at, time);
-                    self.times_listed += 1;
-                }
-            },
+                found
+            }
         }
     }
 }
