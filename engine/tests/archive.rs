@@ -118,3 +118,66 @@ fn a_query_that_cannot_be_read_is_told_with_its_place() {
     assert_eq!(output.status.code(), Some(3));
     assert!(told.contains("values in parentheses are joined by OR\n  a:(b\n      ^"), "{told}");
 }
+
+/// Cuts, flips and a key of another archive are found in what no seal covers yet; a kill and the next start are no tampering.
+#[test]
+fn what_is_not_sealed_yet_is_held_to_the_first_key() {
+    let dir = WorkDir::default();
+    dir.write("noroshi.toml", CONFIG);
+    let (code, key) = run(&dir, &["archive", "init", "-c", "noroshi.toml"]);
+    assert_eq!((code, key.lines().count()), (Some(0), 1));
+    assert_eq!(run(&dir, &["archive", "init", "-c", "noroshi.toml"]).0, Some(3), "a key that stands is not replaced");
+    dir.write("first.key", &key);
+    let (_, other) = run(&dir, &["archive", "init", "--archive", "other"]);
+    dir.write("other.key", &other);
+    let verify = |key: &str| {
+        let (code, told) = run(&dir, &["verify", "-c", "noroshi.toml", "--first-key", key]);
+        (code, serde_json::from_str::<Value>(&told).unwrap())
+    };
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    for part in 0..3 {
+        feed(&engine, part * 200..(part + 1) * 200);
+        wait_durable(&engine, u64::from(part + 1) * 200);
+    }
+    let (code, told) = verify("first.key");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told["tail_frames"].as_u64().unwrap() >= 3 && told["unsealed_bytes"].as_u64().unwrap() > 10_000, "{told}");
+    // The keys on disk count every frame within a second or two.
+    let state = dir.path().join("state/archive/keys/tail.state");
+    let frames = told["tail_frames"].as_u64().unwrap();
+    noroshi_tests::until(
+        "the keys are saved",
+        || std::fs::read_to_string(&state).ok()?.contains(&format!("\nindex {frames}\n")).then_some(()),
+        || engine.log(),
+    );
+    engine.kill();
+    assert_eq!(verify("first.key").0, Some(0));
+    assert_eq!(verify("other.key").0, Some(1));
+    let wal = std::fs::read_dir(dir.path().join("state/archive/wal")).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&wal).unwrap();
+    let changed = |bytes: &[u8]| {
+        std::fs::write(&wal, bytes).unwrap();
+        let (code, told) = verify("first.key");
+        std::fs::write(&wal, &whole).unwrap();
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told["tampered"][0]["file"].as_str().unwrap().starts_with("wal/0"), "{told}");
+    };
+    for at in [20, 100, whole.len() / 2, whole.len() - 1] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 4;
+        changed(&flipped);
+    }
+    changed(&whole[..whole.len() - 1]);
+    std::fs::remove_file(&wal).unwrap();
+    assert_eq!(verify("first.key").0, Some(1), "the segment is gone");
+    std::fs::write(&wal, &whole).unwrap();
+    // What a kill left goes on to be sealed, and the next segment has keys of its own.
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    feed(&engine, 600..700);
+    wait_durable(&engine, 100);
+    assert_eq!(verify("first.key").0, Some(0));
+    engine.terminate().assert_clean();
+    let (code, told) = verify("first.key");
+    assert_eq!((code, &told["unsealed_bytes"]), (Some(0), &Value::from(0)), "{told}");
+    assert_eq!(count(&dir, ""), 700);
+}

@@ -25,6 +25,7 @@ use crate::numbered;
 use crate::retention::Retention;
 use crate::seal::InputOptions;
 use crate::sealer::{SEGMENTS, Sealer, SealerStanding};
+use crate::tail::Tail;
 use crate::upkeep::Upkeep;
 use crate::wal::{self, Segment};
 
@@ -174,7 +175,11 @@ impl Archive {
         let (submissions, submitted) = bounded(QUEUE_FRAMES);
         let (closed, to_seal) = unbounded();
         let rotation = Rotation { bytes: segment_bytes, age: segment_age };
-        let committer = Committer::new(files, wal_directory, rotation, Arc::clone(&standing), closed);
+        let tail = Tail::open(&files, &directory, &left).map_err(error("go on with the open tail in", &directory))?;
+        // What the keys on disk do not count yet is sealed when they do.
+        let (left, over) =
+            if tail.as_ref().is_none_or(Tail::is_saved) { (left, Vec::new()) } else { (Vec::new(), left) };
+        let committer = Committer::new(files, wal_directory, rotation, Arc::clone(&standing), closed, (tail, over));
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
             spawned.map_err(error("start the thread of", &directory))
@@ -290,7 +295,7 @@ impl Watcher {
             bytes_purged: of(&sealer.upkeep.purged_bytes),
             segments_replaced: of(&sealer.upkeep.replaced),
             segments_held: of(&sealer.upkeep.held),
-            ailments: [standing.failing(), sealer.failing(), sealer.acts_failing()]
+            ailments: [standing.failing(), standing.keys_failing(), sealer.failing(), sealer.acts_failing()]
                 .into_iter()
                 .flatten()
                 .chain(sealer.upkeep.ailments())

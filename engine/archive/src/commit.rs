@@ -7,6 +7,9 @@
 //! be assumed of the file: it is left as it is and never synced or told of again. Where the disk was full, the frames
 //! not yet told go into a new file once there is room; after any other error nothing more is taken in until the engine is
 //! started anew.
+//!
+//! Where the archive has a first key, each frame gets its MAC ([`Tail`]) here, and a segment that is over goes to be sealed
+//! once the keys on disk count it.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -19,6 +22,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use noroshi_files::{Files, WriteFile};
 use tracing::{error, info};
 
+use crate::frame;
+use crate::tail::Tail;
 use crate::wal;
 
 /// Frames handed in and not yet taken up. With a batch in each, some 8 MiB; then the workers wait.
@@ -54,6 +59,8 @@ pub(crate) struct Standing {
     changed: Condvar,
     /// Why nothing is taken in, while it is so.
     failing: Mutex<Option<String>>,
+    /// Why the keys on disk are not those at hand, while it is so.
+    keys_failing: Mutex<Option<String>>,
     stopping: AtomicBool,
     pub(crate) records_durable: AtomicU64,
     pub(crate) records_taken: AtomicU64,
@@ -75,6 +82,11 @@ impl Standing {
 
     pub(crate) fn failing(&self) -> Option<String> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the keys of the open tail cannot be replaced.
+    pub(crate) fn keys_failing(&self) -> Option<String> {
+        self.keys_failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn stop(&self) {
@@ -114,6 +126,10 @@ pub(crate) struct Committer {
     pub(crate) standing: Arc<Standing>,
     /// Where closed segments go.
     pub(crate) closed: Sender<PathBuf>,
+    /// The MACs of frames; `None` = the archive has no first key.
+    tail: Option<Tail>,
+    /// Segments that are over, and go to be sealed when the keys on disk count them.
+    over: Vec<PathBuf>,
     open: Option<Open>,
     next: u64,
     waiting: BTreeMap<u64, Submission>,
@@ -140,6 +156,7 @@ impl Committer {
         rotation: Rotation,
         standing: Arc<Standing>,
         closed: Sender<PathBuf>,
+        (tail, over): (Option<Tail>, Vec<PathBuf>),
     ) -> Self {
         Committer {
             files,
@@ -147,6 +164,8 @@ impl Committer {
             rotation,
             standing,
             closed,
+            tail,
+            over,
             open: None,
             next: 0,
             waiting: BTreeMap::new(),
@@ -158,6 +177,7 @@ impl Committer {
 
     /// Works until the last sender is gone.
     pub(crate) fn run(mut self, submissions: &Receiver<Submission>) {
+        self.save_keys();
         loop {
             let patience = if self.untold.is_empty() {
                 Duration::from_secs(1)
@@ -185,6 +205,7 @@ impl Committer {
                 return self.refuse_all(submissions);
             }
             self.rotate(ended);
+            self.save_keys();
             if ended {
                 return;
             }
@@ -248,10 +269,14 @@ impl Committer {
 
     fn commit(&mut self) -> Result<(), Failed> {
         while self.written < self.untold.len() {
-            let submission = &self.untold[self.written];
-            if !submission.frame.is_empty() {
+            if !self.untold[self.written].frame.is_empty() {
                 if self.open.is_none() {
-                    self.open = Some(self.begin(submission.first_sequence).map_err(Failed::Again)?);
+                    let first_sequence = self.untold[self.written].first_sequence;
+                    self.open = Some(self.begin(first_sequence).map_err(Failed::Again)?);
+                }
+                let submission = &mut self.untold[self.written];
+                if let Some(tail) = &mut self.tail {
+                    tail.hold(&mut submission.frame);
                 }
                 let open = self.open.as_mut().expect("just opened");
                 if let Err(cause) = open.file.write_all(&submission.frame) {
@@ -280,22 +305,34 @@ impl Committer {
         if self.files.metadata(&path).is_ok() {
             return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{} stands already", path.display())));
         }
+        let head = wal::head(self.tail.as_ref().map(Tail::epoch));
         let mut file = self.files.create(&path)?;
-        file.write_all(&wal::HEAD)?;
-        file.sync()?;
-        self.files.sync_directory(&self.directory)?;
-        Ok(Open { file, path, len: wal::HEAD.len() as u64, since: Instant::now(), told: false })
+        let written = file.write_all(&head).and_then(|()| file.sync());
+        if let Err(cause) = written.and_then(|()| self.files.sync_directory(&self.directory)) {
+            // Its name must be free for the next attempt.
+            self.files.remove(&path)?;
+            return Err(cause);
+        }
+        Ok(Open { file, path, len: head.len() as u64, since: Instant::now(), told: false })
     }
 
     /// Leaves the open file: what of it was told is sealed from it, the rest is written anew.
     fn abandon(&mut self) {
         self.written = 0;
-        if let Some(open) = self.open.take() {
-            // A sealer that finds frames of it twice takes them once: by their numbers.
-            if open.told || self.files.remove(&open.path).is_err() {
-                let _ = self.closed.send(open.path);
-            }
+        let Some(open) = self.open.take() else { return };
+        let is_gone = !open.told && self.files.remove(&open.path).is_ok();
+        if let Some(tail) = &mut self.tail {
+            self.untold.iter_mut().for_each(|submission| frame::let_go(&mut submission.frame));
+            tail.end(open.path.clone());
         }
+        if is_gone {
+            // Should the name come back after a power cut, its frames are sealed once: by their numbers.
+            let _ = self.files.sync_directory(&self.directory);
+        } else {
+            // A sealer that finds frames of it twice takes them once: by their numbers.
+            self.over.push(open.path);
+        }
+        self.save_keys();
     }
 
     fn tell(&mut self) {
@@ -313,6 +350,9 @@ impl Committer {
         if let Some(open) = &mut self.open {
             open.told = true;
         }
+        if let Some(tail) = &mut self.tail {
+            tail.synced();
+        }
     }
 
     fn rotate(&mut self, ended: bool) {
@@ -320,7 +360,31 @@ impl Committer {
         if self.untold.is_empty()
             && let Some(open) = self.open.take_if(|open| ended || due(open))
         {
-            let _ = self.closed.send(open.path);
+            if let Some(tail) = &mut self.tail {
+                tail.end(open.path.clone());
+            }
+            self.over.push(open.path);
+        }
+    }
+
+    /// Replaces the keys on disk where it is time, and hands over the segments that they count.
+    fn save_keys(&mut self) {
+        if let Some(tail) = &mut self.tail {
+            if let Some(saved) = tail.save_if_due() {
+                let failing = saved.err().map(|error| format!("{error}; segments are sealed once it works"));
+                let mut told = self.standing.keys_failing.lock().unwrap_or_else(PoisonError::into_inner);
+                if let (Some(failing), None) = (&failing, &*told) {
+                    error!("{failing}");
+                }
+                *told = failing;
+            }
+            // What is not counted yet is counted in a later attempt.
+            if !tail.is_saved() {
+                return;
+            }
+        }
+        for path in self.over.drain(..) {
+            let _ = self.closed.send(path);
         }
     }
 

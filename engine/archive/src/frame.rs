@@ -1,7 +1,7 @@
 //! One frame of a write-ahead segment: the records of one batch.
 //!
 //! ```text
-//! magic 4 | body length u32 | CRC-32 of the body u32 | body
+//! magic 4 | body length u32 | CRC-32 of the body u32 | body | MAC 32, with the second magic alone
 //! body: first sequence u64 | input text | producer text [sequence u64, unless it is empty] | origins u16 × origin | records u32 × entry | bytes of the records
 //! origin: text, host text, said text
 //! entry: length u32 | receive time i64 | origin u16 | flags u8 | marks u8 | part u32 | lines u32 | offset u64 | line u64 | stated time i64
@@ -10,16 +10,21 @@
 //!
 //! The upper three bits of an entry's marks say how the record travelled, as [`Transport`] numbers them.
 //!
-//! All numbers are little-endian. The format is ours; [`VERSION`] stands in the head of each segment. A frame is
-//! found again behind a damaged one by its magic and its checksum.
+//! All numbers are little-endian. The format is ours; its version stands in the head of each segment. A frame is
+//! found again behind a damaged one by its magic and its checksum. The MAC is over all before it ([`noroshi_tree::mac`]).
 
 use std::ops::Range;
 
-/// Version of the layout, told in a segment's head.
-pub(crate) const VERSION: u8 = 2;
+use noroshi_tree::mac::{FrameMac, MAC_BYTES};
 
-/// What a frame begins with: no valid UTF-8, so that log text rarely looks like it.
-pub(crate) const MAGIC: [u8; 4] = [0xF5, b'N', b'F', 0xC2];
+/// What every frame begins with: no valid UTF-8, so that log text rarely looks like it.
+pub(crate) const MAGIC_PREFIX: [u8; 3] = [0xF5, b'N', b'F'];
+
+/// A frame without a MAC.
+const MAGIC: [u8; 4] = [0xF5, b'N', b'F', 0xC2];
+
+/// A frame with one behind it. No bit alone makes the one magic the other.
+const MAGIC_HELD: [u8; 4] = [0xF5, b'N', b'F', 0x3D];
 
 /// Magic, length, checksum.
 pub(crate) const HEAD_BYTES: usize = 12;
@@ -214,6 +219,26 @@ fn put_text(buffer: &mut Vec<u8>, text: &str) {
     buffer.extend_from_slice(&text.as_bytes()[..len]);
 }
 
+/// Puts a MAC behind a finished frame, as `mac` makes it of the frame's bytes.
+pub(crate) fn hold(frame: &mut Vec<u8>, mac: impl FnOnce(&[u8]) -> FrameMac) {
+    frame[..MAGIC_HELD.len()].copy_from_slice(&MAGIC_HELD);
+    let mac = mac(frame);
+    frame.extend_from_slice(&mac);
+}
+
+/// Takes the MAC off again: it goes into another segment.
+pub(crate) fn let_go(frame: &mut Vec<u8>) {
+    if frame.starts_with(&MAGIC_HELD) {
+        frame[..MAGIC.len()].copy_from_slice(&MAGIC);
+        frame.truncate(frame.len() - MAC_BYTES);
+    }
+}
+
+/// A frame's bytes and the MAC behind them; `None` = it has none. To be given a whole frame.
+pub(crate) fn held(frame: &[u8]) -> Option<(&[u8], &FrameMac)> {
+    if frame.starts_with(&MAGIC_HELD) { frame.split_last_chunk() } else { None }
+}
+
 /// A frame read back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Frame<'a> {
@@ -246,12 +271,15 @@ impl<'a> Frame<'a> {
         self.first_sequence..self.first_sequence + self.entries.len() as u64
     }
 
-    /// Reads the frame that `bytes` begin with, and how many of them it takes. `None` = no whole and valid frame.
+    /// Reads the frame that `bytes` begin with, and how many of them it takes, its MAC included. `None` = no whole and
+    /// valid frame.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<(Frame<'a>, usize)> {
         let head = bytes.get(..HEAD_BYTES)?;
-        if head[..4] != MAGIC {
-            return None;
-        }
+        let mac_bytes = match *head.first_chunk::<4>()? {
+            MAGIC => 0,
+            MAGIC_HELD => MAC_BYTES,
+            _ => return None,
+        };
         let len = u32::from_le_bytes(head[4..8].try_into().ok()?) as usize;
         if len > BODY_BYTES_MAX {
             return None;
@@ -260,7 +288,11 @@ impl<'a> Frame<'a> {
         if crc32fast::hash(body) != u32::from_le_bytes(head[8..12].try_into().ok()?) {
             return None;
         }
-        Some((Self::parse_body(body)?, HEAD_BYTES + len))
+        let whole = HEAD_BYTES + len + mac_bytes;
+        if bytes.len() < whole {
+            return None;
+        }
+        Some((Self::parse_body(body)?, whole))
     }
 
     fn parse_body(body: &'a [u8]) -> Option<Frame<'a>> {
@@ -356,11 +388,23 @@ mod tests {
         fn what_is_written_is_read_and_no_prefix_or_flip_passes_for_it(
             records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..12),
             sequence in prop::option::of(any::<u64>()),
+            is_held in any::<bool>(),
             cut in any::<prop::sample::Index>(),
             flip in any::<prop::sample::Index>(),
         ) {
             let numbered = sequence.map(|sequence| Numbered { producer: "branch-7".into(), sequence });
             let mut written = frame(&records, numbered.as_ref());
+            if is_held {
+                let plain = written.clone();
+                let mac = |frame: &[u8]| [frame.len() as u8; MAC_BYTES];
+                hold(&mut written, mac);
+                let (message, of) = held(&written).unwrap();
+                prop_assert_eq!((message.len(), *of), (plain.len(), mac(message)));
+                let mut again = written.clone();
+                let_go(&mut again);
+                prop_assert_eq!(&again, &plain);
+                prop_assert!(held(&plain).is_none());
+            }
             let (read, len) = Frame::parse(&written).unwrap();
             prop_assert_eq!(len, written.len());
             prop_assert_eq!(read.sequences(), 7..7 + records.len() as u64);
@@ -373,7 +417,8 @@ mod tests {
                 prop_assert_eq!((entry.marks, entry.transport), ((at % 4) as u8, Transport::ALL[at % Transport::ALL.len()]));
             }
             prop_assert!(Frame::parse(&written[..cut.index(written.len())]).is_none());
-            let at = flip.index(written.len());
+            // What is in the MAC is its own business.
+            let at = flip.index(written.len() - if is_held { MAC_BYTES } else { 0 });
             written[at] ^= 1;
             // A flipped length may only make the frame longer than there are bytes, or its checksum wrong.
             prop_assert!(Frame::parse(&written).is_none());

@@ -16,6 +16,7 @@ use arrow_array::types::{Int64Type, TimestampNanosecondType};
 use noroshi_files::Files;
 use noroshi_tree::check;
 use noroshi_tree::leaf::{Batch, Leaf, Manifest};
+use noroshi_tree::mac::FirstKey;
 use noroshi_tree::merkle::root_of;
 use noroshi_tree::proof::Proof;
 use noroshi_tree::record::Record;
@@ -30,7 +31,8 @@ use crate::log::TREE;
 use crate::schema::name;
 use crate::sealer::SEGMENTS;
 use crate::search::scan::SealedFile;
-use crate::wal::{self, Segment};
+use crate::unsealed::unsealed;
+use crate::wal;
 
 /// Bytes read at once while a file is digested.
 const READ_BYTES: usize = 1 << 20;
@@ -69,8 +71,10 @@ pub struct Verdict {
     pub bytes: u64,
     /// Records held to the roots of their batches.
     pub records: u64,
-    /// Bytes that wait to be sealed, which only the write-ahead segments' own checks speak for.
+    /// Bytes that wait to be sealed.
     pub unsealed_bytes: u64,
+    /// Frames of them held to their MACs; for the others only their own checksums speak.
+    pub tail_frames: u64,
     /// The signed state.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -84,6 +88,8 @@ pub struct Against {
     pub known: Vec<Checkpoint>,
     /// Whether each record is held to its batch too.
     pub records: bool,
+    /// What the frames of the open tail are held to.
+    pub first_key: Option<Arc<FirstKey>>,
 }
 
 /// What the tree tells of files.
@@ -219,7 +225,9 @@ fn verify_once(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> V
             Err(Looked::Undecided(told)) => verdict.undecided.push(told),
         }
     }
-    let open = unsealed(files, directory, &mut verdict);
+    let sealed = told.batches.values().map(|batch| batch.first_sequence.saturating_add(batch.records)).max();
+    let sealed = sealed.unwrap_or(0).max(before.end_sequence());
+    let open = unsealed(files, directory, against.first_key.as_deref(), sealed, &mut verdict);
     let is_there = |file: &str| files.metadata(&directory.join(file)).is_ok();
     catalog(&before, &told, &open, &is_there, &mut verdict);
     strangers(files, directory, &told, &mut verdict);
@@ -230,7 +238,7 @@ fn verify_once(files: &Arc<dyn Files>, directory: &Path, against: &Against) -> V
     verdict
 }
 
-fn below(directory: &Path, path: &Path) -> String {
+pub(crate) fn below(directory: &Path, path: &Path) -> String {
     path.strip_prefix(directory).unwrap_or(path).display().to_string()
 }
 
@@ -474,31 +482,6 @@ fn strangers(files: &Arc<dyn Files>, directory: &Path, told: &Told, verdict: &mu
                 .push(format!("{} is not read; a damaged segment is kept under such a name", below(directory, &path)));
         }
     }
-}
-
-/// Looks at what is not sealed yet: the numbers of its frames' first records.
-fn unsealed(files: &Arc<dyn Files>, directory: &Path, verdict: &mut Verdict) -> BTreeSet<u64> {
-    let mut open = BTreeSet::new();
-    let Ok(segments) = wal::segments(&**files, &directory.join(WAL)) else { return open };
-    for (_, path) in segments {
-        match Segment::read(&**files, &path) {
-            Ok(segment) => {
-                open.extend(segment.frames().map(|frame| frame.first_sequence));
-                verdict.unsealed_bytes += segment.len() as u64;
-                for damaged in &segment.damaged {
-                    verdict.tampered.push(Fault {
-                        file: below(directory, &path),
-                        bytes: damaged.start as u64..damaged.end as u64,
-                        kind: "frame",
-                        told: "a frame that waits to be sealed is damaged".into(),
-                    });
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => verdict.undecided.push(format!("cannot read {}: {error}", below(directory, &path))),
-        }
-    }
-    open
 }
 
 /// Proves that a record was kept: from its bytes to the signed tree.

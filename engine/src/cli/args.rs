@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Keep what a query finds, whatever the retention says.
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Make the archive ready before its first start.
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// Show that the archive is what was sealed: exit code 0 verified, 1 tampered, 2 undecidable.
     Verify(VerifyArgs),
     /// Write the proof that a record was kept, for someone without access to the archive.
@@ -141,6 +144,12 @@ pub(crate) struct HoldReleaseArgs {
     pub reason: String,
     #[command(flatten)]
     pub place: ArchivePlace,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ArchiveCommand {
+    /// Make the first key of the open tail and show it, once: with it `verify` tells whether what is not sealed yet was changed.
+    Init(ArchivePlace),
 }
 
 #[derive(Subcommand, Debug)]
@@ -670,6 +679,9 @@ pub(crate) struct VerifyArgs {
     /// Hold each record to the tree too, not the files alone: independent of the files' format, and slower.
     #[arg(long)]
     pub records: bool,
+    /// The archive's first key, as `archive init` showed it, or - for standard input: holds what is not sealed yet to its MACs.
+    #[arg(long, value_name = "FILE")]
+    pub first_key: Option<PathBuf>,
     /// How the verdict is printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit codes out.
 
 mod alert_explained;
+mod archive;
 mod args;
 mod audit;
 mod check;
@@ -68,6 +69,7 @@ fn keeps_evidence(command: &Command) -> bool {
             | Command::Search(_)
             | Command::Hunt(_)
             | Command::Verify(_)
+            | Command::Archive(_)
             | Command::Prove(_)
             | Command::Audit(_)
             | Command::Evidence(_)
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::search(&args, arguments.color),
         Command::Hunt(args) => search::hunt(&args, arguments.color),
         Command::Hold(command) => hold::hold(&command, arguments.color),
+        Command::Archive(command) => archive::archive(&command),
         Command::Verify(args) => prove::verify(&args),
         Command::Prove(args) => prove::prove(&args),
         Command::VerifyProof(args) => prove::verify_proof(&args),

@@ -13,6 +13,7 @@ use noroshi_input::files::{Files, RealFiles};
 use noroshi_parsers::time::format_rfc3339;
 use serde_json::json;
 
+use super::archive::first_key;
 use super::args::{PlaceArgs, ProveArgs, VerifyArgs, VerifyProofArgs};
 use super::{Outcome, audit};
 use crate::audit::Act;
@@ -24,9 +25,10 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Outcome> {
     let directory = place(&args.place)?;
     let keys = keys(&args.place.key, &directory)?;
     let known = args.checkpoint.iter().map(|path| checkpoint_of(path, &keys)).collect::<anyhow::Result<Vec<_>>>()?;
+    let first_key = args.first_key.as_deref().map(first_key).transpose()?.map(Arc::new);
     let files: Arc<dyn Files> = Arc::new(RealFiles);
     let started = std::time::Instant::now();
-    let verdict = verify_archive(&files, &directory, &Against { keys, known, records: args.records });
+    let verdict = verify_archive(&files, &directory, &Against { keys, known, records: args.records, first_key });
     let elapsed_s = started.elapsed().as_secs_f64();
     let word = match (verdict.tampered.is_empty(), verdict.undecided.is_empty()) {
         (false, _) => "tampered",
@@ -45,12 +47,13 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Outcome> {
         }
         let size = verdict.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
         println!(
-            "{word}: {} files, {} bytes, {} records held to the tree of {} entries; {} bytes not sealed yet ({elapsed_s:.2} s)",
+            "{word}: {} files, {} bytes, {} records held to the tree of {} entries; {} bytes not sealed yet, {} frames of them held to the first key ({elapsed_s:.2} s)",
             thousands(verdict.files),
             thousands(verdict.bytes),
             thousands(verdict.records),
             thousands(size),
-            thousands(verdict.unsealed_bytes)
+            thousands(verdict.unsealed_bytes),
+            thousands(verdict.tail_frames)
         );
         if args.place.key.is_empty() && word == "verified" {
             println!(
@@ -65,7 +68,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Outcome> {
             "undecided": verdict.undecided,
             "notes": verdict.notes,
             "files": verdict.files, "bytes": verdict.bytes, "records": verdict.records,
-            "unsealed_bytes": verdict.unsealed_bytes,
+            "unsealed_bytes": verdict.unsealed_bytes, "tail_frames": verdict.tail_frames,
             "tree_size": verdict.checkpoint.as_ref().map(|checkpoint| checkpoint.size),
             "tree_root": verdict.checkpoint.as_ref().map(|checkpoint| checkpoint.root.to_string()),
         });

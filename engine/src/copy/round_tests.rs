@@ -89,7 +89,7 @@ fn verified(disk: &SimulatedDisk, bucket: &Bucket) -> (u64, u64) {
         fetched.create(&path).unwrap().write_all(versions.last().unwrap()).unwrap();
     }
     let files: Arc<dyn Files> = Arc::new(fetched);
-    let against = Against { keys: vec![key(disk)], known: Vec::new(), records: true };
+    let against = Against { keys: vec![key(disk)], known: Vec::new(), records: true, first_key: None };
     let verdict = verify(&files, Path::new(DIRECTORY), &against);
     assert!(verdict.tampered.is_empty() && verdict.undecided.is_empty(), "{verdict:?}");
     (verdict.files, verdict.checkpoint.unwrap().size)

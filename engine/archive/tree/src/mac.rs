@@ -14,8 +14,9 @@
 //!
 //! An epoch is a segment of the tail, so that verifying one late in an archive's life walks the segments before it and not
 //! their frames. What it cannot show: frames rewritten by someone who held the host already when they were written, or who
-//! has an older [saved state](KeyChain::save) from a backup or from blocks of the disk that the file system has not used again.
+//! has an older [saved state](TailState::save) from a backup or from blocks of the disk that the file system has not used again.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -177,6 +178,7 @@ impl FirstKey {
 }
 
 /// The keys from one frame on, without those before.
+#[derive(Clone)]
 pub struct KeyChain {
     epoch: u64,
     /// E(epoch + 1).
@@ -216,7 +218,8 @@ impl KeyChain {
         hmac(&self.frame, &[b"noroshi/mac/v1 end", &self.epoch.to_be_bytes(), &self.index.to_be_bytes()])
     }
 
-    fn advance(&mut self) {
+    /// Goes on behind the next frame.
+    pub fn advance(&mut self) {
         // The old key is wiped as it is replaced.
         self.frame = derive(&self.frame, "noroshi/mac/v1 next");
         self.index += 1;
@@ -229,35 +232,60 @@ impl KeyChain {
         mac
     }
 
-    /// True when `mac` is that of the next frame; goes on behind it either way.
-    pub fn verify(&mut self, message: &[u8], mac: &FrameMac) -> bool {
-        let same = self.frame_hmac(message).verify_slice(mac).is_ok();
-        self.advance();
-        same
+    /// True when `mac` is that of the next frame.
+    pub fn is_next(&self, message: &[u8], mac: &FrameMac) -> bool {
+        self.frame_hmac(message).verify_slice(mac).is_ok()
     }
 
-    /// Ends the segment and begins the next. The MAC goes behind the last frame: a closed segment without it was cut.
-    pub fn end(&mut self) -> FrameMac {
+    /// Ends the segment and begins the next.
+    pub fn end(&mut self) -> Ended {
         let mac = self.end_hmac().finalize().into_bytes().into();
+        let ended = Ended { epoch: self.epoch, frames: self.index, mac };
         *self = Self::begin(self.epoch + 1, &self.next_epoch);
-        mac
+        ended
     }
+}
 
-    /// Writes the state durably in place of the one before, for the owner alone. To be called behind the sync of the frames it counts, never
-    /// before, or a power cut looks like a cut tail; each second is often enough: until then who takes over the
+/// A segment that is over: its frames, and the MAC that says there are no fewer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// Its number.
+    pub epoch: u64,
+    /// Its frames.
+    pub frames: u64,
+    /// Its end.
+    pub mac: FrameMac,
+}
+
+/// What is kept of the tail's keys: from a frame on, and the segments that are over and wait to be sealed.
+#[derive(Clone, Debug)]
+pub struct TailState {
+    /// The keys from the next frame on.
+    pub chain: KeyChain,
+    /// Segments that are over.
+    pub ended: Vec<Ended>,
+}
+
+impl TailState {
+    /// Writes the state durably in place of the one before, for the owner alone. To be called behind the sync of the frames it
+    /// counts, never before, or a power cut looks like a cut tail; each second is often enough: until then who takes over the
     /// host may rewrite the frames since the last save.
     ///
     /// # Errors
     /// [`MacError::File`]: the old state may still stand, and the call may be repeated.
     pub fn save(&self, files: &dyn Files, path: &Path) -> Result<(), MacError> {
-        let [next, key] = [&self.next_epoch, &self.frame].map(|key| Zeroizing::new(STANDARD.encode(key.as_slice())));
-        let text = Zeroizing::new(format!(
+        let chain = &self.chain;
+        let [next, key] = [&chain.next_epoch, &chain.frame].map(|key| Zeroizing::new(STANDARD.encode(key.as_slice())));
+        let mut text = Zeroizing::new(format!(
             "{STATE_HEADER}\nepoch {}\nnext {}\nindex {}\nkey {}\n",
-            self.epoch,
+            chain.epoch,
             next.as_str(),
-            self.index,
+            chain.index,
             key.as_str()
         ));
+        for Ended { epoch, frames, mac } in &self.ended {
+            text.push_str(&format!("ended {epoch} {frames} {}\n", STANDARD.encode(mac)));
+        }
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let beside = PathBuf::from(beside);
@@ -291,11 +319,19 @@ impl KeyChain {
             return None;
         }
         let mut next = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
-        let epoch = next("epoch").and_then(parse_decimal).filter(|epoch| *epoch <= EPOCHS_MAX)?;
+        let epoch = next("epoch").and_then(parse_decimal).filter(|epoch| *epoch < EPOCHS_MAX - EPOCHS_AHEAD_MAX)?;
         let next_epoch = parse_key(next("next")?)?;
         let index = next("index").and_then(parse_decimal)?;
         let frame = parse_key(next("key")?)?;
-        lines.next().is_none().then_some(Self { epoch, next_epoch, index, frame })
+        let ended = |line: &str| {
+            let mut parts = line.strip_prefix("ended ")?.split(' ');
+            let mut next = || parts.next();
+            let (of, frames) = (parse_decimal(next()?)?, parse_decimal(next()?)?);
+            let mac = *parse_key(next()?)?;
+            (next().is_none() && of < epoch).then_some(Ended { epoch: of, frames, mac })
+        };
+        let ended = lines.map(ended).collect::<Option<Vec<_>>>()?;
+        Some(Self { chain: KeyChain { epoch, next_epoch, index, frame }, ended })
     }
 }
 
@@ -316,9 +352,11 @@ pub enum TailFault {
     Truncated {
         /// Frames there are.
         frames: u64,
-        /// Frames there must be, as far as is known.
-        counted: Option<u64>,
+        /// Frames there must be.
+        counted: u64,
     },
+    /// Of an epoch that is over and was not counted, or far ahead: it was put here, or its head was changed.
+    Strange,
     /// The saved state does not follow from the first key: it was forged, or is of another archive.
     State,
 }
@@ -327,83 +365,123 @@ impl fmt::Display for TailFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Frame { index } => write!(f, "frame {index} is not the one that was written"),
-            Self::Truncated { frames, counted: Some(counted) } => {
-                write!(f, "the tail ends at frame {frames} and {counted} were written")
-            }
-            Self::Truncated { frames, counted: None } => {
-                write!(f, "the segment ends at frame {frames} without its end")
-            }
+            Self::Truncated { frames, counted } => write!(f, "{frames} frames are there and {counted} were written"),
+            Self::Strange => write!(f, "the segment is of an epoch that was not counted"),
             Self::State => write!(f, "the saved state does not follow from the first key"),
         }
     }
 }
 
-/// Verifies a closed segment: every frame and its end. Returns its frames.
-///
-/// # Errors
-/// [`TailFault`].
-pub fn verify_closed<'f>(
-    first: &FirstKey,
-    epoch: u64,
-    frames: impl Iterator<Item = (&'f [u8], FrameMac)>,
-    end: Option<&FrameMac>,
-) -> Result<u64, TailFault> {
-    let chain = verify_frames(first.epoch(epoch), frames)?;
-    let ended = end.is_some_and(|end| chain.end_hmac().verify_slice(end).is_ok());
-    if ended { Ok(chain.index) } else { Err(TailFault::Truncated { frames: chain.index, counted: None }) }
+/// What is known of an epoch beside its frames.
+enum Counted<'s> {
+    Ended(&'s Ended),
+    Saved(&'s KeyChain),
+    /// Begun since the last save.
+    Nothing,
+    Strange,
 }
 
-/// Verifies the open segment: every frame, and that none of those counted by the saved state is gone. Frames behind those
-/// counted were written after the last save. Returns its frames.
-///
-/// # Errors
-/// [`TailFault`].
-pub fn verify_open<'f>(
-    first: &FirstKey,
-    saved: &KeyChain,
-    epoch: u64,
-    frames: impl Iterator<Item = (&'f [u8], FrameMac)>,
-) -> Result<u64, TailFault> {
-    // A segment before that of the saved state is closed, or it was cut.
-    if epoch < saved.epoch {
-        return Err(TailFault::Truncated { frames: frames.count() as u64, counted: None });
+/// Frames that a crash tore one behind the other at most: what goes to the disk between two syncs.
+const TORN_FRAMES_MAX: u64 = 1 << 16;
+
+/// Segments begun since the keys were last saved at most: while that fails they wait, and the disk is full before.
+const EPOCHS_AHEAD_MAX: u64 = 1 << 16;
+
+/// Holds a segment's frames to the first key, one after the other.
+pub struct TailCheck<'s> {
+    chain: KeyChain,
+    counted: Counted<'s>,
+    is_met: bool,
+}
+
+impl<'s> TailCheck<'s> {
+    /// Begins with the segment of `epoch`, by what `saved` knows of it.
+    pub fn new(first: &FirstKey, saved: &'s TailState, epoch: u64) -> Self {
+        let ended = saved.ended.iter().find(|ended| ended.epoch == epoch);
+        let counted = match (ended, epoch.cmp(&saved.chain.epoch)) {
+            (Some(ended), _) => Counted::Ended(ended),
+            (None, Ordering::Equal) => Counted::Saved(&saved.chain),
+            (None, Ordering::Greater) if epoch - saved.chain.epoch <= EPOCHS_AHEAD_MAX => Counted::Nothing,
+            (None, _) => Counted::Strange,
+        };
+        // No way is walked to where a changed number points.
+        let chain = first.epoch(if matches!(counted, Counted::Strange) { 0 } else { epoch });
+        let is_met = matches!(counted, Counted::Nothing);
+        Self { chain, counted, is_met }
     }
-    let mut chain = first.epoch(epoch);
-    // In a segment begun since the last save nothing is counted yet.
-    let mut met = epoch > saved.epoch;
-    for frame in frames.map(Some).chain([None]) {
-        if !met && chain.index == saved.index {
-            if !follows(&chain, saved) {
-                return Err(TailFault::State);
-            }
-            met = true;
+
+    /// Whether all frames that were counted have come by: what is torn from here on may be a crash's doing.
+    pub fn is_behind_counted(&self) -> bool {
+        self.is_met || self.counted().is_some_and(|counted| self.chain.index >= counted)
+    }
+
+    fn counted(&self) -> Option<u64> {
+        match &self.counted {
+            Counted::Ended(ended) => Some(ended.frames),
+            Counted::Saved(saved) => Some(saved.index),
+            Counted::Nothing | Counted::Strange => None,
         }
-        let Some((message, mac)) = frame else { break };
-        let index = chain.index;
-        if !chain.verify(message, &mac) {
+    }
+
+    /// At the frame behind those that were counted the key must be the one that is known, or its end.
+    fn meet(&mut self) -> Result<(), TailFault> {
+        if self.is_met || self.counted() != Some(self.chain.index) {
+            return Ok(());
+        }
+        let is_right = match &self.counted {
+            Counted::Ended(ended) => self.chain.end_hmac().verify_slice(&ended.mac).is_ok(),
+            Counted::Saved(saved) => follows(&self.chain, saved),
+            Counted::Nothing | Counted::Strange => false,
+        };
+        self.is_met = is_right;
+        if is_right { Ok(()) } else { Err(TailFault::State) }
+    }
+
+    /// The next frame; `behind_damage` = bytes between it and the one before are no frame. Behind those that were counted
+    /// torn frames take their place in the chain.
+    ///
+    /// # Errors
+    /// [`TailFault`]; the segment is not looked at further.
+    pub fn frame(&mut self, message: &[u8], mac: &FrameMac, behind_damage: bool) -> Result<(), TailFault> {
+        if let Counted::Strange = self.counted {
+            return Err(TailFault::Strange);
+        }
+        self.meet()?;
+        let index = self.chain.index;
+        if behind_damage && self.is_met {
+            let mut ahead = self.chain.clone();
+            while !ahead.is_next(message, mac) {
+                if ahead.index - index >= TORN_FRAMES_MAX {
+                    return Err(TailFault::Frame { index });
+                }
+                ahead.advance();
+            }
+            self.chain = ahead;
+        } else if !self.chain.is_next(message, mac) {
             return Err(TailFault::Frame { index });
         }
+        self.chain.advance();
+        Ok(())
     }
-    if met { Ok(chain.index) } else { Err(TailFault::Truncated { frames: chain.index, counted: Some(saved.index) }) }
+
+    /// No more frames: none of those counted may be missing.
+    ///
+    /// # Errors
+    /// [`TailFault`].
+    pub fn finish(mut self) -> Result<(), TailFault> {
+        self.meet()?;
+        match (self.is_met, self.counted()) {
+            (true, _) => Ok(()),
+            (false, Some(counted)) => Err(TailFault::Truncated { frames: self.chain.index, counted }),
+            (false, None) => Err(TailFault::Strange),
+        }
+    }
 }
 
 /// Compared without telling by its time where the first difference is.
 fn follows(expected: &KeyChain, saved: &KeyChain) -> bool {
     let differences = |a: &Key, b: &Key| a.iter().zip(b.iter()).fold(0, |all, (a, b)| all | (a ^ b));
     differences(&expected.frame, &saved.frame) | differences(&expected.next_epoch, &saved.next_epoch) == 0
-}
-
-fn verify_frames<'f>(
-    mut chain: KeyChain,
-    frames: impl Iterator<Item = (&'f [u8], FrameMac)>,
-) -> Result<KeyChain, TailFault> {
-    for (message, mac) in frames {
-        let index = chain.index;
-        if !chain.verify(message, &mac) {
-            return Err(TailFault::Frame { index });
-        }
-    }
-    Ok(chain)
 }
 
 #[cfg(test)]
