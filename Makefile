@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 2
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills hyperscan fuzz doc bench bench-gate screenshot formats scores shippers intake-rate sql clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills power-cuts restart-time disk-full hyperscan fuzz doc bench bench-gate screenshot formats scores shippers intake-rate sql clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -47,6 +47,15 @@ KILLS_SEED ?= 1
 
 kills: setup ## kill the running engine at two hundred random moments; KILLS=…, KILLS_SEED=…
 	NOROSHI_KILLS=$(KILLS) NOROSHI_KILLS_SEED=$(KILLS_SEED) $(CARGO) test --release --locked -p noroshi --test kills --test archive_kills -- --nocapture
+
+power-cuts: setup ## cut the simulated power at each named crash point of the archive, and again while it recovers
+	NOROSHI_POWER_CUTS_ALL=1 $(CARGO) test --release --locked -p noroshi-archive --test tail --test thread -- --nocapture
+
+restart-time: build ## from a kill with a gigabyte of records to the first acknowledgement
+	scripts/archive-figures restart
+
+disk-full: build ## from room on a full disk to the first acknowledgement; mounts a small tmpfs as root
+	scripts/archive-figures full
 
 hyperscan: setup ## both pattern back ends against their specification, where libhs is there
 	scripts/hyperscan

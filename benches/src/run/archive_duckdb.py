@@ -10,7 +10,7 @@ connection.execute(f"SET threads = {int(sys.argv[2])}")
 connection.execute("SET TimeZone = 'UTC'")
 # Its progress bar would stand in the answers.
 connection.execute("SET enable_progress_bar = false")
-connection.execute(f"CREATE VIEW segments AS SELECT * FROM read_parquet('{sys.argv[1]}', hive_partitioning = true)")
+connection.execute(f"CREATE VIEW segments AS SELECT * FROM read_parquet('{sys.argv[1]}', hive_partitioning = true, union_by_name = true)")
 told = []
 for sql, groups in json.loads(sys.argv[3]):
     spent = []

@@ -1,4 +1,7 @@
 //! Events to columns.
+//!
+//! An event has values for a dozen of the hundred and more ECS columns. It costs by its fields, not by the columns: rows
+//! without a value are filled in by the run when the next value comes, and a column without any is not made at all.
 
 use std::sync::Arc;
 
@@ -6,7 +9,8 @@ use arrow_array::builder::{
     BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, MapBuilder, MapFieldNames, StringBuilder,
     TimestampNanosecondBuilder,
 };
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::ArrowError;
 use noroshi_parsers::defect::Defect;
 use noroshi_parsers::dictionary::{Dictionary, FieldId, FieldType};
 use noroshi_parsers::ecs;
@@ -20,6 +24,110 @@ enum Builder {
     Text(StringBuilder),
     Long(Int64Builder),
     Texts(ListBuilder<StringBuilder>),
+}
+
+/// An ECS column.
+struct Sparse {
+    id: FieldId,
+    builder: Builder,
+    /// Rows that the builder has; those up to the one at hand are filled in when the next value comes.
+    rows: usize,
+    /// Whether the list of row `rows` is being filled.
+    is_open: bool,
+    has_value: bool,
+}
+
+impl Sparse {
+    fn new(column: &Column) -> Self {
+        let builder = match column.shape {
+            Shape::Text => Builder::Text(StringBuilder::new()),
+            Shape::Long => Builder::Long(Int64Builder::new()),
+            Shape::Texts => Builder::Texts(texts()),
+        };
+        Sparse { id: column.id, builder, rows: 0, is_open: false, has_value: false }
+    }
+
+    /// Fills in the rows before `row`.
+    fn reach(&mut self, row: usize) {
+        if self.is_open && self.rows < row {
+            if let Builder::Texts(list) = &mut self.builder {
+                list.append(true);
+            }
+            self.rows += 1;
+            self.is_open = false;
+        }
+        let missing = row - self.rows;
+        if missing > 0 {
+            match &mut self.builder {
+                Builder::Text(text) => text.append_nulls(missing),
+                Builder::Long(long) => long.append_nulls(missing),
+                Builder::Texts(list) => list.append_nulls(missing),
+            }
+            self.rows = row;
+        }
+    }
+
+    /// Takes a field of `row`; `false` = it cannot: it holds one value and has it, or the value is no number.
+    fn take(&mut self, row: usize, field: &Field, event: EventView<'_>) -> bool {
+        if self.rows > row {
+            return false;
+        }
+        self.reach(row);
+        match &mut self.builder {
+            // The text of a message stands in the record; only one that was made is kept beside it.
+            Builder::Text(text) if self.id == ecs::MESSAGE && field.span().in_record().is_some() => text.append_null(),
+            Builder::Text(text) => {
+                text.append_value(String::from_utf8_lossy(event.value(field)));
+                self.has_value = true;
+            }
+            Builder::Long(long) => {
+                let number = noroshi_parsers::number::parse_i64(event.value(field));
+                long.append_option(number);
+                self.has_value |= number.is_some();
+                self.rows += 1;
+                return number.is_some();
+            }
+            Builder::Texts(list) => {
+                list.values().append_value(String::from_utf8_lossy(event.value(field)));
+                (self.is_open, self.has_value) = (true, true);
+                return true;
+            }
+        }
+        self.rows += 1;
+        true
+    }
+
+    /// A text that goes with the product, where the event has none of its own.
+    fn take_constant(&mut self, row: usize, constant: &str) {
+        if self.rows <= row && !constant.is_empty() && !self.is_open {
+            self.reach(row);
+            if let Builder::Text(text) = &mut self.builder {
+                text.append_value(constant);
+                self.rows += 1;
+                self.has_value = true;
+            }
+        }
+    }
+
+    /// The column of so many rows; `None` = no row has a value.
+    fn finish(&mut self, rows: usize) -> Option<ArrayRef> {
+        if self.has_value {
+            self.reach(rows);
+        }
+        (self.rows, self.is_open) = (0, false);
+        let array: ArrayRef = match &mut self.builder {
+            Builder::Text(text) => Arc::new(text.finish()),
+            Builder::Long(long) => Arc::new(long.finish()),
+            Builder::Texts(list) => Arc::new(list.finish()),
+        };
+        std::mem::take(&mut self.has_value).then_some(array)
+    }
+}
+
+/// Rows with the columns of the schema; `None` = no row has a value.
+pub(crate) struct Taken {
+    pub(crate) rows: usize,
+    pub(crate) columns: Vec<Option<ArrayRef>>,
 }
 
 /// What is known of a row beside its event.
@@ -46,6 +154,21 @@ pub(crate) struct RowHead<'a> {
     /// The record whole; `None` beside its later events.
     pub(crate) raw: Option<&'a [u8]>,
 }
+
+/// Where a field goes.
+#[derive(Clone, Copy)]
+enum Place {
+    /// To the map.
+    Rest,
+    /// To this ECS column.
+    Ecs(u16),
+    /// To a column that is filled by other means.
+    Own,
+}
+
+/// The columns that take a text that goes with the product, in the order of its texts.
+const CONSTANTS: [FieldId; 5] =
+    [ecs::EVENT_MODULE, ecs::EVENT_DATASET, ecs::OBSERVER_VENDOR, ecs::OBSERVER_PRODUCT, ecs::OBSERVER_TYPE];
 
 /// A set of related values.
 struct RelatedColumn {
@@ -76,9 +199,11 @@ pub(crate) struct Columns {
     part: Int32Builder,
     product: StringBuilder,
     defects: ListBuilder<StringBuilder>,
-    ecs: Vec<(Column, Builder)>,
-    /// By field id: whether it has a column.
-    has_column: Vec<bool>,
+    ecs: Vec<Sparse>,
+    /// By field id: which of those it goes to.
+    place: Vec<Place>,
+    /// Which of them take a text that goes with the product.
+    constants: [usize; 5],
     related: Vec<RelatedColumn>,
     fields: MapBuilder<StringBuilder, StringBuilder>,
     raw: BinaryBuilder,
@@ -97,25 +222,16 @@ fn times() -> TimestampNanosecondBuilder {
 impl Columns {
     /// No rows yet; field ids are those of `dictionary`.
     pub(crate) fn new(dictionary: Arc<Dictionary>) -> Self {
-        let ecs: Vec<(Column, Builder)> = schema::columns()
-            .iter()
-            .map(|&column| {
-                let builder = match column.shape {
-                    Shape::Text => Builder::Text(StringBuilder::new()),
-                    Shape::Long => Builder::Long(Int64Builder::new()),
-                    Shape::Texts => Builder::Texts(texts()),
-                };
-                (column, builder)
-            })
-            .collect();
-        let mut has_column = vec![false; dictionary.len()];
-        for (column, _) in &ecs {
-            has_column[column.id.index()] = true;
+        let ecs: Vec<Sparse> = schema::columns().iter().map(Sparse::new).collect();
+        let mut place = vec![Place::Rest; dictionary.len()];
+        for (at, column) in ecs.iter().enumerate() {
+            place[column.id.index()] = Place::Ecs(at as u16);
         }
         // Written under names of their own.
         for id in [ecs::EVENT_ORIGINAL, ecs::EVENT_CREATED, ecs::TIMESTAMP] {
-            has_column[id.index()] = true;
+            place[id.index()] = Place::Own;
         }
+        let constants = CONSTANTS.map(|id| ecs.iter().position(|column| column.id == id).expect("it has a column"));
         let id = |name: &&str| dictionary.find(name.as_bytes()).expect("a column's name is of ECS");
         let related: Vec<RelatedColumn> = schema::RELATED
             .iter()
@@ -125,7 +241,7 @@ impl Columns {
             })
             .collect();
         for related in &related {
-            has_column[related.of[0].index()] = true;
+            place[related.of[0].index()] = Place::Own;
         }
         let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
         Columns {
@@ -148,7 +264,8 @@ impl Columns {
             product: StringBuilder::new(),
             defects: texts(),
             ecs,
-            has_column,
+            place,
+            constants,
             related,
             fields: MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new()),
             raw: BinaryBuilder::new(),
@@ -166,6 +283,7 @@ impl Columns {
     pub(crate) fn push(&mut self, head: &RowHead<'_>, event: EventView<'_>) {
         let core = event.core();
         let product = core.product.get();
+        let row = self.rows;
         self.rows += 1;
         self.time.append_value(core.time_ns);
         self.received.append_value(head.entry.receive_time_ns);
@@ -195,40 +313,6 @@ impl Columns {
             Some(raw) => self.raw.append_value(raw),
             None => self.raw.append_null(),
         }
-        for (column, builder) in &mut self.ecs {
-            let constant = match column.id {
-                ecs::EVENT_MODULE => product.module,
-                ecs::EVENT_DATASET => product.dataset,
-                ecs::OBSERVER_VENDOR => product.vendor,
-                ecs::OBSERVER_PRODUCT => product.product,
-                ecs::OBSERVER_TYPE => product.observer_type,
-                _ => "",
-            };
-            let mut own = event.all(column.id).filter(|field| !field.vendor && field.kind != Kind::Null);
-            match builder {
-                Builder::Text(text) => match own.next() {
-                    // The text of a message stands in the record; only one that was made is kept beside it.
-                    Some(field) if column.id == ecs::MESSAGE && field.span().in_record().is_some() => {
-                        text.append_null();
-                    }
-                    Some(field) => text.append_value(String::from_utf8_lossy(event.value(field))),
-                    None if !constant.is_empty() => text.append_value(constant),
-                    None => text.append_null(),
-                },
-                Builder::Long(long) => {
-                    let number = own.next().map(|field| event.value(field));
-                    long.append_option(number.and_then(noroshi_parsers::number::parse_i64));
-                }
-                Builder::Texts(list) => {
-                    let mut any = false;
-                    for field in own {
-                        any = true;
-                        list.values().append_value(String::from_utf8_lossy(event.value(field)));
-                    }
-                    list.append(any);
-                }
-            }
-        }
         for related in &mut self.related {
             related.values.clear();
             for &id in &related.of {
@@ -242,11 +326,15 @@ impl Columns {
             related.values.iter().for_each(|value| related.builder.values().append_value(value));
             related.builder.append(!related.values.is_empty());
         }
-        self.push_rest(event, product.namespace);
+        self.push_fields(row, event, product.namespace);
+        let texts = [product.module, product.dataset, product.vendor, product.product, product.observer_type];
+        for (at, text) in self.constants.into_iter().zip(texts) {
+            self.ecs[at].take_constant(row, text);
+        }
     }
 
-    /// Fields without a column, and what a column could not take.
-    fn push_rest(&mut self, event: EventView<'_>, namespace: &str) {
+    /// Each field to its column; those without one, and what a column could not take, to the map.
+    fn push_fields(&mut self, row: usize, event: EventView<'_>, namespace: &str) {
         let mut any = false;
         for field in event.fields() {
             if field.is_forgotten() || field.kind == Kind::Null {
@@ -257,10 +345,13 @@ impl Columns {
                 self.key.clear();
                 self.key.push_str(&String::from_utf8_lossy(event.own_name(field)));
             } else {
-                if !field.vendor
-                    && self.has_column.get(field.id.index()).copied().unwrap_or(false)
-                    && !self.is_left(event, field)
-                {
+                let place = self.place.get(field.id.index()).filter(|_| !field.vendor);
+                let is_taken = match place.copied().unwrap_or(Place::Rest) {
+                    Place::Rest => false,
+                    Place::Ecs(at) => self.ecs[usize::from(at)].take(row, field, event),
+                    Place::Own => !self.is_left(event, field),
+                };
+                if is_taken {
                     continue;
                 }
                 self.key.clear();
@@ -293,38 +384,49 @@ impl Columns {
             && noroshi_parsers::number::parse_i64(event.value(field)).is_none()
     }
 
-    /// The rows so far as a batch; none are left.
-    pub(crate) fn take(&mut self) -> RecordBatch {
-        self.rows = 0;
-        let mut arrays: Vec<ArrayRef> = vec![
-            Arc::new(self.time.finish()),
-            Arc::new(self.received.finish()),
-            Arc::new(self.sequence.finish()),
-            Arc::new(self.element.finish()),
-            Arc::new(self.input.finish()),
-            Arc::new(self.origin.finish()),
-            Arc::new(self.offset.finish()),
-            Arc::new(self.transport.finish()),
-            Arc::new(self.stated.finish()),
-            Arc::new(self.said.finish()),
-            Arc::new(self.batch.finish()),
-            Arc::new(self.group.finish()),
-            Arc::new(self.line.finish()),
-            Arc::new(self.lines.finish()),
-            Arc::new(self.part.finish()),
-            Arc::new(self.product.finish()),
-            Arc::new(self.defects.finish()),
+    /// The rows so far; none are left.
+    pub(crate) fn take(&mut self) -> Taken {
+        let rows = std::mem::take(&mut self.rows);
+        let of = |array: ArrayRef| Some(array);
+        let mut columns: Vec<Option<ArrayRef>> = vec![
+            of(Arc::new(self.time.finish())),
+            of(Arc::new(self.received.finish())),
+            of(Arc::new(self.sequence.finish())),
+            of(Arc::new(self.element.finish())),
+            of(Arc::new(self.input.finish())),
+            of(Arc::new(self.origin.finish())),
+            of(Arc::new(self.offset.finish())),
+            of(Arc::new(self.transport.finish())),
+            of(Arc::new(self.stated.finish())),
+            of(Arc::new(self.said.finish())),
+            of(Arc::new(self.batch.finish())),
+            of(Arc::new(self.group.finish())),
+            of(Arc::new(self.line.finish())),
+            of(Arc::new(self.lines.finish())),
+            of(Arc::new(self.part.finish())),
+            of(Arc::new(self.product.finish())),
+            of(Arc::new(self.defects.finish())),
         ];
-        arrays.extend(self.ecs.iter_mut().map(|(_, builder)| -> ArrayRef {
-            match builder {
-                Builder::Text(text) => Arc::new(text.finish()),
-                Builder::Long(long) => Arc::new(long.finish()),
-                Builder::Texts(list) => Arc::new(list.finish()),
-            }
-        }));
-        arrays.extend(self.related.iter_mut().map(|related| -> ArrayRef { Arc::new(related.builder.finish()) }));
-        arrays.push(Arc::new(self.fields.finish()));
-        arrays.push(Arc::new(self.raw.finish()));
-        RecordBatch::try_new(schema::schema(), arrays).expect("columns and schema are made of one table")
+        columns.extend(self.ecs.iter_mut().map(|column| column.finish(rows)));
+        columns.extend(self.related.iter_mut().map(|related| of(Arc::new(related.builder.finish()))));
+        columns.push(of(Arc::new(self.fields.finish())));
+        columns.push(of(Arc::new(self.raw.finish())));
+        Taken { rows, columns }
     }
+}
+
+/// Batches of one schema: of the columns that any row has a value for.
+pub(crate) fn batches(taken: Vec<Taken>) -> Result<Vec<RecordBatch>, ArrowError> {
+    let whole = schema::schema();
+    let there: Vec<usize> =
+        (0..whole.fields().len()).filter(|&at| taken.iter().any(|part| part.columns[at].is_some())).collect();
+    let schema = Arc::new(whole.project(&there)?);
+    let batch = |part: Taken| {
+        let column = |&at: &usize| match &part.columns[at] {
+            Some(column) => Arc::clone(column),
+            None => new_null_array(whole.field(at).data_type(), part.rows),
+        };
+        RecordBatch::try_new(Arc::clone(&schema), there.iter().map(column).collect())
+    };
+    taken.into_iter().map(batch).collect()
 }

@@ -194,8 +194,8 @@ impl Sealer {
     }
 }
 
-/// The batch with the columns of today: those that its file did not have yet are empty.
-fn conformed(batch: &RecordBatch) -> io::Result<RecordBatch> {
+/// The batch with all columns of today: those that its file has not are empty.
+pub(crate) fn conformed(batch: &RecordBatch) -> io::Result<RecordBatch> {
     let schema = schema::schema();
     let column = |field: &Arc<arrow_schema::Field>| -> ArrayRef {
         match batch.column_by_name(field.name()) {

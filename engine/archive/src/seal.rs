@@ -1,7 +1,7 @@
 //! A write-ahead segment becomes a Parquet file.
 //!
 //! Records are decoded again, as their input says, so that nothing of the way of an event waits for the archive. Rows are
-//! sorted by event time. The file is written beside its name, synced and renamed; whoever finds it under its name finds it whole.
+//! sorted by event time. An ECS column that no row of a segment has a value for is not in its file. The file is written beside its name, synced and renamed; whoever finds it under its name finds it whole.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampNanosecondType;
-use arrow_array::{RecordBatch, UInt32Array};
+use arrow_array::{Array as _, RecordBatch};
 use noroshi_files::{Files, WriteFile, directory_of};
 use noroshi_parsers::decode::{Decoder, SourceOptions, Stated};
 use noroshi_parsers::dictionary::Dictionary;
@@ -27,7 +27,7 @@ use parquet::schema::types::ColumnPath;
 use sha2::{Digest as _, Sha256};
 
 use crate::about::{ABOUT, About};
-use crate::columns::{Columns, RowHead};
+use crate::columns::{self, Columns, RowHead, Taken};
 use crate::frame::{Entry, Frame, GROUPED_WITH_NEXT};
 use crate::schema::{self, name};
 
@@ -43,6 +43,9 @@ const BLOOM_VALUES: u64 = 16_384;
 
 /// Level of zstd: beyond 3 sealing costs more than the disk saved.
 const ZSTD_LEVEL: i32 = 3;
+
+/// Key of the footer's metadata under which the columns stand that are not in the file because no row has a value for them.
+pub(crate) const EMPTY: &str = "noroshi.empty";
 
 /// Puts right what an input declares of its records once they are decoded, such as clocks that are off.
 pub type Correction = Arc<dyn Fn(&mut Event, &[u8]) + Send + Sync>;
@@ -89,7 +92,7 @@ pub(crate) struct Decoding<'a> {
     columns: Columns,
     inputs: &'a BTreeMap<String, InputOptions>,
     fallback: InputOptions,
-    batches: Vec<RecordBatch>,
+    taken: Vec<Taken>,
     spans: Spans,
 }
 
@@ -102,7 +105,7 @@ impl<'a> Decoding<'a> {
             columns: Columns::new(Arc::clone(dictionary)),
             inputs,
             fallback: InputOptions::default(),
-            batches: Vec::new(),
+            taken: Vec::new(),
             spans: Spans {
                 rows: 0,
                 raw_bytes: 0,
@@ -198,16 +201,16 @@ impl<'a> Decoding<'a> {
         self.spans.rows += 1;
         self.columns.push(head, view);
         if self.columns.rows() >= ROW_GROUP_ROWS {
-            self.batches.push(self.columns.take());
+            self.taken.push(self.columns.take());
         }
     }
 
-    /// All rows, sorted by event time, and what they span.
+    /// All rows, sorted by event time, with the columns that have a value, and what they span.
     pub(crate) fn finish(mut self) -> Result<(Vec<RecordBatch>, Spans), arrow_schema::ArrowError> {
         if self.columns.rows() > 0 {
-            self.batches.push(self.columns.take());
+            self.taken.push(self.columns.take());
         }
-        Ok((sorted(self.batches)?, self.spans))
+        Ok((sorted(columns::batches(self.taken)?)?, self.spans))
     }
 }
 
@@ -231,21 +234,33 @@ fn times(batch: &RecordBatch) -> &[i64] {
     batch.column(0).as_primitive::<TimestampNanosecondType>().values()
 }
 
-/// Rows in the order of event time; of equal times in the order of reading.
+/// Without the ECS columns that no row has a value for.
+fn pruned(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, arrow_schema::ArrowError> {
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    let schema = first.schema();
+    let is_empty = |at: usize| batches.iter().all(|batch| batch.column(at).null_count() == batch.num_rows());
+    let is_ecs = |name: &str| schema::columns().iter().any(|column| column.name == name);
+    let fields = schema.fields().iter().enumerate();
+    let kept: Vec<usize> =
+        fields.filter(|(at, field)| !(is_empty(*at) && is_ecs(field.name()))).map(|(at, _)| at).collect();
+    batches.iter().map(|batch| batch.project(&kept)).collect()
+}
+
+/// Rows of batches of one schema in the order of event time; of equal times in the order of reading.
 pub(crate) fn sorted(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, arrow_schema::ArrowError> {
     let is_sorted = batches.iter().flat_map(times).is_sorted();
     if is_sorted {
         return Ok(batches);
     }
-    let whole = arrow_select::concat::concat_batches(&schema::schema(), &batches)?;
-    drop(batches);
-    let times = times(&whole);
-    let mut order: Vec<u32> = (0..whole.num_rows() as u32).collect();
-    order.sort_by_key(|&row| times[row as usize]);
-    order
-        .chunks(ROW_GROUP_ROWS)
-        .map(|rows| arrow_select::take::take_record_batch(&whole, &UInt32Array::from(rows.to_vec())))
-        .collect()
+    let batches = pruned(&batches)?;
+    let mut order: Vec<(i64, (usize, usize))> = Vec::new();
+    for (at, batch) in batches.iter().enumerate() {
+        order.extend(times(batch).iter().enumerate().map(|(row, time)| (*time, (at, row))));
+    }
+    order.sort_by_key(|(time, _)| *time);
+    let order: Vec<(usize, usize)> = order.into_iter().map(|(_, place)| place).collect();
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    order.chunks(ROW_GROUP_ROWS).map(|rows| arrow_select::interleave::interleave_record_batch(&batches, rows)).collect()
 }
 
 /// Counts and digests what goes through.
@@ -339,12 +354,18 @@ pub(crate) fn write(
     files.create_directory(directory_of(path))?;
     let beside = path.with_extension("parquet.new");
     let about = about.map(serde_json::to_string).transpose().map_err(io::Error::other)?;
+    let batches = pruned(batches).map_err(io::Error::other)?;
+    let schema = batches.first().map_or_else(schema::schema, RecordBatch::schema);
+    let is_there = |name: &str| schema.field_with_name(name).is_ok();
+    let empty: Vec<&str> = schema::columns().iter().map(|column| column.name).filter(|name| !is_there(name)).collect();
+    let empty = empty.join(" ");
     let file = Digesting { file: files.create(&beside)?, digest: Sha256::new(), bytes: 0 };
     let written = (|| {
-        let mut writer = ArrowWriter::try_new(file, schema::schema(), Some(properties()))?;
-        for batch in batches {
+        let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties()))?;
+        for batch in &batches {
             writer.write(batch)?;
         }
+        writer.append_key_value_metadata(KeyValue::new(EMPTY.to_owned(), empty));
         if about.is_some() {
             writer.append_key_value_metadata(KeyValue::new(ABOUT.to_owned(), about));
         }

@@ -359,7 +359,8 @@ fn cut_at_every_step(retention: &Retention, begin: impl Fn() -> SimulatedDisk, e
         assert!(cut, "operation {first} of {operations}");
         assert_eq!(verified(&state).tampered, [], "cut at operation {first} of {operations}");
         for second in [0, 4, 24] {
-            let told = format!("cut at operation {first} of {operations}, then at {second}");
+            let point = state.cut_at();
+            let told = format!("cut at operation {first} of {operations}, {point:?}, then at {second}");
             let disk = copy_of(&state);
             disk.cut_power_after(second, first * 31 + second);
             let _ = work(&disk);

@@ -4,7 +4,7 @@
 //! synced; what a reader finds is judged by the frames' checksums. Behind a damaged place the next valid frame is looked
 //! for: what could not be acknowledged may be torn anywhere, and nothing readable is given up.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,9 @@ fn parse_head(bytes: &[u8]) -> (usize, Option<u64>) {
         None => (0, None),
     }
 }
+
+/// Bytes that room is made for before a file is read: what its metadata says may be a hole.
+const READ_AHEAD_MAX: u64 = 256 << 20;
 
 /// The extension of segments.
 pub(crate) const EXTENSION: &str = "wal";
@@ -98,7 +101,12 @@ impl Segment {
     /// # Errors
     /// Those of `read`. Damage is none.
     pub(crate) fn read(files: &dyn Files, path: &Path) -> io::Result<Self> {
-        Ok(Self::scan(files.read(path)?))
+        let mut file = files.open(path)?;
+        // Read into one piece: growing would copy it twice over.
+        let len = file.metadata()?.len.min(READ_AHEAD_MAX);
+        let mut bytes = Vec::with_capacity(len as usize + 1);
+        file.read_to_end(&mut bytes)?;
+        Ok(Self::scan(bytes))
     }
 
     pub(crate) fn scan(bytes: Vec<u8>) -> Self {

@@ -106,8 +106,10 @@ fn duckdb_reads_the_archive_as_documented_and_counts_the_same() {
     };
     let directory = tempfile::tempdir().unwrap();
     make(directory.path());
-    let files =
-        format!("read_parquet('{}/segments/**/*.parquet', hive_partitioning = true)", directory.path().display());
+    let files = format!(
+        "read_parquet('{}/segments/**/*.parquet', hive_partitioning = true, union_by_name = true)",
+        directory.path().display()
+    );
     let catalog = format!("read_json('{}/catalog.ndjson')", directory.path().display());
     let pairs: [(&str, &[&str], String); 7] = [
         ("| stats count", &["count"], format!("SELECT count(*) FROM {files}")),

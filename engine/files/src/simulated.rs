@@ -22,6 +22,15 @@ struct Inode {
     links: u64,
 }
 
+/// When the power goes.
+#[derive(Debug)]
+enum Plan {
+    /// At the operation after so many more.
+    After(u64),
+    /// At the first operation of this name on a path with this text in it.
+    At(&'static str, String),
+}
+
 /// A change of names that no sync of its directory has made durable yet.
 #[derive(Clone, Debug)]
 enum Change {
@@ -65,8 +74,10 @@ struct State {
     /// Files opened before the power was cut are of a life that is over.
     life: u64,
     capacity: Option<u64>,
-    /// Operations until the power goes, and the seed of what is found then.
-    cut_after: Option<(u64, u64)>,
+    /// When the power goes, and the seed of what is found then.
+    cut_plan: Option<(Plan, u64)>,
+    /// The operation that the power went at.
+    cut_at: Option<(&'static str, PathBuf)>,
     /// There is no power: every operation fails.
     is_off: bool,
 }
@@ -98,16 +109,21 @@ impl State {
         }
     }
 
-    fn operate(&mut self) -> io::Result<()> {
-        match &mut self.cut_after {
-            Some((0, seed)) => {
-                let seed = *seed;
-                self.cut_after = None;
-                self.cut(seed);
-                self.is_off = true;
+    fn operate(&mut self, operation: &'static str, path: &Path) -> io::Result<()> {
+        let (is_due, seed) = match &mut self.cut_plan {
+            None => (false, 0),
+            Some((Plan::After(left), seed)) if *left == 0 => (true, *seed),
+            Some((Plan::After(left), _)) => {
+                *left -= 1;
+                (false, 0)
             }
-            Some((left, _)) => *left -= 1,
-            None => {}
+            Some((Plan::At(of, part), seed)) => (*of == operation && path.to_string_lossy().contains(&**part), *seed),
+        };
+        if is_due {
+            self.cut_plan = None;
+            self.cut_at = Some((operation, path.to_owned()));
+            self.cut(seed);
+            self.is_off = true;
         }
         if self.is_off { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(()) }
     }
@@ -212,13 +228,27 @@ impl SimulatedDisk {
     /// Lets the power go at the operation after so many more (writes, syncs, and whatever names files): that one and all
     /// later ones fail until [`SimulatedDisk::restore_power`].
     pub fn cut_power_after(&self, operations: u64, seed: u64) {
-        self.lock().cut_after = Some((operations, seed));
+        let mut state = self.lock();
+        state.cut_plan = Some((Plan::After(operations), seed));
+        state.cut_at = None;
+    }
+
+    /// Lets the power go at the next operation of this name (that of the trait's function) on a path with `part` in it.
+    pub fn cut_power_at(&self, operation: &'static str, part: &str, seed: u64) {
+        let mut state = self.lock();
+        state.cut_plan = Some((Plan::At(operation, part.to_owned()), seed));
+        state.cut_at = None;
+    }
+
+    /// The operation and the path that the last planned cut came at, such as `sync` and a file; `None` = it did not come.
+    pub fn cut_at(&self) -> Option<(&'static str, PathBuf)> {
+        self.lock().cut_at.clone()
     }
 
     /// Gives the power back; a cut that is still to come is called off. Whether the power was gone.
     pub fn restore_power(&self) -> bool {
         let mut state = self.lock();
-        state.cut_after = None;
+        state.cut_plan = None;
         std::mem::take(&mut state.is_off)
     }
 
@@ -229,15 +259,15 @@ impl SimulatedDisk {
     }
 
     /// The state for an operation that a power cut may come before.
-    fn operate(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn operate(&self, operation: &'static str, path: &Path) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.lock();
-        state.operate()?;
+        state.operate(operation, path)?;
         Ok(state)
     }
 
-    fn handle(&self, ino: u64, at: u64) -> Handle {
+    fn handle(&self, ino: u64, at: u64, path: &Path) -> Handle {
         let life = self.lock().life;
-        Handle { disk: self.clone(), ino, at, life }
+        Handle { disk: self.clone(), ino, at, life, path: path.to_owned() }
     }
 }
 
@@ -247,6 +277,8 @@ struct Handle {
     ino: u64,
     at: u64,
     life: u64,
+    /// As it was opened.
+    path: PathBuf,
 }
 
 impl Handle {
@@ -300,7 +332,7 @@ impl Write for Handle {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let at = self.at as usize;
         let written = self.with(|state| {
-            state.operate()?;
+            state.operate("write", &self.path)?;
             let room = state.capacity.map_or(usize::MAX, |capacity| (capacity.saturating_sub(state.used())) as usize);
             let data = &mut state.inodes.get_mut(&self.ino).expect("a file that is open stays").data;
             let grows = (at + bytes.len()).saturating_sub(data.len());
@@ -327,7 +359,7 @@ impl WriteFile for Handle {
     fn sync(&mut self) -> io::Result<()> {
         let ino = self.ino;
         self.with(|state| {
-            state.operate()?;
+            state.operate("sync", &self.path)?;
             let inode = state.inodes.get_mut(&ino).expect("a file that is open stays");
             inode.durable.clone_from(&inode.data);
             Ok(())
@@ -351,13 +383,13 @@ impl WriteFile for Handle {
 
 impl Files for SimulatedDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
-        let ino = self.operate()?.find(path)?;
-        Ok(Box::new(self.handle(ino, 0)))
+        let ino = self.operate("open", path)?.find(path)?;
+        Ok(Box::new(self.handle(ino, 0, path)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         let ino = {
-            let mut state = self.operate()?;
+            let mut state = self.operate("create", path)?;
             match state.find(path) {
                 Ok(ino) => {
                     state.inodes.get_mut(&ino).expect("named").data.clear();
@@ -366,7 +398,7 @@ impl Files for SimulatedDisk {
                 Err(_) => state.add(path)?,
             }
         };
-        Ok(Box::new(self.handle(ino, 0)))
+        Ok(Box::new(self.handle(ino, 0, path)))
     }
 
     fn create_private(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
@@ -378,18 +410,18 @@ impl Files for SimulatedDisk {
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         let (ino, len) = {
-            let mut state = self.operate()?;
+            let mut state = self.operate("append", path)?;
             let ino = match state.find(path) {
                 Ok(ino) => ino,
                 Err(_) => state.add(path)?,
             };
             (ino, state.metadata(ino).len)
         };
-        Ok(Box::new(self.handle(ino, len)))
+        Ok(Box::new(self.handle(ino, len, path)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.operate()?;
+        let mut state = self.operate("rename", to)?;
         let ino = state.find(from)?;
         if let Ok(replaced) = state.find(to) {
             state.unlink(replaced);
@@ -401,7 +433,7 @@ impl Files for SimulatedDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.operate()?;
+        let mut state = self.operate("remove", path)?;
         let ino = state.find(path)?;
         state.unlink(ino);
         let change = Change::Removed { path: path.to_owned() };
@@ -411,7 +443,7 @@ impl Files for SimulatedDisk {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-        let state = self.operate()?;
+        let state = self.operate("metadata", path)?;
         if state.directories.contains(path) {
             return Ok(FileMetadata { len: 0, dev: 1, ino: 0, links: 2, is_file: false, mode: 0o700 });
         }
@@ -419,7 +451,7 @@ impl Files for SimulatedDisk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let state = self.operate()?;
+        let state = self.operate("list", directory)?;
         if !state.directories.contains(directory) {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
@@ -431,7 +463,7 @@ impl Files for SimulatedDisk {
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        let mut state = self.operate()?;
+        let mut state = self.operate("create_directory", directory)?;
         // A directory is durable at once: what is simulated is the loss of files.
         state.directories.extend(directory.ancestors().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned));
         Ok(())
@@ -446,7 +478,7 @@ impl Files for SimulatedDisk {
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        let state = &mut *self.operate()?;
+        let state = &mut *self.operate("sync_directory", directory)?;
         if !state.directories.contains(directory) {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }

@@ -163,6 +163,8 @@ pub(crate) trait Known {
     fn may_hold(&self, related: &'static str, value: &str) -> bool;
     /// The least and greatest number of a column.
     fn numbers(&self, column: &str) -> Option<(i64, i64)>;
+    /// Whether no row has a value for a column.
+    fn is_empty(&self, column: &str) -> bool;
 }
 
 /// Whether any row may pass. Never false where one does.
@@ -171,6 +173,7 @@ pub(crate) fn may_pass(filter: &Filter, known: &dyn Known) -> bool {
         Filter::All(parts) => parts.iter().all(|part| may_pass(part, known)),
         Filter::Any(parts) => parts.iter().any(|part| may_pass(part, known)),
         Filter::Not(_) | Filter::Text(_) => true,
+        Filter::Field(field, _) if known.is_empty(field) => false,
         Filter::Field(field, test) => match (schema::related_of(field), test) {
             (Some(related), Test::Is(pattern)) => {
                 pattern.exact.as_ref().is_none_or(|exact| known.may_hold(related, exact))

@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::archive::WAL;
 use crate::catalog::{Catalog, Sealed};
+use crate::compact::conformed;
 use crate::schema::name;
 use crate::seal::{Decoding, InputOptions};
 use crate::wal::{self, Segment};
@@ -218,7 +219,8 @@ impl Search {
             let unsealed = segment.frames().filter(|frame| frame.first_sequence >= self.sealed_until);
             unsealed.for_each(|frame| decoding.frame(&frame));
         }
-        decoding.finish().map(|(batches, _)| batches).map_err(io::Error::other)
+        let (batches, _) = decoding.finish().map_err(io::Error::other)?;
+        batches.iter().map(conformed).collect()
     }
 
     /// Runs a query over the events of `time_ns` (start included, end not).

@@ -23,7 +23,7 @@ use super::filter::{self, Known};
 use super::query::Filter;
 use crate::catalog::{Catalog, Sealed};
 use crate::schema::{self, name};
-use crate::seal::as_io;
+use crate::seal::{EMPTY, as_io};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8192;
@@ -93,6 +93,8 @@ pub(crate) struct SealedFile {
     leaves: HashMap<String, usize>,
     /// Bloom filters that were read.
     filters: Mutex<Filters>,
+    /// Columns that are not there because no row has a value for them.
+    empty: BTreeSet<String>,
     /// The numbers of the records that are read; `None` = all.
     only: Option<Range<u64>>,
 }
@@ -138,7 +140,10 @@ impl SealedFile {
         let metadata = ArrowReaderMetadata::load(&chunks, options).map_err(as_io)?;
         let schema = metadata.parquet_schema();
         let leaves = (0..schema.num_columns()).map(|at| (schema.column(at).path().string(), at)).collect();
-        Ok(SealedFile { chunks, metadata, only: None, leaves, filters: Mutex::default() })
+        let mut file =
+            SealedFile { chunks, metadata, only: None, leaves, filters: Mutex::default(), empty: BTreeSet::new() };
+        file.empty = file.metadata(EMPTY).unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        Ok(file)
     }
 
     /// Reads where each page lies, so that of a column only pages with rows that passed are decoded.
@@ -170,6 +175,10 @@ impl SealedFile {
     /// Its columns.
     pub(crate) fn schema(&self) -> &arrow_schema::Schema {
         self.metadata.schema()
+    }
+
+    fn has(&self, column: &str) -> bool {
+        self.metadata.schema().field_with_name(column).is_ok()
     }
 
     /// Whether a row within `time_ns` passes. Ends at the first.
@@ -234,6 +243,10 @@ impl SealedFile {
         if let Some(filter) = filter {
             let mut needed = BTreeSet::new();
             filter::columns_of(filter, &mut needed);
+            if !needed.iter().any(|column| self.has(column)) {
+                // No column at all cannot be read.
+                needed.insert(name::TIME);
+            }
             let filter = Arc::clone(filter);
             predicates.push(Box::new(ArrowPredicateFn::new(self.mask(&needed), move |batch| {
                 Ok(filter::evaluate(&filter, &batch))
@@ -276,6 +289,15 @@ impl Known for KnownGroup<'_> {
         let leaf = self.file.leaves.get(&format!("{related}.list.element"));
         // A filter that is absent or unreadable rules nothing out.
         leaf.and_then(|&leaf| self.bloom(leaf)).is_none_or(|filter| filter.check(&value))
+    }
+
+    fn is_empty(&self, column: &str) -> bool {
+        let nulls = || {
+            let group = self.file.metadata.metadata().row_group(self.row_group);
+            let nulls = group.column(*self.file.leaves.get(column)?).statistics()?.null_count_opt()?;
+            Some(nulls == group.num_rows().max(0) as u64)
+        };
+        self.file.empty.contains(column) || nulls().unwrap_or(false)
     }
 
     fn numbers(&self, column: &str) -> Option<(i64, i64)> {
