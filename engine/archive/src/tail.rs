@@ -123,21 +123,21 @@ impl Tail {
         let TailState { chain, ended } = TailState::load(&**files, &path).map_err(io::Error::other)?;
         let mut segments = Vec::new();
         for path in left {
-            let segment = Segment::read(&**files, path)?;
-            segments.extend(segment.epoch.map(|epoch| (epoch, path, segment)));
+            segments.extend(wal::epoch_of(&**files, path)?.map(|epoch| (epoch, path)));
         }
-        segments.sort_by_key(|(epoch, ..)| *epoch);
+        segments.sort_by_key(|(epoch, _)| *epoch);
         // One that is sealed and gone needs no count.
         let of = |ended: Ended| {
-            let (_, path, _) = segments.iter().find(|(epoch, ..)| *epoch == ended.epoch)?;
+            let (_, path) = segments.iter().find(|(epoch, _)| *epoch == ended.epoch)?;
             Some((ended, (*path).clone()))
         };
         let ended = ended.into_iter().filter_map(of).collect();
         let (next, synced) = (chain.clone(), chain);
         let mut tail = Tail { files: Arc::clone(files), path, next, synced, ended, tried: None, is_saved: true };
-        for (epoch, path, segment) in &segments {
+        for (epoch, path) in &segments {
+            // Those before are over and counted; reading them would hold up the start.
             if *epoch == tail.next.epoch() {
-                tail.catch_up(path, segment);
+                tail.catch_up(path, &Segment::read(&**files, path)?);
             }
         }
         if tail.next.index() > 0 {

@@ -68,6 +68,16 @@ pub(crate) fn segments(files: &dyn Files, directory: &Path) -> io::Result<Vec<(u
     Ok(found)
 }
 
+/// The epoch in a segment's head; `None` = its frames have no MACs, or its head is damaged.
+///
+/// # Errors
+/// Those of `open` and `read`.
+pub(crate) fn epoch_of(files: &dyn Files, path: &Path) -> io::Result<Option<u64>> {
+    let mut head = Vec::new();
+    files.open(path)?.take(HEAD_HELD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(parse_head(&head).1)
+}
+
 /// A frame and its place.
 #[derive(Debug)]
 pub(crate) struct Placed<'a> {
