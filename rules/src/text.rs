@@ -5,6 +5,8 @@
 //! ASCII values, and patterns of ASCII without `k` and `s`, which alone have relatives beyond it. The common
 //! shapes (equals, prefix, suffix, contains) take paths of their own; everything else goes through [`Wild`].
 
+use noroshi_pattern::Needle;
+
 use crate::fold::{fold, folded};
 use crate::pattern::{DASHES, Pattern, Piece};
 
@@ -14,7 +16,8 @@ pub(crate) enum Text {
     Equals(Literal),
     Prefix(Literal),
     Suffix(Literal),
-    Contains(Literal),
+    /// With what finds it where bytes are compared without case.
+    Contains(Literal, Option<Needle>),
     Present,
     Wild(Wild),
 }
@@ -78,7 +81,11 @@ impl Text {
             [Piece::Literal(bytes)] => return Text::Equals(Literal::new(bytes, cased)),
             [Piece::Literal(bytes), Piece::Any] => return Text::Prefix(Literal::new(bytes, cased)),
             [Piece::Any, Piece::Literal(bytes)] => return Text::Suffix(Literal::new(bytes, cased)),
-            [Piece::Any, Piece::Literal(bytes), Piece::Any] => return Text::Contains(Literal::new(bytes, cased)),
+            [Piece::Any, Piece::Literal(bytes), Piece::Any] => {
+                let literal = Literal::new(bytes, cased);
+                let needle = if cased { None } else { Needle::new(&literal.bytes) };
+                return Text::Contains(literal, needle);
+            }
             _ => {}
         }
         let literals = pattern.pieces.iter().filter_map(|piece| match piece {
@@ -103,7 +110,8 @@ impl Text {
             Text::Equals(literal) => compare(value, &literal.bytes, literal.case, false, false),
             Text::Prefix(literal) => compare(value, &literal.bytes, literal.case, false, true),
             Text::Suffix(literal) => compare(value, &literal.bytes, literal.case, true, false),
-            Text::Contains(literal) => compare(value, &literal.bytes, literal.case, true, true),
+            Text::Contains(literal, Some(needle)) if !literal.case.by_characters(value) => needle.stands_in(value),
+            Text::Contains(literal, _) => compare(value, &literal.bytes, literal.case, true, true),
             Text::Present => true,
             Text::Wild(wild) => wild.matches(value),
         }

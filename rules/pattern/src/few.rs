@@ -7,6 +7,7 @@ use aho_corasick::packed::{Config, MatchKind, Searcher};
 use hashbrown::HashMap;
 
 use crate::inside::{GRAM, rarest};
+use crate::pairs::Pairs;
 use crate::{At, Literal, Once as _, Seen, naive};
 
 /// Most pieces compared at once: above, false alarms outweigh what is won.
@@ -18,6 +19,8 @@ pub(crate) struct Few {
     searcher: Searcher,
     /// By piece: each literal that it stands for, and how far behind its begin.
     literals: Box<[Vec<(u32, usize, Literal)>]>,
+    /// By which most values are searched first, and most of them alone.
+    pairs: Option<Pairs>,
 }
 
 impl Few {
@@ -37,12 +40,15 @@ impl Few {
             }
         }
         let searcher = Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(by_piece.keys()).build()?;
-        Some(Few { searcher, literals: by_piece.into_values().collect() })
+        Some(Few { searcher, literals: by_piece.into_values().collect(), pairs: Pairs::new(literals) })
     }
 
     #[inline]
     pub(crate) fn find(&self, value: &[u8], seen: &mut Seen, lower: &mut Vec<u8>, found: &mut impl FnMut(u32)) {
         if value.len() < GRAM {
+            return;
+        }
+        if self.pairs.as_ref().is_some_and(|pairs| pairs.find(value, seen, found)) {
             return;
         }
         lower.clear();

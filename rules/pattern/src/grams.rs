@@ -2,7 +2,8 @@
 //!
 //! What must stand at an end of the value, or be it, is looked up by its outermost bytes ([`crate::edges`]): a
 //! few table accesses, however long the value. What may stand anywhere is looked up by the rarest four bytes
-//! in a row that it has: with vector instructions where literals are few ([`crate::few`]), else by one look into a small table
+//! in a row that it has: with vector instructions where literals are few ([`crate::few`]; [`crate::pairs`] where they share
+//! rare bytes), else by one look into a small table
 //! for every fourth byte of the value ([`crate::sparse`]) or, for what is too short, for each ([`crate::inside`]). An automaton over all literals does the same in one dependent memory
 //! access a byte, some five times slower here: its table outgrows the cache and each step waits for the one before, where
 //! these looks don't wait for each other.

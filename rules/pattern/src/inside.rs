@@ -97,7 +97,7 @@ fn short_gram(bytes: &[u8]) -> u32 {
 }
 
 /// How often a byte stands in logs, roughly: letters of words and paths most, then digits, then marks.
-fn commonness(byte: u8) -> u32 {
+pub(crate) fn commonness(byte: u8) -> u32 {
     match byte | 0x20 {
         b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 10,
         b'l' | b'd' | b'c' | b'm' | b'u' | b'p' | b'w' | b'x' => 8,

@@ -13,12 +13,14 @@ mod grams;
 mod hyper;
 mod inside;
 pub mod naive;
+mod pairs;
 mod sparse;
 
 pub use any::AnyOf;
 pub use grams::Grams;
 #[cfg(feature = "hyperscan")]
 pub use hyper::Hyperscan;
+pub use pairs::Needle;
 
 /// Where a literal must stand.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

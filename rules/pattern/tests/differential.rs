@@ -1,6 +1,6 @@
 //! Each back end against the specification: on chosen cases, on random ones, on hostile ones.
 
-use noroshi_pattern::{AnyOf, At, Finder, Grams, Literal, naive};
+use noroshi_pattern::{AnyOf, At, Finder, Grams, Literal, Needle, naive};
 use proptest::prelude::*;
 
 const PLACES: [At; 4] = [At::Anywhere, At::Start, At::End, At::Whole];
@@ -24,6 +24,12 @@ fn agree(literals: &[Literal], values: &[&[u8]]) {
     let any = AnyOf::new(literals);
     for (value, found) in values.iter().zip(&expected) {
         assert_eq!(any.stands_in(value), !found.is_empty(), "any of {literals:?} in {value:?}");
+    }
+    for literal in literals.iter().filter(|literal| literal.at == At::Anywhere) {
+        let Some(needle) = Needle::new(&literal.bytes) else { continue };
+        for value in values {
+            assert_eq!(needle.stands_in(value), literal.stands_in(value), "{literal:?} in {value:?}");
+        }
     }
     #[cfg(feature = "hyperscan")]
     assert_eq!(
@@ -115,5 +121,22 @@ proptest! {
         values.extend(literals.iter().flat_map(|literal| [literal.bytes.to_vec(), [b"x", &*literal.bytes].concat()]));
         literals.dedup();
         agree(&literals, &values.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn few_literals_in_long_values_are_found_by_their_pairs_as_by_their_pieces(
+        literals in prop::collection::vec("[a-cK-M:_~{]{4,14}", 1..6),
+        around in prop::collection::vec(prop_oneof![4 => "[a-m \\\\.]{0,90}", 1 => "[K-M:_~{]{0,60}"], 3..9),
+        picks in prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize), 3..9),
+    ) {
+        let mut value = vec![b'-'; 128];
+        for (text, (pick, cut)) in around.iter().zip(&picks) {
+            let literal = pick.get(&literals);
+            value.extend_from_slice(text.as_bytes());
+            value.extend_from_slice(&literal.as_bytes()[..literal.len() - cut.saturating_sub(1)]);
+        }
+        let upper = value.to_ascii_uppercase();
+        let literals: Vec<Literal> = literals.iter().map(|text| Literal::new(At::Anywhere, text.as_bytes())).collect();
+        agree(&literals, &[&value, &upper, &value[1..]]);
     }
 }
