@@ -92,6 +92,13 @@ pub struct Settings {
     pub archive: Option<Appender>,
 }
 
+impl Settings {
+    /// Whether the input has an end, at which every window is told, and no clock beside that of its records.
+    fn is_replay(&self) -> bool {
+        self.clock.is_none()
+    }
+}
+
 /// What comes out.
 pub enum Outcome {
     /// A batch is decoded and matched.
@@ -346,7 +353,7 @@ fn run_shard(
     outcomes: &Sender<Outcome>,
     tower: &Sender<TowerTask>,
 ) {
-    let live = settings.watermarks == WatermarkPolicy::Live;
+    let live = !settings.is_replay();
     let config = ShardConfig {
         shard: at,
         shards: settings.shards.max(1),
@@ -464,7 +471,7 @@ fn run_tower(
     tasks: &Receiver<TowerTask>,
     outcomes: &Sender<Outcome>,
 ) {
-    let live = settings.watermarks == WatermarkPolicy::Live;
+    let live = !settings.is_replay();
     let shards = settings.shards.max(1);
     let specs = Arc::clone(&detection.specs);
     let anew = || Tower::new(shards, settings.watermarks, live, settings.resume.clone(), specs);

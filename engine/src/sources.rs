@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use noroshi_correlate::{SourceAdvance, SourceId};
-use noroshi_input::Origin;
+use noroshi_input::{InputSpec, Origin};
 use noroshi_parsers::ecs;
 use noroshi_parsers::event::{Event, EventView};
 use noroshi_parsers::logsource::{LOG_SOURCES, LogSourceId};
@@ -145,6 +145,13 @@ pub struct ClockOffsets {
 }
 
 impl ClockOffsets {
+    /// What an input's configuration declares; `None` = nothing.
+    #[must_use]
+    pub fn of_input(input: &InputSpec) -> Option<ClockOffsets> {
+        let none = BTreeMap::new();
+        ClockOffsets::of(input.clock_offset_s, input.clock_offsets_s.as_ref().unwrap_or(&none))
+    }
+
     /// Offsets in seconds: of all, and of the hosts that have their own; `None` where there are none.
     #[must_use]
     pub fn of(all_s: Option<i64>, by_host_s: &BTreeMap<String, i64>) -> Option<ClockOffsets> {

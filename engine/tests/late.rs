@@ -59,3 +59,36 @@ fn a_late_hit_is_listed_and_explained_with_its_alert_and_a_declared_clock_is_cor
     let document: serde_json::Value = serde_json::from_slice(&document.stdout).expect("JSON");
     assert_eq!((&document["late_total"], &document["late"][0]["group"][0]), (&1.into(), &"203.0.113.7".into()));
 }
+
+/// Replay corrects the clocks that are declared, and with `--live` leaves out what a run would have.
+#[test]
+fn a_replay_with_the_configuration_corrects_clocks_and_follows_watermarks_where_it_is_told_to() {
+    let dir = WorkDir::default();
+    dir.write("noroshi.toml", CONFIG);
+    dir.write("rules/e2e.yml", s::RULES);
+    let failed = |host: &str, seconds: std::ops::Range<u32>| -> String {
+        seconds.map(|second| s::ssh_failed(second, host, "root", "203.0.113.7") + "\n").collect()
+    };
+    // Three of one host, two of another whose clock is an hour behind, then an hour of quiet.
+    dir.write(
+        "app.log",
+        failed("bastion", 3600..3603) + &failed("slow", 3..5) + &s::ssh_listening(7200, "bastion") + "\n",
+    );
+    dir.write("on.log", s::ssh_listening(9000, "bastion") + "\n");
+    dir.write("behind.log", failed("bastion", 3605..3606));
+    let replay = |args: &[&str]| {
+        let done =
+            run(NOROSHI, dir.path(), &[&["replay", "--rules", "rules", "--output", "ndjson"], args].concat(), b"");
+        assert_eq!(done.status.code(), Some(0), "{}", told(&done));
+        (alerts::parse(&String::from_utf8_lossy(&done.stdout)), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    assert_eq!(replay(&["app.log"]).0.len(), 0, "an hour apart");
+    let (found, _) = replay(&["--config", "noroshi.toml", "app.log"]);
+    assert_eq!((found.len(), &found[0]["noroshi"]["count"]), (1, &5.into()));
+    assert_eq!(found[0]["last_seen"], s::stamp(3604).as_str());
+    let (all, quiet) = replay(&["--config", "noroshi.toml", "app.log", "on.log", "behind.log"]);
+    assert_eq!((&all[0]["noroshi"]["count"], quiet.as_str()), (&6.into(), ""));
+    let (live, warned) = replay(&["--config", "noroshi.toml", "--live", "app.log", "on.log", "behind.log"]);
+    assert_eq!((&live[0]["noroshi"]["id"], &live[0]["noroshi"]["count"]), (&found[0]["noroshi"]["id"], &5.into()));
+    assert!(warned.contains("1 hits came later than declared"), "{warned}");
+}

@@ -86,7 +86,7 @@ pub struct ShardMessage<E> {
     pub hits: Vec<Hit<E>>,
     /// Progress of the sources in the batch, told to every shard.
     pub sources: Vec<SourceAdvance>,
-    /// Receive time of the batch.
+    /// Receive time of the batch; 0 = not known, as in files: it then goes on with the greatest event time.
     pub receive_time_ns: i64,
     /// A new rule set, in force from this message on.
     pub rules: Option<Arc<Vec<RuleSpec>>>,

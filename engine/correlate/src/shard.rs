@@ -334,7 +334,12 @@ impl<E: Evidence> Shard<E> {
 
     fn process(&mut self, message: ShardMessage<E>, out: &mut Vec<Finding<E>>) {
         self.counters.messages += 1;
-        self.sources.observe_now(message.receive_time_ns);
+        // Where receipt is not known, it goes on with the events.
+        let events = || message.sources.iter().map(|advance| advance.max_event_time_ns.clamp(TIME_MIN, TIME_MAX));
+        self.sources.observe_now(match message.receive_time_ns {
+            0 => events().fold(self.sources.event_time_max(), i64::max),
+            known => known,
+        });
         if let Some(rules) = &message.rules {
             self.reload(rules, out);
         }
@@ -364,7 +369,7 @@ impl<E: Evidence> Shard<E> {
             *slot = self.rules.get(hit.rule as usize).and_then(|rule| rule.guess(&hit.key));
         }
         // What a hit points to was made by another thread, and is compared with what an entry points to.
-        let keys = hits.iter().fold(0, |sum, hit| sum ^ hit.key.bytes().first().copied().unwrap_or(0));
+        let keys = hits.iter().fold(0, |sum, hit| sum ^ hit.key.touch());
         std::hint::black_box(keys);
         warm(&slots);
     }
@@ -484,8 +489,7 @@ impl<E: Evidence> Shard<E> {
 pub(crate) fn warm<E: Evidence>(slots: &[Option<&Option<Entry<KeyState<E>>>>]) {
     let entries = || slots.iter().flatten().filter_map(|slot| slot.as_ref());
     std::hint::black_box(entries().fold(0, |sum, entry| sum ^ entry.touch()));
-    let behind =
-        |entry: &Entry<KeyState<E>>| entry.state.touch() ^ i64::from(entry.key.bytes().first().copied().unwrap_or(0));
+    let behind = |entry: &Entry<KeyState<E>>| entry.state.touch() ^ i64::from(entry.key.touch());
     std::hint::black_box(entries().fold(0, |sum, entry| sum ^ behind(entry)));
 }
 

@@ -32,6 +32,7 @@ use crate::alert::Alert;
 use crate::detection::{Correlation, Detection, decimal_text};
 use crate::evidence::{Evidence, Shared, hex};
 use crate::pipeline::{InputSettings, Watch};
+use crate::sources::ClockOffsets;
 use crate::terminal::{Align, Cell, ColorChoice, OutputMode, Table, escape_controls, styled, thousands, width};
 
 /// Fewest characters of an id: of a million alerts, two share the first eight once in four thousand tries.
@@ -254,6 +255,7 @@ fn single(
     let file = inputs.files.iter().find(|file| file.path.to_string_lossy() == path).unwrap_or(&inputs.files[0]);
     let mut event = Event::new();
     Decoder::new(Arc::clone(&detection.dictionary)).decode(raw.as_bytes(), 0, &file.options, &mut event);
+    file.clocks.iter().for_each(|clocks| clocks.correct(&mut event, raw.as_bytes()));
     detection.joins.enrich(&mut event, raw.as_bytes(), file.options.calendar.as_deref());
     let view = event.view(raw.as_bytes());
     let verdict = detection.rules.verdict(rule, &view, &detection.dictionary);
@@ -266,6 +268,7 @@ fn single(
 struct Seen {
     hit: Hit<Shared>,
     options: Arc<SourceOptions>,
+    clocks: Option<Arc<ClockOffsets>>,
 }
 
 /// Where to look for the hits of a correlation's key.
@@ -365,7 +368,8 @@ impl Looked<'_> {
             }
             let mut to = to.lock().expect("no holder panics");
             if to.0.len() < KEPT_MAX {
-                to.0.push(Seen { hit: hit.clone(), options: Arc::clone(&settings.options) });
+                let (options, clocks) = (Arc::clone(&settings.options), settings.clocks.clone());
+                to.0.push(Seen { hit: hit.clone(), options, clocks });
             } else {
                 to.1 = true;
             }
@@ -386,6 +390,7 @@ impl Looked<'_> {
         let raw = &seen.hit.evidence.0.raw;
         let mut event = Event::new();
         Decoder::new(Arc::clone(&self.detection.dictionary)).decode(raw, 0, &seen.options, &mut event);
+        seen.clocks.iter().for_each(|clocks| clocks.correct(&mut event, raw));
         self.detection.joins.enrich(&mut event, raw, seen.options.calendar.as_deref());
         let verdict = self.detection.rules.verdict(rule, &event.view(raw), &self.detection.dictionary);
         let mut reasons = Vec::new();

@@ -354,6 +354,10 @@ pub(crate) struct ReplayArgs {
     /// How alerts are printed.
     #[arg(long, value_enum)]
     pub output: Option<OutputMode>,
+    /// Let watermarks follow the records in the order given, by the lateness_s of --config (60 s without): what comes later enters no
+    /// window, as in a run, and memory holds windows instead of the whole input.
+    #[arg(long, conflicts_with = "verify")]
+    pub live: bool,
     /// Do the archived records of the configuration give the alerts that were told? Exit code 0 they do, 1 not, 2 undecidable.
     #[arg(long)]
     pub verify: bool,

@@ -21,8 +21,10 @@ use noroshi_parsers::time::{DAY_NS, take_iso};
 use noroshi_parsers::zone::Zone;
 
 use super::args::ReadArgs;
-use crate::config::Config;
+use crate::config::{Config, CorrelationConfig};
 use crate::ordered::ordered;
+use crate::pipeline::InputSettings;
+use crate::sources::ClockOffsets;
 
 /// Records of each file looked at to learn whether any stamp lacks its year. Where none of so many
 /// does, the second pass over the input that finds the newest full stamp is saved.
@@ -41,6 +43,29 @@ pub(crate) struct InputFile {
     pub(crate) split: bool,
     /// How lines are put together to records.
     join: Join,
+    /// What is declared of the clocks of its sources.
+    pub(crate) clocks: Option<Arc<ClockOffsets>>,
+    /// Declared lateness of its sources; of effect where watermarks follow the records.
+    lateness_ns: i64,
+    /// After so long without an event of a source it holds others back no longer; the same.
+    idle_timeout_ns: i64,
+}
+
+impl InputFile {
+    /// What the engine needs to know of it. Files know no receive time, so nothing in them is future.
+    pub(crate) fn settings(&self) -> InputSettings {
+        InputSettings {
+            name: Arc::from(""),
+            options: Arc::clone(&self.options),
+            split: self.split,
+            declared: crate::sources::Declared {
+                lateness_ns: self.lateness_ns,
+                allowed_skew_ns: i64::MAX,
+                idle_timeout_ns: self.idle_timeout_ns,
+            },
+            clocks: self.clocks.clone(),
+        }
+    }
 }
 
 /// What a command does where nothing is said.
@@ -68,12 +93,20 @@ struct Declared {
     join: Option<Join>,
     as_written: bool,
     calendar: Option<Arc<str>>,
+    clocks: Option<Arc<ClockOffsets>>,
+    lateness_ns: i64,
+    idle_timeout_ns: i64,
 }
 
 /// A batch with the number of its file.
 pub(crate) struct FileBatch {
     pub(crate) file: usize,
     pub(crate) batch: Batch,
+}
+
+/// Seconds as configurations have them, in nanoseconds.
+pub(crate) fn seconds_ns(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000)
 }
 
 /// The clock, read once at the edge.
@@ -130,6 +163,7 @@ impl Inputs {
         let mut format = None;
         let declared_join = read.join.as_deref().map(join_of).transpose()?;
         let mut zone = zone_of(read.timezone.as_deref())?;
+        let mut patience = CorrelationConfig::default();
         let charset =
             read.charset.as_deref().map(Charset::parse).transpose().map_err(anyhow::Error::msg)?.unwrap_or_default();
         if let Some(name) = &read.format {
@@ -153,15 +187,22 @@ impl Inputs {
                 join: None,
                 as_written,
                 calendar: None,
+                clocks: None,
+                lateness_ns: seconds_ns(patience.lateness_s),
+                idle_timeout_ns: seconds_ns(patience.source_idle_timeout_s),
             });
         }
         if let Some(path) = &read.config {
             let config = Config::load(path).map_err(|errors| anyhow::anyhow!("{}", crate::config::join(&errors)))?;
             zone = zone_of(config.timezone.as_deref())?;
+            patience = config.correlation.clone();
             for input in &config.inputs {
                 let format = input.format.as_deref().map(format_of).transpose()?;
                 let columns = input.column_map().map_err(anyhow::Error::msg)?.map(Arc::new);
                 let zone = if input.timezone.is_some() { zone_of(input.timezone.as_deref())? } else { zone.clone() };
+                let clocks = ClockOffsets::of_input(input).map(Arc::new);
+                let lateness_ns = seconds_ns(input.lateness_s.unwrap_or(patience.lateness_s));
+                let idle_timeout_s = input.source_idle_timeout_s.unwrap_or(patience.source_idle_timeout_s);
                 for path in input.paths.iter().flatten() {
                     let pattern = glob::Pattern::new(path)
                         .with_context(|| format!("input `{}`: bad glob `{path}`", input.name))?;
@@ -179,6 +220,9 @@ impl Inputs {
                         join,
                         as_written,
                         calendar: input.calendar.as_deref().map(Arc::from),
+                        clocks: clocks.clone(),
+                        lateness_ns,
+                        idle_timeout_ns: seconds_ns(idle_timeout_s),
                     });
                 }
             }
@@ -202,7 +246,12 @@ impl Inputs {
             inputs.push((path.clone(), options));
             let of_format = || format.map_or_else(Join::default, |format| Join::of_format(format.get().name));
             let join = declared_join.or(found.and_then(|found| found.join)).or(defaults.join).unwrap_or_else(of_format);
-            modes.push((split, join));
+            let clocks = found.and_then(|found| found.clocks.clone());
+            let (lateness_ns, idle_timeout_ns) = found.map_or_else(
+                || (seconds_ns(patience.lateness_s), seconds_ns(patience.source_idle_timeout_s)),
+                |found| (found.lateness_ns, found.idle_timeout_ns),
+            );
+            modes.push((split, join, clocks, lateness_ns, idle_timeout_ns));
         }
         let workers =
             read.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
@@ -219,9 +268,9 @@ impl Inputs {
         let files = inputs
             .into_iter()
             .zip(modes)
-            .map(|((path, mut options), (split, join))| {
+            .map(|((path, mut options), (split, join, clocks, lateness_ns, idle_timeout_ns))| {
                 options.reference_time_ns = reference;
-                InputFile { path, options: Arc::new(options), split, join }
+                InputFile { path, options: Arc::new(options), split, join, clocks, lateness_ns, idle_timeout_ns }
             })
             .collect();
         Ok(Inputs { files, workers })

@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::args::MatchArgs;
-use super::files::{Defaults, FileBatch, InputFile, Inputs};
+use super::files::{Defaults, FileBatch, Inputs};
 use super::output::{Printer, report};
 use super::rules::{load, tell_given_up};
 use crate::detection::Detection;
 use crate::ordered::ordered;
-use crate::pipeline::InputSettings;
-use crate::sources::Declared;
 use crate::terminal::{ColorChoice, OutputMode};
 use crate::worker::Examiner;
 
@@ -27,20 +25,12 @@ pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<O
     let mut printer = Printer::new(args.output.unwrap_or_else(OutputMode::for_stdout), color);
     let progress = inputs.progress();
     let errors = Mutex::new(Vec::new());
-    let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
     ordered(
         inputs.workers,
         inputs.reader(&progress, &errors),
         || Examiner::new(Arc::clone(&detection)),
         |examiner, FileBatch { file, batch }| {
-            let InputFile { options, split, .. } = &inputs.files[file];
-            let settings = InputSettings {
-                name: Arc::from(""),
-                options: Arc::clone(options),
-                split: *split,
-                declared,
-                clocks: None,
-            };
+            let settings = inputs.files[file].settings();
             let mut lines = Vec::new();
             for group in batch.groups() {
                 let [record] = group else {
@@ -66,7 +56,7 @@ pub(crate) fn matching(args: &MatchArgs, color: ColorChoice) -> anyhow::Result<O
                         lines.push(b'\n');
                     }
                 };
-                match elements(batch.record(record)).filter(|_| *split) {
+                match elements(batch.record(record)).filter(|_| settings.split) {
                     Some(elements) => elements.for_each(|element| look(&record.piece(&element.range))),
                     None => look(record),
                 }

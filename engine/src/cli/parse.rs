@@ -18,6 +18,7 @@ use super::explain::explain;
 use super::files::{Defaults, FileBatch, InputFile, Inputs};
 use super::output::{Printer, report};
 use crate::ordered::ordered;
+use crate::sources::ClockOffsets;
 use crate::terminal::{ColorChoice, OutputMode};
 
 pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outcome> {
@@ -35,11 +36,11 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
         inputs.reader(&progress, &errors),
         || (Decoder::new(Arc::clone(&dictionary)), Event::new(), Merged::default()),
         |(decoder, event, merged), FileBatch { file, batch }| {
-            let InputFile { options, split, .. } = &inputs.files[file];
+            let InputFile { options, split, clocks, .. } = &inputs.files[file];
             let mut lines = Vec::new();
             for group in batch.groups() {
                 let [record] = group else {
-                    let merged = merged.group(&batch, group, decoder, options);
+                    let merged = merged.group(&batch, group, decoder, (options, clocks.as_deref()));
                     serde_json::to_writer(&mut lines, &to_json(merged, &dictionary)).expect("JSON values write");
                     lines.push(b'\n');
                     continue;
@@ -51,6 +52,7 @@ pub(crate) fn parse(args: &ParseArgs, color: ColorChoice) -> anyhow::Result<Outc
                 let bytes = batch.record(record);
                 let mut print = |bytes: &[u8], defect: Option<Defect>| {
                     decoder.decode(bytes, 0, options, event);
+                    clocks.iter().for_each(|clocks| clocks.correct(event, bytes));
                     defect.into_iter().for_each(|defect| event.defects.add(defect));
                     serde_json::to_writer(&mut lines, &to_json(event.view(bytes), &dictionary))
                         .expect("JSON values write");
@@ -87,11 +89,12 @@ impl Merged {
         batch: &'a Batch,
         group: &[RecordRef],
         decoder: &mut Decoder,
-        options: &SourceOptions,
+        (options, clocks): (&SourceOptions, Option<&ClockOffsets>),
     ) -> EventView<'a> {
         self.members.resize_with(self.members.len().max(group.len()), Event::new);
         for (record, event) in group.iter().zip(&mut self.members) {
             decoder.decode(batch.record(record), 0, options, event);
+            clocks.into_iter().for_each(|clocks| clocks.correct(event, batch.record(record)));
         }
         let members: Vec<Member<'_>> = group
             .iter()

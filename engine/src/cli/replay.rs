@@ -1,7 +1,8 @@
 //! `noroshi replay`: files through rules and correlations in event time.
 //!
 //! Every hit of the input is known before the watermark moves, so nothing is late and the
-//! alerts are a function of the lines alone. Finals only, in the order of their times.
+//! alerts are a function of the lines alone. Finals only, in the order of their times. With `--live` the
+//! watermark follows the records instead, as it does in a run.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -10,19 +11,17 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::bounded;
 use noroshi_correlate::WatermarkPolicy;
 use noroshi_input::Batch;
-use noroshi_parsers::decode::SourceOptions;
 use noroshi_parsers::dictionary::Dictionary;
 
 use super::Outcome;
 use super::args::ReplayArgs;
-use super::files::{Defaults, Inputs};
+use super::files::{Defaults, InputFile, Inputs};
 use super::output::{Printer, report};
 use super::rules::load;
 use crate::alert::Alert;
 use crate::detection::Detection;
 use crate::pipeline::{self, InputSettings, Pipeline, Settings, Watch};
-use crate::sources::Declared;
-use crate::terminal::{ColorChoice, OutputMode};
+use crate::terminal::{ColorChoice, OutputMode, thousands};
 
 /// Batches waiting for the workers: enough to keep them busy, little enough to stay in the cache.
 const QUEUE_BATCHES: usize = 16;
@@ -32,8 +31,16 @@ pub(crate) fn replay(args: &ReplayArgs, color: ColorChoice) -> anyhow::Result<Ou
     let inputs = Inputs::new(&args.read, &args.files, &Defaults::EVENTS, &Arc::new(Dictionary::new()))?;
     let progress = inputs.progress();
     let errors = Mutex::new(Vec::new());
-    let mut alerts = alerts_of(&inputs, &Arc::new(detection), &progress, &errors, None)?;
+    let watermarks = if args.live { WatermarkPolicy::Live } else { WatermarkPolicy::EndOfInput };
+    let replayed = replayed(&inputs, &Arc::new(detection), watermarks, &progress, &errors, None)?;
+    let mut alerts = replayed.alerts;
     progress.finish_and_clear();
+    if replayed.late > 0 {
+        eprintln!(
+            "warning: {} hits came later than declared and entered no window: give their input a larger lateness_s (--config), or leave --live out",
+            thousands(replayed.late as u64)
+        );
+    }
     alerts.sort_by_cached_key(|alert| (alert.order(), alert.canonical()));
     // The records of one audit event are one, also where they came too far apart to be one group.
     alerts.dedup_by(|one, other| one.id == other.id);
@@ -57,34 +64,35 @@ pub(crate) fn alerts_of(
     errors: &Mutex<Vec<String>>,
     watch: Option<Watch>,
 ) -> anyhow::Result<Vec<Alert>> {
-    let files = inputs.files.iter().map(|file| (Arc::clone(&file.options), file.split)).collect();
+    replayed(inputs, detection, WatermarkPolicy::EndOfInput, progress, errors, watch).map(|replayed| replayed.alerts)
+}
+
+/// What came of a replay.
+pub(super) struct Replayed {
+    /// The final alerts, in no order.
+    pub(super) alerts: Vec<Alert>,
+    /// Hits that were late where watermarks follow the records.
+    pub(super) late: usize,
+}
+
+fn replayed(
+    inputs: &Inputs,
+    detection: &Arc<Detection>,
+    watermarks: WatermarkPolicy,
+    progress: &indicatif::ProgressBar,
+    errors: &Mutex<Vec<String>>,
+    watch: Option<Watch>,
+) -> anyhow::Result<Replayed> {
+    let files = inputs.files.iter().map(InputFile::settings).collect();
     let detection = Arc::new(ArcSwap::new(Arc::clone(detection)));
     let read = || {
         let mut read = inputs.reader(progress, errors);
         move || read().map(|next| next.batch)
     };
-    finals(files, inputs.workers, &detection, watch, read)
+    replayed_of(files, inputs.workers, watermarks, &detection, watch, read)
 }
 
-/// The final alerts over the batches that the reader made by `open` gives, in no order. `inputs` says how the records
-/// of each input are read, and whether those that hold several events are split.
-pub(super) fn finals<R: FnMut() -> Option<Batch>>(
-    inputs: Vec<(Arc<SourceOptions>, bool)>,
-    workers: usize,
-    detection: &Arc<ArcSwap<Detection>>,
-    watch: Option<Watch>,
-    open: impl FnOnce() -> R + Send,
-) -> anyhow::Result<Vec<Alert>> {
-    // Replay knows no receive time: lateness, skew and idleness are of no effect.
-    let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
-    let inputs = inputs
-        .into_iter()
-        .map(|(options, split)| InputSettings { name: Arc::from(""), options, split, declared, clocks: None })
-        .collect();
-    finals_of(inputs, workers, detection, watch, open)
-}
-
-/// The same for inputs with names and clocks.
+/// The final alerts over the batches that the reader made by `open` gives, in no order; nothing is late.
 pub(super) fn finals_of<R: FnMut() -> Option<Batch>>(
     inputs: Arc<[InputSettings]>,
     workers: usize,
@@ -92,12 +100,23 @@ pub(super) fn finals_of<R: FnMut() -> Option<Batch>>(
     watch: Option<Watch>,
     open: impl FnOnce() -> R + Send,
 ) -> anyhow::Result<Vec<Alert>> {
+    replayed_of(inputs, workers, WatermarkPolicy::EndOfInput, detection, watch, open).map(|replayed| replayed.alerts)
+}
+
+fn replayed_of<R: FnMut() -> Option<Batch>>(
+    inputs: Arc<[InputSettings]>,
+    workers: usize,
+    watermarks: WatermarkPolicy,
+    detection: &Arc<ArcSwap<Detection>>,
+    watch: Option<Watch>,
+    open: impl FnOnce() -> R + Send,
+) -> anyhow::Result<Replayed> {
     let settings = Settings {
         depot: None,
         workers,
         shards: (workers / 2).max(1),
         inputs,
-        watermarks: WatermarkPolicy::EndOfInput,
+        watermarks,
         clock: None,
         archive: None,
         resume: Vec::new(),
@@ -106,21 +125,22 @@ pub(super) fn finals_of<R: FnMut() -> Option<Batch>>(
     };
     let (queue, batches) = bounded(QUEUE_BATCHES);
     let (pipeline, outcomes) = Pipeline::start(&settings, detection, batches);
-    let alerts = std::thread::scope(|scope| {
+    let replayed = std::thread::scope(|scope| {
         scope.spawn(move || pipeline::feed(open(), &queue));
-        let mut alerts = Vec::new();
+        let mut replayed = Replayed { alerts: Vec::new(), late: 0 };
         for outcome in outcomes {
             match outcome {
                 // A replay keeps no state over its end.
                 pipeline::Outcome::Captured { .. } => {}
-                pipeline::Outcome::Batch(done) => alerts.extend(done.alerts),
-                pipeline::Outcome::Shard { alerts: found, .. } => {
-                    alerts.extend(found.into_iter().filter(|alert| alert.is_final));
+                pipeline::Outcome::Batch(done) => replayed.alerts.extend(done.alerts),
+                pipeline::Outcome::Shard { alerts: found, refused, .. } => {
+                    replayed.late += refused.len();
+                    replayed.alerts.extend(found.into_iter().filter(|alert| alert.is_final));
                 }
             }
         }
-        alerts
+        replayed
     });
     pipeline.join().map_err(anyhow::Error::msg)?;
-    Ok(alerts)
+    Ok(replayed)
 }

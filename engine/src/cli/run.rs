@@ -1,6 +1,5 @@
 //! `noroshi run`: the engine, from its start to its clean stop.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,7 +23,7 @@ use tracing::{error, info, warn};
 use super::Outcome;
 use super::args::RunArgs;
 use super::audit::{lock_archive, try_lock};
-use super::files::{format_of, now_ns, zone_of};
+use super::files::{format_of, now_ns, seconds_ns, zone_of};
 use super::rules::escape_lines;
 use crate::again::left_over;
 use crate::audit::{Act, Acts};
@@ -563,7 +562,6 @@ fn open_archive_directory(files: &dyn Files, directory: &Path) -> anyhow::Result
 }
 
 pub(crate) fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettings]>> {
-    let ns = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_NS);
     let zone = zone_of(config.timezone.as_deref())?;
     config
         .inputs
@@ -579,20 +577,18 @@ pub(crate) fn input_settings(config: &Config) -> anyhow::Result<Arc<[InputSettin
                 reference_time_ns: 0,
             };
             let declared = Declared {
-                lateness_ns: ns(input.lateness_s.unwrap_or(config.correlation.lateness_s)),
-                allowed_skew_ns: ns(input.allowed_skew_s.unwrap_or(config.correlation.allowed_skew_s)),
-                idle_timeout_ns: ns(input.source_idle_timeout_s.unwrap_or(config.correlation.source_idle_timeout_s)),
+                lateness_ns: seconds_ns(input.lateness_s.unwrap_or(config.correlation.lateness_s)),
+                allowed_skew_ns: seconds_ns(input.allowed_skew_s.unwrap_or(config.correlation.allowed_skew_s)),
+                idle_timeout_ns: seconds_ns(
+                    input.source_idle_timeout_s.unwrap_or(config.correlation.source_idle_timeout_s),
+                ),
             };
             Ok(InputSettings {
                 name: input.name.as_str().into(),
                 options: Arc::new(options),
                 split: input.split.unwrap_or(true),
                 declared,
-                clocks: ClockOffsets::of(
-                    input.clock_offset_s,
-                    input.clock_offsets_s.as_ref().unwrap_or(&BTreeMap::new()),
-                )
-                .map(Arc::new),
+                clocks: ClockOffsets::of_input(input).map(Arc::new),
             })
         })
         .collect()

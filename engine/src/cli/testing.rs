@@ -24,10 +24,12 @@ use super::Outcome;
 use super::args::TestArgs;
 use super::files::format_of;
 use super::output::Printer;
-use super::replay::finals;
+use super::replay::finals_of;
 use super::rules::escape_lines;
 use crate::alert::Alert;
 use crate::detection::{Detection, LoadOptions, WARMUP_REPLAY_NS, rule_files};
+use crate::pipeline::InputSettings;
+use crate::sources::Declared;
 use crate::terminal::{ColorChoice, OutputMode, escape_controls};
 
 /// What year-less stamps of tests are judged by: they are of 2026. A test must not depend on the day it is run.
@@ -169,8 +171,11 @@ fn run(case: &Case, loads: &mut Loads<'_>) -> Result<Vec<Alert>, String> {
         // Records in memory can be read, and a batch is at most one record's bound longer than they are.
         move || reader.next_batch(0).ok().flatten()
     };
-    let mut alerts =
-        finals(vec![(Arc::new(options), true)], 1, &loaded.detection, None, open).map_err(|cause| cause.to_string())?;
+    let declared = Declared { lateness_ns: 0, allowed_skew_ns: i64::MAX, idle_timeout_ns: i64::MAX };
+    let options = Arc::new(options);
+    let input = InputSettings { name: Arc::from(""), options, split: true, declared, clocks: None };
+    let inputs = Arc::from([input]);
+    let mut alerts = finals_of(inputs, 1, &loaded.detection, None, open).map_err(|cause| cause.to_string())?;
     alerts.retain(|alert| alert.rule_id() == case.rule);
     alerts.sort_by_cached_key(|alert| (alert.order(), alert.canonical()));
     alerts.dedup_by(|one, other| one.id == other.id);
