@@ -69,6 +69,13 @@ impl<E: Clone> ImageWriter<E> {
         self.length(self.evidence.len());
         self.evidence.push(evidence.clone());
     }
+
+    /// Adds what was written by itself, to a writer that has no evidence yet.
+    pub(crate) fn append(&mut self, other: ImageWriter<E>) {
+        debug_assert!(self.evidence.is_empty(), "evidence is told by its number");
+        self.bytes.extend_from_slice(&other.bytes);
+        self.evidence = other.evidence;
+    }
 }
 
 /// Gives state back.

@@ -12,37 +12,91 @@ pub const PARTITIONS: usize = 256;
 /// the one key of a rule without `group-by`.
 #[derive(Clone, Debug)]
 pub struct Key {
-    bytes: Box<[u8]>,
+    bytes: Bytes,
     hash: u64,
+}
+
+/// Bytes that a key holds itself: most addresses, users and hosts. Beside it they would cost a cache miss each time two
+/// keys are compared, and an allocation for each hit.
+const OWN_BYTES: usize = 22;
+
+/// Which of the two follows from the length alone.
+#[derive(Clone, Debug)]
+enum Bytes {
+    Own { length: u8, bytes: [u8; OWN_BYTES] },
+    Apart(Box<[u8]>),
+}
+
+impl Bytes {
+    fn of(bytes: &[u8]) -> Bytes {
+        let mut own = [0; OWN_BYTES];
+        match own.get_mut(..bytes.len()) {
+            Some(begin) => {
+                begin.copy_from_slice(bytes);
+                Bytes::Own { length: bytes.len() as u8, bytes: own }
+            }
+            None => Bytes::Apart(bytes.into()),
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Bytes::Own { length, bytes } => &bytes[..usize::from(*length).min(OWN_BYTES)],
+            Bytes::Apart(bytes) => bytes,
+        }
+    }
 }
 
 impl Key {
     /// Builds the key of the given normalised values.
     #[must_use]
     pub fn new(values: &[&[u8]]) -> Key {
+        if let [value] = values
+            && value.len() < OWN_BYTES
+        {
+            let mut bytes = [0; OWN_BYTES];
+            bytes[0] = value.len() as u8;
+            bytes[1..=value.len()].copy_from_slice(value);
+            return Key::of_bytes(&bytes[..=value.len()]);
+        }
         let mut bytes = Vec::with_capacity(values.iter().map(|value| value.len() + 2).sum());
         for value in values {
             push_length(&mut bytes, value.len());
             bytes.extend_from_slice(value);
         }
-        Key::of_bytes(bytes.into_boxed_slice())
+        Key::of_bytes(&bytes)
     }
 
     /// The key with these canonical bytes.
-    pub(crate) fn of_bytes(bytes: Box<[u8]>) -> Key {
-        let hash = stable_hash(&bytes);
-        Key { bytes, hash }
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Key {
+        Key { bytes: Bytes::of(bytes), hash: stable_hash(bytes) }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.bytes {
+            Bytes::Own { .. } => 0,
+            Bytes::Apart(bytes) => bytes.len(),
+        }
+    }
+
+    /// Reads what a comparison will read beside the key itself, so that it is in the cache by then.
+    pub(crate) fn touch(&self) -> u8 {
+        match &self.bytes {
+            Bytes::Own { length, .. } => *length,
+            Bytes::Apart(bytes) => bytes.first().copied().unwrap_or(0),
+        }
     }
 
     /// The canonical bytes: what ids are made of.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_slice()
     }
 
     /// The values the key was made of, in order.
     pub fn values(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &*self.bytes;
+        let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
             let (length, used) = read_length(rest)?;
             let value = rest.get(used..used + length)?;
@@ -66,7 +120,15 @@ impl Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
-        self.hash == other.hash && self.bytes == other.bytes
+        // What is not used of a key's own bytes is zero, so all of them can be compared at once.
+        self.hash == other.hash
+            && match (&self.bytes, &other.bytes) {
+                (Bytes::Own { length, bytes }, Bytes::Own { length: others, bytes: other }) => {
+                    length == others && bytes == other
+                }
+                (Bytes::Apart(bytes), Bytes::Apart(other)) => bytes == other,
+                _ => false,
+            }
     }
 }
 
@@ -143,6 +205,20 @@ mod tests {
         assert_eq!(key.values().collect::<Vec<_>>(), [b"ab".as_slice(), b"c", &long, b""]);
         assert_ne!(Key::new(&[b"ab", b"c"]), Key::new(&[b"a", b"bc"]));
         assert_ne!(Key::new(&[]), Key::new(&[b""]));
+    }
+
+    #[test]
+    fn keys_are_alike_whatever_their_length_and_wherever_they_are_held() {
+        let text = [b'a'; 40];
+        for length in 0..40 {
+            let (key, again) = (Key::new(&[&text[..length]]), Key::of_bytes(Key::new(&[&text[..length]]).bytes()));
+            assert_eq!((&key, key.hash(), key.values().next()), (&again, again.hash(), Some(&text[..length])));
+            assert_eq!(key.heap_bytes(), if length < OWN_BYTES { 0 } else { length + 1 });
+            assert!((0..40).all(|other| (Key::new(&[&text[..other]]) == key) == (other == length)));
+            let two = Key::new(&[&text[..length], b"b"]);
+            assert_eq!(two.values().collect::<Vec<_>>(), [&text[..length], b"b"]);
+        }
+        assert_eq!(size_of::<Key>(), 32);
     }
 
     #[test]

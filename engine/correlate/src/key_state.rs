@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::buckets::read_bucket;
 use crate::chains::Chains;
 use crate::episode::{Episode, Summary, attach};
+use crate::hits::HeldHits;
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 use crate::measure::Slide;
 use crate::partition::Held;
@@ -65,14 +66,8 @@ impl<E: Evidence> Saved<E> for KeyState<E> {
                 to.put(hits);
             }
             KeyState::Many(many) => {
-                to.bytes.push(2);
+                many.begin_save(to);
                 to.put(&many.window);
-                to.put(&many.episodes);
-                to.put(&many.opened);
-                to.put(&many.slide);
-                to.put(&many.judged_to);
-                to.put(&many.emit_from);
-                to.put(&many.due);
             }
         }
     }
@@ -82,13 +77,13 @@ impl<E: Evidence> Saved<E> for KeyState<E> {
             0 => KeyState::One(from.take()?),
             1 => KeyState::Few(from.take()?),
             2 => KeyState::Many(Box::new(Many {
-                window: from.take()?,
                 episodes: from.take()?,
                 opened: from.take()?,
                 slide: from.take()?,
                 judged_to: from.take()?,
                 emit_from: from.take()?,
                 due: from.take()?,
+                window: from.take()?,
             })),
             _ => return Err(Damaged("a key's state is of another kind")),
         })
@@ -185,7 +180,7 @@ impl<E: Evidence> KeyState<E> {
     }
 }
 
-impl<E: Evidence> Held for KeyState<E> {
+impl<E: Evidence> Held<E> for KeyState<E> {
     fn bytes(&self) -> usize {
         match self {
             KeyState::One(hit) => hit.evidence.as_ref().map_or(0, Evidence::bytes),
@@ -226,9 +221,29 @@ impl<E: Evidence> Held for KeyState<E> {
     fn has_episode(&self) -> bool {
         matches!(self, KeyState::Many(many) if !many.episodes.is_empty())
     }
+
+    fn hold(&mut self) -> Option<(ImageWriter<E>, HeldHits<E>)> {
+        let KeyState::Many(many) = self else { return None };
+        let held = many.window.hold()?;
+        let mut to = ImageWriter::default();
+        many.begin_save(&mut to);
+        many.window.begin_save(&mut to);
+        Some((to, held))
+    }
 }
 
 impl<E: Evidence> Many<E> {
+    /// What stands before the window in an image.
+    fn begin_save(&self, to: &mut ImageWriter<E>) {
+        to.bytes.push(2);
+        to.put(&self.episodes);
+        to.put(&self.opened);
+        to.put(&self.slide);
+        to.put(&self.judged_to);
+        to.put(&self.emit_from);
+        to.put(&self.due);
+    }
+
     fn new() -> Many<E> {
         Many {
             window: Window::new(),

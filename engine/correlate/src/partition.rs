@@ -6,20 +6,22 @@
 
 use hashbrown::HashTable;
 
-use crate::Key;
+use crate::hits::HeldHits;
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
+use crate::slots::Slots;
+use crate::{Evidence, Key};
 
 /// Keys compared when one must be given up: enough to find one of the least promising, few enough for a flood.
 const EVICTION_SAMPLE: usize = 16;
 /// Share of a key in the hash table and the timers.
 const OVERHEAD_BYTES: usize = 32;
-/// Room made for a key when a capture begins: most hold a lone hit. What is not used is never touched.
+/// Room made for a key in a capture: most hold a lone hit. What is not used is never touched.
 const CAPTURED_BYTES: usize = 80;
 /// Keys read ahead of a capture: the misses of several overlap, those of one after the other do not.
 const CAPTURE_AHEAD: u32 = 16;
 
 /// What is kept of a key.
-pub(crate) trait Held {
+pub(crate) trait Held<E> {
     /// Bytes beyond the table entry.
     fn bytes(&self) -> usize;
     /// Hits held, or what stands for them.
@@ -34,6 +36,10 @@ pub(crate) trait Held {
     fn has_episode(&self) -> bool {
         false
     }
+    /// Of a state that is too long to be written out at once: the begin of its image, and what is to follow, as it is now.
+    fn hold(&mut self) -> Option<(ImageWriter<E>, HeldHits<E>)> {
+        None
+    }
 }
 
 /// A key with its state.
@@ -45,26 +51,33 @@ pub(crate) struct Entry<S> {
     pub(crate) timer_at: i64,
 }
 
-impl<S: Held> Entry<S> {
+impl<S> Entry<S> {
     /// Reads the entry, so that it is in the cache by then.
     pub(crate) fn touch(&self) -> u64 {
         self.key.hash() ^ self.timer_at as u64
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<Option<Entry<S>>>() + OVERHEAD_BYTES + self.key.bytes().len() + self.state.bytes()
+    pub(crate) fn bytes<E>(&self) -> usize
+    where
+        S: Held<E>,
+    {
+        size_of::<Option<Entry<S>>>() + OVERHEAD_BYTES + self.key.heap_bytes() + self.state.bytes()
+    }
+
+    fn begin_save<E: Clone>(&self, to: &mut ImageWriter<E>) {
+        to.raw(self.key.bytes());
+        to.put(&self.timer_at);
     }
 }
 
 impl<E: Clone, S: Saved<E>> Saved<E> for Entry<S> {
     fn save(&self, to: &mut ImageWriter<E>) {
-        to.raw(self.key.bytes());
-        to.put(&self.timer_at);
+        self.begin_save(to);
         to.put(&self.state);
     }
 
     fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
-        Ok(Entry { key: Key::of_bytes(from.raw()?.into()), timer_at: from.take()?, state: from.take()? })
+        Ok(Entry { key: Key::of_bytes(from.raw()?), timer_at: from.take()?, state: from.take()? })
     }
 }
 
@@ -72,15 +85,40 @@ impl<E: Clone, S: Saved<E>> Saved<E> for Entry<S> {
 #[derive(Debug)]
 struct Capture<E> {
     to: ImageWriter<E>,
+    /// Keys that there were and for which no room was made yet: that is done with the first of them, not for all partitions
+    /// in one moment.
+    keys: usize,
     /// A bit for each slot of the moment: written out, or not of that moment.
     done: Vec<u64>,
     /// Slots that there were.
     slots: u32,
     /// Slots before this are done.
     next: u32,
+    /// Keys that are written in steps, each an image of its own; those before `long_next` are done.
+    long: Vec<(ImageWriter<E>, HeldHits<E>)>,
+    long_next: usize,
 }
 
-impl<E> Capture<E> {
+impl<E: Evidence> Capture<E> {
+    /// Writes a key out, or begins to.
+    fn put<S: Held<E> + Saved<E>>(&mut self, entry: &mut Entry<S>) {
+        if self.keys > 0 {
+            let keys = std::mem::take(&mut self.keys);
+            self.to.bytes.reserve(keys * CAPTURED_BYTES);
+            self.to.evidence.reserve(keys);
+        }
+        let Some((begun, held)) = entry.state.hold() else { return self.to.put(entry) };
+        let mut to = ImageWriter::default();
+        // Of the partition nothing: that stands in the first image.
+        to.put(&(0u64, (0u64, i64::MIN)));
+        entry.begin_save(&mut to);
+        to.append(begun);
+        // Growing would move what is written, some megabytes at once.
+        to.bytes.reserve(held.len() * CAPTURED_BYTES / 2);
+        to.evidence.reserve(held.len());
+        self.long.push((to, held));
+    }
+
     /// Marks a slot; false if it was marked before, or is not of the moment.
     fn mark(&mut self, slot: u32) -> bool {
         if slot >= self.slots {
@@ -116,7 +154,7 @@ fn tag_of(key: &Key) -> u32 {
 #[derive(Debug)]
 pub(crate) struct Partition<S, E> {
     index: HashTable<Place>,
-    slots: Vec<Option<Entry<S>>>,
+    slots: Slots<Option<Entry<S>>>,
     free: Vec<u32>,
     hand: usize,
     pub(crate) bytes: usize,
@@ -130,11 +168,11 @@ pub(crate) struct Partition<S, E> {
 /// The partitions of a rule, those that have seen a key.
 pub(crate) type Partitions<S, E> = Vec<Option<Box<Partition<S, E>>>>;
 
-impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
+impl<E: Evidence, S: Held<E> + Saved<E>> Partition<S, E> {
     pub(crate) fn new() -> Partition<S, E> {
         Partition {
             index: HashTable::new(),
-            slots: Vec::new(),
+            slots: Slots::new(),
             free: Vec::new(),
             hand: 0,
             bytes: 0,
@@ -148,15 +186,20 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
     /// Begins to capture what there is now. A capture that was not finished is given up.
     pub(crate) fn begin_capture(&mut self) {
         let mut to = ImageWriter::default();
-        to.bytes.reserve(self.index.len() * CAPTURED_BYTES);
-        to.evidence.reserve(self.index.len());
         to.put(&self.hits);
         to.put(&self.evicted_hits);
         to.put(&self.evicted_to);
-        to.put(&(self.index.len() as u64));
         let slots = self.slots.len() as u32;
         let done = vec![0; self.slots.len().div_ceil(64)];
-        self.capture = Some(Box::new(Capture { to, done, slots, next: 0 }));
+        self.capture = Some(Box::new(Capture {
+            to,
+            keys: self.index.len(),
+            done,
+            slots,
+            next: 0,
+            long: Vec::new(),
+            long_next: 0,
+        }));
     }
 
     /// Whether a capture is being taken.
@@ -164,8 +207,9 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
         self.capture.is_some()
     }
 
-    /// Goes on until so many bytes are written, and takes them off `room`; the capture once it is whole.
-    pub(crate) fn go_on(&mut self, room: &mut usize) -> Option<ImageWriter<E>> {
+    /// Goes on until so many bytes are written, and takes them off `room`; the capture once it is whole, in one image or
+    /// several.
+    pub(crate) fn go_on(&mut self, room: &mut usize) -> Option<Vec<ImageWriter<E>>> {
         let capture = self.capture.as_mut()?;
         while capture.next < capture.slots {
             if *room == 0 {
@@ -174,61 +218,62 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
             let slot = capture.next;
             capture.next += 1;
             if slot % CAPTURE_AHEAD == 0 {
-                let ahead = self.slots.iter().skip(slot as usize).take(CAPTURE_AHEAD as usize).flatten();
-                let touch = |entry: &Entry<S>| {
-                    entry.state.warm() ^ usize::from(entry.key.bytes().first().copied().unwrap_or(0))
-                };
+                let ahead = (slot..slot + CAPTURE_AHEAD).filter_map(|slot| self.slots.get(slot as usize)?.as_ref());
+                let touch = |entry: &Entry<S>| entry.state.warm() ^ usize::from(entry.key.touch());
                 std::hint::black_box(ahead.fold(0, |sum, entry| sum ^ touch(entry)));
             }
             if capture.mark(slot)
-                && let Some(entry) = self.slots.get(slot as usize).and_then(Option::as_ref)
+                && let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut)
             {
                 let before = capture.to.bytes.len();
-                capture.to.put(entry);
+                capture.put(entry);
                 *room = room.saturating_sub(capture.to.bytes.len() - before);
             }
         }
-        self.capture.take().map(|capture| capture.to)
+        while let Some((to, held)) = capture.long.get_mut(capture.long_next) {
+            if !held.go_on(to, room) {
+                return None;
+            }
+            capture.long_next += 1;
+        }
+        let whole = *self.capture.take()?;
+        Some(std::iter::once(whole.to).chain(whole.long.into_iter().map(|(to, _)| to)).collect())
     }
 
     /// Before a key is changed: it is written out as it was.
     fn keep(&mut self, slot: u32) {
         if let Some(capture) = &mut self.capture
             && capture.mark(slot)
-            && let Some(entry) = self.slots.get(slot as usize).and_then(Option::as_ref)
+            && let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut)
         {
-            capture.to.put(entry);
+            capture.put(entry);
         }
     }
 
-    /// The partition of a capture; each state is shown to `relink` first.
+    /// Takes up one image of a capture; each state is shown to `relink` first. Gives the slots of its keys.
     pub(crate) fn restore(
+        &mut self,
         from: &mut ImageReader<'_, E>,
         relink: impl Fn(&mut S) -> Result<(), Damaged>,
-    ) -> Result<Partition<S, E>, Damaged> {
-        let mut partition = Partition::new();
-        (partition.hits, partition.evicted_hits) = (from.take()?, from.take()?);
-        partition.evicted_to = from.take()?;
-        for _ in 0..from.take::<u64>()? {
+    ) -> Result<Vec<u32>, Damaged> {
+        self.hits += from.take::<u64>()?;
+        self.evicted_hits += from.take::<u64>()?;
+        self.evicted_to = self.evicted_to.max(from.take()?);
+        let mut slots = Vec::new();
+        while from.left() > 0 {
             let mut entry: Entry<S> = from.take()?;
             relink(&mut entry.state)?;
-            if partition.find(&entry.key).is_some() {
+            if self.find(&entry.key).is_some() {
                 return Err(Damaged("a key is there twice"));
             }
-            partition.add(entry);
+            slots.push(self.add(entry));
         }
-        from.end()?;
-        Ok(partition)
+        Ok(slots)
     }
 
     /// Whether it holds neither keys nor a memory of keys that were given up.
     pub(crate) fn is_blank(&self) -> bool {
         self.index.is_empty() && self.hits == 0 && self.evicted_hits == 0
-    }
-
-    /// Every key with its slot.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Entry<S>)> {
-        (0..).zip(&self.slots).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -286,10 +331,6 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
                 slot
             }
             None => {
-                if self.slots.len() == self.slots.capacity() {
-                    // Doubling would leave half of a million-key table empty.
-                    self.slots.reserve_exact(self.slots.len() / 8 + 4);
-                }
                 self.slots.push(Some(entry));
                 (self.slots.len() - 1) as u32
             }
@@ -330,7 +371,7 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
         self.hits = drained.hits;
         self.evicted_hits = drained.evicted_hits;
         self.evicted_to = drained.evicted_to;
-        drained.slots.into_iter().flatten()
+        drained.slots.into_elements().flatten()
     }
 
     /// Gives up the key least likely to complete among the next few: no episode, fewest hits, longest quiet.
@@ -357,11 +398,11 @@ impl<E: Clone, S: Held + Saved<E>> Partition<S, E> {
 }
 
 /// The next finished capture among partitions from `next` on; `None` when the room is used up, or there are no more.
-pub(crate) fn next_of<S: Held + Saved<E>, E: Clone>(
+pub(crate) fn next_of<S: Held<E> + Saved<E>, E: Evidence>(
     partitions: &mut Partitions<S, E>,
     next: &mut usize,
     room: &mut usize,
-) -> Option<(u8, ImageWriter<E>)> {
+) -> Option<(u8, Vec<ImageWriter<E>>)> {
     while let Some(partition) = partitions.get_mut(*next) {
         if let Some(partition) = partition.as_mut().filter(|partition| partition.is_captured()) {
             let done = partition.go_on(room)?;

@@ -187,17 +187,17 @@ impl<E: Evidence> RuleState<E> {
         let capturing = self.capture.as_mut()?;
         let parts = &mut capturing.rule.parts;
         if let Some(sieve) = &mut self.sieve {
-            while let Some((place, ImageWriter { bytes, evidence })) = sieve.go_on(&mut capturing.next_sieved, room) {
-                parts.push(PartCapture { place, sieved: true, bytes, evidence });
+            while let Some((place, images)) = sieve.go_on(&mut capturing.next_sieved, room) {
+                let part = |ImageWriter { bytes, evidence }| PartCapture { place, sieved: true, bytes, evidence };
+                parts.extend(images.into_iter().map(part));
             }
             if capturing.next_sieved < PARTITIONS {
                 return None;
             }
         }
-        while let Some((place, ImageWriter { bytes, evidence })) =
-            next_of(&mut self.partitions, &mut capturing.next, room)
-        {
-            parts.push(PartCapture { place, sieved: false, bytes, evidence });
+        while let Some((place, images)) = next_of(&mut self.partitions, &mut capturing.next, room) {
+            let part = |ImageWriter { bytes, evidence }| PartCapture { place, sieved: false, bytes, evidence };
+            parts.extend(images.into_iter().map(part));
         }
         if capturing.next < PARTITIONS {
             return None;
@@ -243,8 +243,9 @@ impl<E: Evidence> RuleState<E> {
                 continue;
             }
             let kind = self.rule.spec.kind;
-            let partition = Partition::restore(&mut from, |state: &mut KeyState<E>| state.relink(kind))?;
-            for (slot, entry) in partition.slots() {
+            let partition = self.partitions[usize::from(part.place)].get_or_insert_with(|| Box::new(Partition::new()));
+            for slot in partition.restore(&mut from, |state: &mut KeyState<E>| state.relink(kind))? {
+                let Some(entry) = partition.get(slot) else { continue };
                 self.timers.push(entry.timer_at, part.place, slot);
                 if let KeyState::Many(many) = &entry.state
                     && many.due
@@ -252,7 +253,6 @@ impl<E: Evidence> RuleState<E> {
                     self.due.push(Reverse((many.emit_from, part.place, slot)));
                 }
             }
-            self.partitions[usize::from(part.place)] = Some(Box::new(partition));
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub(crate) struct Lost {
     pub(crate) last: i64,
 }
 
-impl<E: Evidence> Held for Kept<E> {
+impl<E: Evidence> Held<E> for Kept<E> {
     fn bytes(&self) -> usize {
         match self {
             Kept::Awaiting(awaiting) => awaiting.bytes(),
@@ -281,7 +281,7 @@ impl<E: Evidence> Sieve<E> {
     }
 
     /// The next capture of a partition, as [`Partition::go_on`]; `next` is the first that may not be done.
-    pub(crate) fn go_on(&mut self, next: &mut usize, room: &mut usize) -> Option<(u8, ImageWriter<E>)> {
+    pub(crate) fn go_on(&mut self, next: &mut usize, room: &mut usize) -> Option<(u8, Vec<ImageWriter<E>>)> {
         next_of(&mut self.partitions, next, room)
     }
 
@@ -303,11 +303,13 @@ impl<E: Evidence> Sieve<E> {
             true => Ok(()),
             false => Err(Damaged("a key's state is not of the rule's kind")),
         };
-        let partition = Partition::restore(from, fits)?;
-        for (slot, entry) in partition.slots().filter(|(_, entry)| entry.timer_at < i64::MAX) {
-            self.timers.push(entry.timer_at, place, slot);
+        let partition = self.partitions[usize::from(place)].get_or_insert_with(|| Box::new(Partition::new()));
+        for slot in partition.restore(from, fits)? {
+            let timer_at = partition.get(slot).map_or(i64::MAX, |entry| entry.timer_at);
+            if timer_at < i64::MAX {
+                self.timers.push(timer_at, place, slot);
+            }
         }
-        self.partitions[usize::from(place)] = Some(Box::new(partition));
         Ok(())
     }
 

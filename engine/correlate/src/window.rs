@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::chains::Chains;
+use crate::hits::{HeldHits, Hits};
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 use crate::risks::Risks;
 use crate::{Evidence, Hit, Key, Kind, Raised, SourceId};
@@ -240,7 +241,7 @@ pub(crate) struct Placed {
 /// The hits of a key, sorted.
 #[derive(Debug)]
 pub(crate) struct Window<E> {
-    hits: VecDeque<Record<E>>,
+    hits: Hits<E>,
     values: Option<Box<ValueTimes>>,
     evidence_bytes: usize,
     /// Times held in `Times::Many`, for the budget.
@@ -258,12 +259,13 @@ pub(crate) struct Window<E> {
 /// Indices are left out: [`Window::relink`] draws them up again, the values' at the next hit.
 impl<E: Evidence> Saved<E> for Window<E> {
     fn save(&self, to: &mut ImageWriter<E>) {
-        to.put(&self.trimmed_to);
-        to.put(&self.hits);
+        self.begin_save(to);
+        self.hits.iter().for_each(|hit| to.put(hit));
     }
 
     fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
-        let mut window = Window { trimmed_to: from.take()?, hits: from.take()?, ..Window::new() };
+        let trimmed_to = from.take()?;
+        let mut window = Window { trimmed_to, hits: from.take::<VecDeque<_>>()?.into(), ..Window::new() };
         let evidence = window.hits.iter().filter_map(|hit| hit.evidence.as_ref());
         window.evidence_bytes = evidence.map(Evidence::bytes).sum();
         let in_order = window.hits.iter().zip(window.hits.iter().skip(1)).all(|(a, b)| a.order() <= b.order());
@@ -272,6 +274,17 @@ impl<E: Evidence> Saved<E> for Window<E> {
 }
 
 impl<E: Evidence> Window<E> {
+    /// What stands before the hits in an image.
+    pub(crate) fn begin_save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.trimmed_to);
+        to.length(self.hits.len());
+    }
+
+    /// The hits of this moment, where they are many: to be written behind [`Window::begin_save`], instead of [`Saved::save`].
+    pub(crate) fn hold(&mut self) -> Option<HeldHits<E>> {
+        self.hits.hold()
+    }
+
     /// After loading: what the kind looks up in its hits.
     pub(crate) fn relink(&mut self, kind: Kind) {
         match kind {
@@ -291,7 +304,7 @@ impl<E: Evidence> Window<E> {
 
     pub(crate) fn new() -> Window<E> {
         Window {
-            hits: VecDeque::new(),
+            hits: Hits::new(),
             values: None,
             evidence_bytes: 0,
             times_listed: 0,
@@ -357,7 +370,9 @@ impl<E: Evidence> Window<E> {
 
     /// Gives up the evidence of a hit.
     pub(crate) fn drop_evidence(&mut self, at: usize) {
-        if let Some(evidence) = self.hits[at].evidence.take() {
+        if self.hits[at].evidence.is_some()
+            && let Some(evidence) = self.hits[at].evidence.take()
+        {
             self.evidence_bytes -= evidence.bytes();
         }
     }
@@ -404,9 +419,6 @@ impl<E: Evidence> Window<E> {
                 }
             }
         }
-        if self.hits.len() < self.hits.capacity() / 4 {
-            self.hits.shrink_to(self.hits.capacity() / 2);
-        }
         Some(hit)
     }
 
@@ -415,7 +427,7 @@ impl<E: Evidence> Window<E> {
         let values = self.values.as_ref().map_or(0, |values| values.allocation_size() + 8 * self.times_listed);
         let chains = self.chains.as_ref().map_or(0, |chains| chains.bytes());
         let risks = self.risks.as_ref().map_or(0, |risks| risks.bytes());
-        self.hits.capacity() * size_of::<Record<E>>() + self.evidence_bytes + values + chains + risks
+        self.hits.bytes() + self.evidence_bytes + values + chains + risks
     }
 
     /// Inserts a hit and keeps every window's number of distinct values right.
