@@ -3,11 +3,12 @@
 //! A bucket is decided when the watermark has passed its end. Of its hits only the first is kept, which stands for the
 //! bucket from then on; of buckets that are over only the metric, and that only where a history is asked for.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
+use crate::history::History;
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::window::Record;
 use crate::{Evidence, Kind, Metric, NUMBER_UNIT, RuleSpec, Season};
@@ -64,8 +65,8 @@ impl Likenesses {
 #[derive(Debug)]
 pub(crate) struct Buckets<E> {
     open: BTreeMap<i64, Open<E>>,
-    /// Metrics of buckets that are over, ascending, in thousandths; of those with hits only.
-    closed: VecDeque<(i64, i64)>,
+    /// Metrics of buckets that are over, in thousandths; of those with hits only.
+    closed: History,
     evidence_bytes: usize,
     values: usize,
     pub(crate) last: i64,
@@ -105,7 +106,7 @@ impl<E: Evidence> Saved<E> for Buckets<E> {
 
 impl<E: Evidence> Buckets<E> {
     pub(crate) fn new() -> Buckets<E> {
-        Buckets { open: BTreeMap::new(), closed: VecDeque::new(), evidence_bytes: 0, values: 0, last: i64::MIN }
+        Buckets { open: BTreeMap::new(), closed: History::default(), evidence_bytes: 0, values: 0, last: i64::MIN }
     }
 
     pub(crate) fn insert(&mut self, record: Record<E>, bucket_ns: i64, metric: Metric) {
@@ -160,17 +161,15 @@ impl<E: Evidence> Buckets<E> {
             let expected = match spec.kind {
                 Kind::Baseline { horizon_ns, .. } => {
                     let oldest = bucket.saturating_sub(horizon_ns / bucket_ns);
-                    while self.closed.front().is_some_and(|(known, _)| *known < oldest) {
-                        self.closed.pop_front();
-                    }
+                    self.closed.forget(oldest);
                     // A bucket that the sources were not heard for the whole of is no history.
                     let from = oldest.max(start.saturating_add(bucket_ns - 1).div_euclid(bucket_ns));
                     let alike = likenesses.of(bucket, from, bucket_ns, spec);
                     let season = |bucket: i64| spec.season_of(bucket.saturating_mul(bucket_ns));
                     let mine = season(bucket);
                     let known = self.closed.iter().filter(|(other, _)| *other >= from && season(*other) == mine);
-                    let known: Vec<i64> = known.map(|(_, metric)| *metric).collect();
-                    self.closed.push_back((bucket, observed));
+                    let known: Vec<i64> = known.map(|(_, metric)| metric).collect();
+                    self.closed.push(bucket, observed);
                     spec.kind.exceeds(observed, known, alike)
                 }
                 _ => Some(0),
@@ -182,9 +181,7 @@ impl<E: Evidence> Buckets<E> {
         }
         if let Kind::Baseline { horizon_ns, .. } = spec.kind {
             let oldest = bucket_of(watermark, bucket_ns).saturating_sub(horizon_ns / bucket_ns);
-            while self.closed.front().is_some_and(|(known, _)| *known < oldest) {
-                self.closed.pop_front();
-            }
+            self.closed.forget(oldest);
         }
     }
 
@@ -193,9 +190,9 @@ impl<E: Evidence> Buckets<E> {
         let bucket_ns = spec.kind.bucket().unwrap_or(1);
         let end = |bucket: i64| bucket.saturating_add(1).saturating_mul(bucket_ns).saturating_add(1);
         let open = self.open.first_key_value().map(|(bucket, _)| end(*bucket));
-        let forgotten = match (spec.kind, self.closed.back()) {
-            (Kind::Baseline { horizon_ns, .. }, Some((bucket, _))) => {
-                Some(end(*bucket).saturating_add(horizon_ns).saturating_add(bucket_ns))
+        let forgotten = match (spec.kind, self.closed.last()) {
+            (Kind::Baseline { horizon_ns, .. }, Some(bucket)) => {
+                Some(end(bucket).saturating_add(horizon_ns).saturating_add(bucket_ns))
             }
             _ => None,
         };
@@ -209,7 +206,7 @@ impl<E: Evidence> Buckets<E> {
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.open.len() * (size_of::<(i64, Open<E>)>() + 16)
-            + self.closed.capacity() * size_of::<(i64, i64)>()
+            + self.closed.bytes()
             + self.values * 24
             + self.evidence_bytes
     }

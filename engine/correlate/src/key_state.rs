@@ -644,8 +644,9 @@ impl<E: Evidence> Many<E> {
             true => (episode.measured, episode.expected),
             false => self.at_trigger(episode.trigger, rule).unwrap_or((episode.measured, None)),
         };
-        // What was given up after trigger − W of the run may have moved the trigger or been a member.
-        let touched = frame.evicted.filter(|(to, _)| *to > episode.chain.saturating_sub(rule.spec.window()));
+        // What was given up after trigger − W of the run may have moved the trigger or been a member; of kinds that look farther
+        // back, it may have been what the hit was compared with.
+        let touched = frame.evicted.filter(|(to, _)| *to > episode.chain.saturating_sub(rule.spec.reach()));
         Finding {
             rule: frame.rule_index,
             spec: Arc::clone(&rule.spec),

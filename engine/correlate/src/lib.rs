@@ -17,6 +17,7 @@ mod counters;
 mod distinct;
 mod episode;
 mod finding;
+mod history;
 mod hit;
 mod hits;
 mod image;

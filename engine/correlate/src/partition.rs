@@ -36,6 +36,11 @@ pub(crate) trait Held<E> {
     fn has_episode(&self) -> bool {
         false
     }
+    /// Gives up the part of itself that is least worth: how many hits that stood for, and their greatest time. `None` where it
+    /// cannot, or there is nothing worth keeping.
+    fn shed(&mut self) -> Option<(usize, i64)> {
+        None
+    }
     /// Of a state that is too long to be written out at once: the begin of its image, and what is to follow, as it is now.
     fn hold(&mut self) -> Option<(ImageWriter<E>, HeldHits<E>)> {
         None
@@ -374,8 +379,36 @@ impl<E: Evidence, S: Held<E> + Saved<E>> Partition<S, E> {
         drained.slots.into_elements().flatten()
     }
 
-    /// Gives up the key least likely to complete among the next few: no episode, fewest hits, longest quiet.
+    /// Gives up a part of the key least likely to complete, or the key: how many hits that stood for, and their greatest time.
+    pub(crate) fn give_up(&mut self) -> Option<(usize, i64)> {
+        let slot = self.victim()?;
+        let entry = self.get_mut(slot)?;
+        let bytes = entry.bytes();
+        let (hits, last) = match entry.state.shed() {
+            Some(part) => {
+                self.bytes = self.bytes + self.get(slot).map_or(0, Entry::bytes) - bytes;
+                part
+            }
+            None => {
+                let whole = self.remove(slot)?;
+                (whole.state.hits(), whole.state.last_time())
+            }
+        };
+        self.evicted_hits += hits as u64;
+        self.evicted_to = self.evicted_to.max(last);
+        Some((hits, last))
+    }
+
+    /// Gives up the key least likely to complete.
     pub(crate) fn evict(&mut self) -> Option<Entry<S>> {
+        let entry = self.victim().and_then(|slot| self.remove(slot))?;
+        self.evicted_hits += entry.state.hits() as u64;
+        self.evicted_to = self.evicted_to.max(entry.state.last_time());
+        Some(entry)
+    }
+
+    /// The key least likely to complete among the next few: no episode, fewest hits, longest quiet.
+    fn victim(&mut self) -> Option<u32> {
         let mut victim: Option<((bool, usize, i64), u32)> = None;
         let mut compared = 0;
         for _ in 0..self.slots.len() {
@@ -390,10 +423,7 @@ impl<E: Evidence, S: Held<E> + Saved<E>> Partition<S, E> {
                 victim = Some((promise, self.hand as u32));
             }
         }
-        let ((_, hits, last), slot) = victim?;
-        self.evicted_hits += hits as u64;
-        self.evicted_to = self.evicted_to.max(last);
-        self.remove(slot)
+        victim.map(|(_, slot)| slot)
     }
 }
 

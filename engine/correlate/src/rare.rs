@@ -10,8 +10,12 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
+use crate::remembered::middle;
 use crate::window::Record;
 use crate::{Evidence, Kind};
+
+/// A population with fewer pairs than this has nothing worth keeping half of.
+const SHED_FROM: usize = 64;
 
 /// Shares are in millionths.
 const SHARE_UNIT: u128 = 1_000_000;
@@ -137,8 +141,29 @@ impl<E: Evidence> Rare<E> {
         }
     }
 
+    /// Gives up the pairs of value and entity that came longest ago, about half of them: how many, and the latest time of any.
+    /// What many have or what comes often is among the others, and stays known.
+    pub(crate) fn shed(&mut self) -> Option<(usize, i64)> {
+        let count = |rare: &Self| rare.values.values().map(|known| known.entities.len()).sum::<usize>();
+        let before = count(self);
+        if before < SHED_FROM {
+            return None;
+        }
+        let mut times: Vec<i64> = self.values.values().flat_map(|known| known.entities.values().copied()).collect();
+        let to = middle(&mut times)?;
+        self.forget_pairs(to);
+        self.values.shrink_to_fit();
+        self.pairs_due.shrink_to_fit();
+        Some((before - count(self), to))
+    }
+
     /// Forgets what was seen last at or before a time.
     fn forget(&mut self, to: i64) {
+        self.forget_pairs(to);
+        self.forget_entities(to);
+    }
+
+    fn forget_pairs(&mut self, to: i64) {
         while let Some(&Reverse((seen, value, entity))) = self.pairs_due.peek()
             && seen <= to
         {
@@ -152,6 +177,9 @@ impl<E: Evidence> Rare<E> {
                 self.values.remove(&value);
             }
         }
+    }
+
+    fn forget_entities(&mut self, to: i64) {
         while let Some(&Reverse((seen, entity))) = self.entities_due.peek()
             && seen <= to
         {

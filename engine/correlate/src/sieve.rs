@@ -74,6 +74,13 @@ impl<E: Evidence> Held<E> for Kept<E> {
             Kept::Rare(rare) => rare.last,
         }
     }
+
+    fn shed(&mut self) -> Option<(usize, i64)> {
+        match self {
+            Kept::Rare(rare) => rare.shed(),
+            _ => None,
+        }
+    }
 }
 
 impl<E: Evidence> Saved<E> for Kept<E> {
@@ -201,8 +208,8 @@ impl<E: Evidence> Sieve<E> {
         partition.bytes = partition.bytes + grown - bytes;
         self.remembered.wanted |= partition.bytes > self.remembered.resident_bytes_max;
         while partition.bytes > spec.state_bytes_max {
-            let Some(entry) = partition.evict() else { break };
-            lost.push(Lost { place, hits: entry.state.hits() as u64, last: entry.state.last_time() });
+            let Some((hits, last)) = partition.give_up() else { break };
+            lost.push(Lost { place, hits: hits as u64, last });
         }
     }
 

@@ -6,7 +6,9 @@ mod common;
 use common::{EPOCH, Random, SECOND, finals, hit_ns, message_with, rule, source_rows};
 use std::sync::Arc;
 
-use noroshi_correlate::{Condition, Finding, Hit, Key, Kind, Op, RuleSpec, Shard, ShardConfig, ShardMessage, State};
+use noroshi_correlate::{
+    Condition, Finding, Hit, Key, Kind, Op, RuleSpec, Shard, ShardConfig, ShardMessage, State, rare_value,
+};
 
 /// A flooded rule and one beside it, whose hits come every hundredth.
 fn flood(keys: u32, budget: usize, flooded: bool) -> (Vec<Finding<()>>, Shard<()>) {
@@ -271,4 +273,59 @@ fn capture_of_a_million_keys() {
     let restored = Shard::restore(ShardConfig::default(), &[budget], &[capture]).expect("it is taken up");
     println!("restore: {:?}", cpu() - start);
     assert_eq!(restored.rule_counters()[0].keys_live, KEYS);
+}
+
+/// A population over its budget gives up what came longest ago: what comes often stays known, so nothing common is told.
+#[test]
+fn a_population_over_its_budget_forgets_the_oldest_and_knows_what_is_common() {
+    const UNIQUE: u64 = 60;
+    const SECONDS: u64 = 300;
+    let kind = Kind::Rare { horizon_ns: 86_400 * SECOND, warmup_ns: 20 * SECOND, times: 3, share_millionths: 0 };
+    let budget = 512 << 10;
+    let rule = RuleSpec { state_bytes_max: budget, ..rule(kind, Condition::new(Vec::new()), 1) };
+    let mut shard = Shard::new(ShardConfig::default(), &[rule]);
+    let mut found = Vec::new();
+    for second in 0..SECONDS {
+        let valued = |value: u64| {
+            let mut hit = hit_ns(EPOCH + second as i64 * SECOND, b"all", 1, 0);
+            hit.value = Some(rare_value(&value.to_le_bytes(), &[value as u8]));
+            hit.digest[..8].copy_from_slice(&value.to_le_bytes());
+            hit
+        };
+        // Five that all have, and beside them after the warm-up what nobody ever had.
+        let flood = if second > 20 { second * UNIQUE..(second + 1) * UNIQUE } else { 0..0 };
+        let hits: Vec<_> = (0..5).chain(flood.map(|value| 1000 + value)).map(valued).collect();
+        shard.accept(message_with(second as usize, hits, source_rows(&[(0, second as i64)], 1)), &mut found);
+        assert!(shard.rule_counters()[0].state_bytes <= 2 * budget as u64, "{:?}", shard.rule_counters()[0]);
+    }
+    let counters = shard.rule_counters()[0];
+    shard.finish(&mut found);
+    let finals = || found.iter().filter(|finding| finding.state == State::Final);
+    assert_eq!(finals().map(|finding| finding.count).sum::<u64>(), UNIQUE * (SECONDS - 21));
+    assert!(counters.evicted_hits > 5_000 && counters.completeness_percent() < 100, "{counters:?}");
+    assert!(finals().next_back().is_some_and(|finding| finding.incomplete.is_some()));
+    assert!(finals().next().is_some_and(|finding| finding.incomplete.is_none()));
+}
+
+/// What a rule of a long horizon gave up bears on its findings for that long.
+#[test]
+fn a_value_that_may_have_been_given_up_is_new_with_reserve_for_a_horizon() {
+    let kind = Kind::NewValue { horizon_ns: 400 * SECOND, warmup_ns: 0 };
+    let rule = RuleSpec { state_bytes_max: 8192, ..rule(kind, Condition::new(Vec::new()), 5) };
+    let mut shard = Shard::new(ShardConfig::default(), &[rule]);
+    let mut found = Vec::new();
+    let flood = (0..20_000u32).map(|n| hit_ns(EPOCH, &n.to_le_bytes(), 1, 0)).collect();
+    shard.accept(message_with(0, flood, source_rows(&[(0, 1)], 1)), &mut found);
+    assert!(shard.rule_counters()[0].evicted_keys > 1000);
+    found.clear();
+    for (sequence, second) in [(1, 100), (2, 900)] {
+        let hit = hit_ns(EPOCH + second * SECOND, &second.to_le_bytes(), 1, 0);
+        shard.accept(message_with(sequence, vec![hit], source_rows(&[(0, second + 30)], 1)), &mut found);
+    }
+    shard.finish(&mut found);
+    let of = |second: i64| {
+        let mut finals = found.iter().filter(|finding| finding.state == State::Final);
+        finals.find(|finding| finding.trigger_ns == EPOCH + second * SECOND).map(|finding| finding.incomplete.is_some())
+    };
+    assert_eq!((of(100), of(900)), (Some(true), Some(false)));
 }
