@@ -391,7 +391,9 @@ impl RuleSpec {
     /// How far back hits bear on a hit.
     pub(crate) fn reach(&self) -> i64 {
         match self.kind {
-            Kind::NewValue { horizon_ns, .. } | Kind::Rare { horizon_ns, .. } => self.window().max(horizon_ns),
+            // A value that came a whole horizon before is known: unlike a window's, the horizon's start belongs to it.
+            Kind::NewValue { horizon_ns, .. } => self.window().max(horizon_ns.saturating_add(1)),
+            Kind::Rare { horizon_ns, .. } => self.window().max(horizon_ns),
             Kind::Baseline { horizon_ns, .. } => self.window().saturating_add(horizon_ns),
             _ => self.window(),
         }
