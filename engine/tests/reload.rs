@@ -106,6 +106,38 @@ fn a_changed_rule_file_is_in_force_without_restart_and_an_invalid_one_is_refused
     engine.terminate().assert_clean();
 }
 
+const OFFICE: &str = "title: From The Office
+id: 22222222-0000-4000-8000-000000000002
+logsource:
+    category: webserver
+detection:
+    selection:
+        source.offices.town: tokyo
+    condition: selection
+level: low
+";
+
+#[test]
+fn a_table_that_breaks_leaves_the_one_before_in_force() {
+    let dir = WorkDir::default();
+    dir.write("noroshi.toml", config(1) + "[tables]\npath = \"tables\"\n");
+    dir.write("rules/office.yml", OFFICE);
+    dir.write("tables/offices.csv", "cidr,town\n192.0.2.0/24,tokyo\n");
+    dir.write("iocs.txt", s::INDICATORS);
+    let engine = Engine::start(NOROSHI, dir.path(), &[]);
+    assert_eq!(request(&dir, &engine, "/", 1), ["From The Office"]);
+
+    dir.write("tables/offices.csv", "cidr,town\n192.0.2.0/24,tokyo\n198.51.100.0/33,osaka\n");
+    engine.wait_log("reload refused");
+    assert!(engine.log().contains("offices.csv:3"), "the place is told: {}", engine.log());
+    assert_eq!(request(&dir, &engine, "/", 2), ["From The Office"; 2]);
+
+    dir.write("tables/offices.csv", "cidr,town\n192.0.2.0/24,osaka\n");
+    engine.wait_metric("noroshi_reloads_total", "", 1);
+    assert_eq!(request(&dir, &engine, "/", 3), ["From The Office"; 2]);
+    engine.terminate().assert_clean();
+}
+
 #[test]
 fn told_to_go_on_a_reload_takes_what_is_sound_and_names_what_it_leaves_out() {
     let (dir, engine) = start_with(1, &["--keep-going"]);

@@ -14,6 +14,8 @@ use crate::yaml::{Kind, Node, Scalar};
 
 /// Longest time span: ten years. Longer ones are slips, and nanoseconds must not overflow.
 pub const SPAN_NS_MAX: i64 = 10 * 366 * 86_400 * 1_000_000_000;
+/// Longest window: its hits are held for all of it.
+pub const WINDOW_NS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
 
 /// What a correlation looks for in the hits of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -542,7 +544,15 @@ impl Reader<'_> {
             self.error(node.place, "the correlation has no `timespan`", Some("write it as 30s, 5m, 1h or 1d".into()));
             return None;
         };
-        self.span(span, "timespan")
+        let window_ns = self.span(span, "timespan")?;
+        if window_ns > WINDOW_NS_MAX {
+            let help = "what must be known of for longer is a `horizon` of new_value, rare or baseline";
+            let message =
+                format!("a `timespan` of {} is longer than a window may be, 30d", span.text().unwrap_or_default());
+            self.error(span.place, message, Some(help.into()));
+            return None;
+        }
+        Some(window_ns)
     }
 
     fn span(&mut self, node: &Node, what: &str) -> Option<i64> {

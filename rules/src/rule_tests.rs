@@ -275,6 +275,7 @@ fn correlations_that_are_refused_say_why() {
     assert!(told(("5m", "5 min")).contains("`5 min` is not a timespan"));
     assert!(told(("5m", "0s")).contains("is not a timespan"));
     assert!(told(("5m", "99999999d")).contains("is not a timespan"));
+    assert!(told(("5m", "31d")).contains("a `timespan` of 31d is longer than a window may be, 30d"));
     assert!(told(("gte", "ge")).contains("did you mean"));
     assert!(told(("gte: 3", "gte: -1")).contains("takes a whole number"));
     assert!(told(("rules: [a]", "rules: []")).contains("names no rules"));

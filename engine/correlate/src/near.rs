@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Hit, Kind, Op, RuleSpec};
+use crate::buckets::bucket_of;
+use crate::{Hit, Kind, Metric, NUMBER_UNIT, Op, RuleSpec};
 
 /// Hits looked at in all windows together: some seconds of work. Beyond it the later windows are not looked at, and the answer says so.
 pub const NEAR_WORK_MAX: u64 = 200_000_000;
@@ -62,15 +63,28 @@ pub struct NearMisses {
     pub cut: bool,
 }
 
+impl NearMisses {
+    fn tell(&mut self, mut stretches: Vec<NearMiss>, max: usize) {
+        self.stretches = stretches.len();
+        stretches.sort_by_key(|miss| (miss.short(), miss.time_ns));
+        stretches.truncate(max);
+        self.closest = stretches;
+    }
+}
+
 /// The near misses of a rule over the hits of one key, in any order; at most `max` are told. A window less than W from one that met
 /// the condition belongs to that episode and is none.
 ///
-/// Kinds whose condition is not about a number in a window (absence, silence, new values, travel) have none.
+/// Of a `volume` each bucket is a stretch of its own, and told at its last hit. Kinds whose condition is not about a number in a
+/// window (absence, silence, new values, travel) have none.
 #[must_use]
 pub fn near_misses<E>(spec: &RuleSpec, hits: &[&Hit<E>], max: usize) -> NearMisses {
     let mut hits: Vec<&Hit<E>> =
         hits.iter().filter(|hit| !spec.kind.needs_value() || hit.value.is_some()).copied().collect();
     hits.sort_by_key(|hit| hit.time_ns);
+    if let Kind::Volume { bucket_ns, metric } = spec.kind {
+        return near_buckets(spec, &hits, (bucket_ns, metric), max);
+    }
     let mut found = NearMisses::default();
     // Of each time at which a window ends: how it missed, `None` where it met the condition.
     let mut ends: Vec<(i64, Option<NearMiss>)> = Vec::new();
@@ -119,10 +133,26 @@ pub fn near_misses<E>(spec: &RuleSpec, hits: &[&Hit<E>], max: usize) -> NearMiss
         }
         before = time;
     }
-    found.stretches = stretches.len();
-    stretches.sort_by_key(|miss| (miss.short(), miss.time_ns));
-    stretches.truncate(max);
-    found.closest = stretches;
+    found.tell(stretches, max);
+    found
+}
+
+/// The buckets that did not meet the condition.
+fn near_buckets<E>(spec: &RuleSpec, hits: &[&Hit<E>], (bucket_ns, metric): (i64, Metric), max: usize) -> NearMisses {
+    let place = |hit: &Hit<E>| bucket_of(hit.time_ns, bucket_ns);
+    let missed = hits.chunk_by(|one, other| place(one) == place(other)).filter_map(|bucket| {
+        let values = || bucket.iter().filter_map(|hit| hit.value);
+        let have = match metric {
+            Metric::Count => bucket.len() as i128 * NUMBER_UNIT,
+            Metric::Sum => values().map(i128::from_be_bytes).fold(0, i128::saturating_add),
+            Metric::Distinct => values().collect::<BTreeSet<_>>().len() as i128 * NUMBER_UNIT,
+        };
+        let (op, wanted) = missed(spec.condition.terms(), have, 1)?;
+        Some(NearMiss { time_ns: bucket.last()?.time_ns, have, op, wanted, measure: Measure::Number })
+    });
+    let missed = missed.collect();
+    let mut found = NearMisses::default();
+    found.tell(missed, max);
     found
 }
 
@@ -251,6 +281,23 @@ mod tests {
         assert_eq!(told(&steps, &[hit(1, 0, 1), hit(2, 2, 1), hit(3, 1, 2)]), [(3, 2, 1)]);
         // Of one time, either order will do.
         assert_eq!(told(&steps, &[hit(1, 0, 1), hit(2, 2, 1), hit(2, 1, 2)]), []);
+    }
+
+    #[test]
+    fn each_bucket_that_had_too_little_is_a_miss_of_its_own() {
+        let of = |metric| Kind::Volume { bucket_ns: 100, metric };
+        let mut hits = [hit(10, 0, 1), hit(90, 0, 1), hit(100, 0, 2), hit(101, 0, 3), hit(350, 0, 3)];
+        let told = |kind, number, hits: &[Hit<()>]| -> Vec<(i64, i128, i128)> {
+            let short = told(&spec(kind, &[(Op::Gte, number * NUMBER_UNIT)]), hits);
+            short.into_iter().map(|(time, have, short)| (time, have / NUMBER_UNIT, short / NUMBER_UNIT)).collect()
+        };
+        // The end of a bucket belongs to it.
+        assert_eq!(told(of(Metric::Count), 3, &hits), [(101, 1, 2), (350, 1, 2)]);
+        assert_eq!(told(of(Metric::Distinct), 3, &hits), [(100, 2, 1), (101, 1, 2), (350, 1, 2)]);
+        for (hit, number) in hits.iter_mut().zip([5, 6, 7, 20, 17]) {
+            hit.value = Some(crate::number_value(number * NUMBER_UNIT));
+        }
+        assert_eq!(told(of(Metric::Sum), 20, &hits), [(100, 18, 2), (350, 17, 3)]);
     }
 
     #[test]

@@ -359,6 +359,35 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_a_million_rows_is_looked_up_like_any_other() {
+        let mut text = String::from("ip,host,owner\n");
+        for row in 0..1_000_000u32 {
+            let [_, a, b, c] = row.to_be_bytes();
+            text += &format!("2001:db8::{a:x}:{b:x}{c:02x},host{row},team{}\n", row % 977);
+        }
+        let mut dictionary = Dictionary::new();
+        let wanted = ["source.assets.host", "source.assets.owner"].map(|name| dictionary.intern(name).unwrap());
+        let mut diagnostics = Vec::new();
+        let tables = Tables::new(vec![(PathBuf::from("assets.csv"), text)], Zone::utc(), &mut diagnostics);
+        assert!(diagnostics.is_empty() && tables.tables[0].rows == 1_000_000, "{diagnostics:?}");
+        let joins = Joins::new(Arc::new(tables), &mut dictionary);
+        for (address, expected) in [
+            ("2001:db8::7:a120", "host500000 team753"),
+            ("2001:db8::f:423f", "host999999 team528"),
+            ("2001:db8::f:4240", " "),
+        ] {
+            let mut event = Event::new();
+            event.clear();
+            event.writer(b"").put(dictionary.find(b"source.ip").unwrap(), address.as_bytes());
+            joins.enrich(&mut event, b"", None);
+            let view = event.view(b"");
+            let told =
+                wanted.map(|id| String::from_utf8_lossy(view.values(id).next().unwrap_or_default()).into_owned());
+            assert_eq!(told.join(" "), expected, "{address}");
+        }
+    }
+
+    #[test]
     fn a_broken_table_is_told_with_its_place() {
         let told = |name: &str, text: &str| {
             let mut diagnostics = Vec::new();
