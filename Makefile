@@ -5,7 +5,7 @@ CARGO ?= cargo
 # A few seconds for each fuzz target in `make test`; `make fuzz FUZZ_SECONDS=600` for a longer run.
 FUZZ_SECONDS ?= 2
 
-.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills power-cuts restart-time disk-full hyperscan fuzz doc bench bench-gate figures screenshot formats scores shippers intake-rate sql clean
+.PHONY: help setup toolchain packages build demo test check fmt clippy unit kills power-cuts restart-time disk-full hyperscan fuzz doc bench bench-gate figures arrival screenshot formats scores shippers intake-rate sql clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-gate: setup ## the ratios of benches/targets.toml, in a short form with a 
 
 figures: setup ## what a correlated hit, a key and a snapshot cost, beside what is wanted of them
 	scripts/figures
+
+arrival: setup ## what the order of arrival does to alerts: our engine and rsigma-eval, over the same events
+	cd benches/peers && $(CARGO) run --release --locked --ignore-rust-version --bin noroshi-arrival
 
 shippers: build ## real shippers over RELP, the bulk API and HEC; installs them as root, else skips them
 	scripts/shippers
