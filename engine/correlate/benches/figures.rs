@@ -248,16 +248,17 @@ fn two_shards() {
 }
 
 /// A snapshot of a shard: what it costs, the longest that an event waits for it, and the way back.
-fn capture(name: &str, keys: usize, hits_per_key: usize) {
+fn capture(name: &str, kind: Kind, keys: usize, hits_per_key: usize) {
     let keys = self::keys(keys);
-    let rules = [spec(Kind::EventCount, i128::from(u32::MAX), 3600 * SECOND)];
+    let rules = [spec(kind, i128::from(u32::MAX), 3600 * SECOND)];
     let mut shard: Shard<Arc<[u8]>> = Shard::new(ShardConfig::default(), &rules);
     let (mut found, mut sequence) = (Vec::new(), 0);
     let all: Vec<usize> = (0..hits_per_key).flat_map(|_| 0..keys.len()).collect();
     for (at, part) in all.chunks(MESSAGE).enumerate() {
         let hits = part.iter().zip(at * MESSAGE..).map(|(&key, number)| {
             let evidence: Arc<[u8]> = Arc::from(vec![number as u8; 300]);
-            hit(&keys[key], EPOCH + number as i64 * 1_000, number as u64, 0, evidence)
+            let value = if kind == Kind::EventCount { 0 } else { number as u64 };
+            hit(&keys[key], EPOCH + number as i64 * 1_000, number as u64, value, evidence)
         });
         shard.accept(message(sequence, hits.collect(), EPOCH), &mut found);
         sequence += 1;
@@ -319,7 +320,10 @@ fn main() {
         two_shards();
     }
     if wants("capture") {
-        capture("a million keys", KEYS, 1);
-        capture("one key of a million hits", 1, KEYS);
+        capture("a million keys", Kind::EventCount, KEYS, 1);
+        capture("one key of a million hits", Kind::EventCount, 1, KEYS);
+        // None is new before the warm-up is over, so of each nothing is left but when it came.
+        let new_value = Kind::NewValue { horizon_ns: 14 * 86_400 * SECOND, warmup_ns: 7 * 86_400 * SECOND };
+        capture("one key of a million values", new_value, 1, KEYS);
     }
 }

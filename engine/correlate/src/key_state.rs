@@ -5,10 +5,9 @@ use std::sync::Arc;
 use crate::buckets::read_bucket;
 use crate::chains::Chains;
 use crate::episode::{Episode, Summary, attach};
-use crate::hits::HeldHits;
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 use crate::measure::Slide;
-use crate::partition::Held;
+use crate::partition::{Held, Rest};
 use crate::rule_state::Compiled;
 use crate::window::{Record, Window};
 use crate::{Ended, Evidence, Finding, Key, Kind, NUMBER_UNIT, Raised, SourceId, State, finding_id};
@@ -222,13 +221,13 @@ impl<E: Evidence> Held<E> for KeyState<E> {
         matches!(self, KeyState::Many(many) if !many.episodes.is_empty())
     }
 
-    fn hold(&mut self) -> Option<(ImageWriter<E>, HeldHits<E>)> {
+    fn hold(&mut self) -> Option<(ImageWriter<E>, Rest<E>)> {
         let KeyState::Many(many) = self else { return None };
         let held = many.window.hold()?;
         let mut to = ImageWriter::default();
         many.begin_save(&mut to);
         many.window.begin_save(&mut to);
-        Some((to, held))
+        Some((to, Rest::Hits(held)))
     }
 }
 

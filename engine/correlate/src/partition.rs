@@ -8,7 +8,9 @@ use hashbrown::HashTable;
 
 use crate::hits::HeldHits;
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
+use crate::seen::Times;
 use crate::slots::Slots;
+use crate::spread::HeldValues;
 use crate::{Evidence, Key};
 
 /// Keys compared when one must be given up: enough to find one of the least promising, few enough for a flood.
@@ -42,8 +44,32 @@ pub(crate) trait Held<E> {
         None
     }
     /// Of a state that is too long to be written out at once: the begin of its image, and what is to follow, as it is now.
-    fn hold(&mut self) -> Option<(ImageWriter<E>, HeldHits<E>)> {
+    fn hold(&mut self) -> Option<(ImageWriter<E>, Rest<E>)> {
         None
+    }
+}
+
+/// What is still to be written of a state that is written in steps.
+#[derive(Debug)]
+pub(crate) enum Rest<E> {
+    Hits(HeldHits<E>),
+    Seen(HeldValues<Times>),
+}
+
+impl<E: Evidence> Rest<E> {
+    fn len(&self) -> usize {
+        match self {
+            Rest::Hits(hits) => hits.len(),
+            Rest::Seen(values) => values.len(),
+        }
+    }
+
+    /// Goes on until about so many bytes are written, and takes them off `room`; true once nothing is left.
+    fn go_on(&mut self, to: &mut ImageWriter<E>, room: &mut usize) -> bool {
+        match self {
+            Rest::Hits(hits) => hits.go_on(to, room),
+            Rest::Seen(values) => values.go_on(to, room),
+        }
     }
 }
 
@@ -100,7 +126,7 @@ struct Capture<E> {
     /// Slots before this are done.
     next: u32,
     /// Keys that are written in steps, each an image of its own; those before `long_next` are done.
-    long: Vec<(ImageWriter<E>, HeldHits<E>)>,
+    long: Vec<(ImageWriter<E>, Rest<E>)>,
     long_next: usize,
 }
 

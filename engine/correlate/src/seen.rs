@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use crate::Evidence;
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
 use crate::remembered::Unread;
 use crate::sieve::thin;
+use crate::spread::{HeldValues, Spread};
 use crate::window::Record;
 
 /// When each value of a key was seen.
 #[derive(Debug)]
 pub(crate) struct Seen<E> {
     horizon: i64,
-    values: HashMap<[u8; 16], Times, FixedState>,
+    values: Spread<Times>,
     /// Hits whose value was not seen in the horizon before, as far as is known.
     new: BTreeMap<(i64, [u8; 16]), Vec<Record<E>>>,
     /// Times beyond one a value, and hits held, for the budget.
@@ -25,8 +23,8 @@ pub(crate) struct Seen<E> {
 }
 
 /// Times at which a value was seen, ascending. Most values are seen once, or again and again within the horizon.
-#[derive(Debug)]
-enum Times {
+#[derive(Clone, Debug)]
+pub(crate) enum Times {
     One(i64),
     Many(Vec<i64>),
 }
@@ -59,22 +57,20 @@ impl<E: Clone> Saved<E> for Times {
 
 impl<E: Evidence> Saved<E> for Seen<E> {
     fn save(&self, to: &mut ImageWriter<E>) {
-        to.put(&self.horizon);
+        self.begin_save(to);
         to.put(&self.values);
-        to.put(&self.new);
-        to.put(&self.last);
     }
 
     fn load(from: &mut ImageReader<'_, E>) -> Result<Self, Damaged> {
         let mut seen = Seen {
             horizon: from.take()?,
-            values: from.take()?,
             new: from.take()?,
+            last: from.take()?,
+            values: from.take()?,
             times: 0,
             held: 0,
-            last: from.take()?,
         };
-        seen.times = seen.values.values().map(|times| times.as_slice().len() - 1).sum();
+        seen.times = seen.values.iter().map(|(_, times)| times.as_slice().len() - 1).sum();
         seen.held = seen.new.values().flatten().map(held_bytes).sum();
         Ok(seen)
     }
@@ -82,14 +78,7 @@ impl<E: Evidence> Saved<E> for Seen<E> {
 
 impl<E: Evidence> Seen<E> {
     pub(crate) fn new(time: i64, horizon: i64) -> Seen<E> {
-        Seen {
-            horizon,
-            values: HashMap::with_hasher(FixedState::with_seed(0)),
-            new: BTreeMap::new(),
-            times: 0,
-            held: 0,
-            last: time,
-        }
+        Seen { horizon, values: Spread::new(), new: BTreeMap::new(), times: 0, held: 0, last: time }
     }
 
     /// Takes a hit in. `recall` knows when a value came last that is not in memory.
@@ -103,18 +92,16 @@ impl<E: Evidence> Seen<E> {
     ) -> Result<(), Unread> {
         let (time, value, horizon) = (record.time, record.value, self.horizon);
         self.last = self.last.max(time);
-        let times = match self.values.entry(value) {
-            hashbrown::hash_map::Entry::Vacant(vacant) => {
-                let recalled = recall(&value);
-                let Ok(Some(known)) = recalled else {
-                    vacant.insert(Times::One(time));
-                    self.hold(record);
-                    return recalled.map(drop);
-                };
-                vacant.insert(Times::One(known))
+        if self.values.get_mut(&value).is_none() {
+            let recalled = recall(&value);
+            let known = recalled.ok().flatten();
+            self.values.insert(value, Times::One(known.unwrap_or(time)));
+            if known.is_none() {
+                self.hold(record);
+                return recalled.map(drop);
             }
-            hashbrown::hash_map::Entry::Occupied(occupied) => occupied.into_mut(),
-        };
+        }
+        let Some(times) = self.values.get_mut(&value) else { return Ok(()) };
         let known = times.as_slice();
         let at = known.partition_point(|&known| known < time);
         let seen_before = at.checked_sub(1).is_some_and(|before| time - known[before] <= horizon);
@@ -141,6 +128,18 @@ impl<E: Evidence> Seen<E> {
             self.hold(record);
         }
         Ok(())
+    }
+
+    /// What stands before the values in an image.
+    pub(crate) fn begin_save(&self, to: &mut ImageWriter<E>) {
+        to.put(&self.horizon);
+        to.put(&self.new);
+        to.put(&self.last);
+    }
+
+    /// The values of this moment, where they are many: to be written behind [`Seen::begin_save`].
+    pub(crate) fn hold_values(&mut self) -> Option<HeldValues<Times>> {
+        self.values.hold()
     }
 
     fn hold(&mut self, record: Record<E>) {
@@ -173,9 +172,8 @@ impl<E: Evidence> Seen<E> {
 
     /// Takes out the values that came last at or before a time, which the watermark has passed.
     pub(crate) fn clear(&mut self, before: i64) {
-        self.values.retain(|_, times| times.as_slice().last().is_some_and(|&last| last > before));
-        self.values.shrink_to_fit();
-        self.times = self.values.values().map(|times| times.as_slice().len() - 1).sum();
+        self.values.retain(|times| times.as_slice().last().is_some_and(|&last| last > before));
+        self.times = self.values.iter().map(|(_, times)| times.as_slice().len() - 1).sum();
     }
 
     /// How many values are in memory.
@@ -188,7 +186,7 @@ impl<E: Evidence> Seen<E> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.values.allocation_size() + 16 * self.times + self.held
+        size_of::<Self>() + self.values.bytes() + 16 * self.times + self.held
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::buckets::{Buckets, Likenesses};
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved};
-use crate::partition::{Entry, Held, Partition, Partitions, next_of};
+use crate::partition::{Entry, Held, Partition, Partitions, Rest, next_of};
 use crate::rare::Rare;
 use crate::remembered::{AGAIN_NS, Cursor, Laid, Remembered, Round, SAMPLE, STEP_VALUES, Traffic, WORTH_ONE_IN};
 use crate::remembered::{middle, value_id};
@@ -73,6 +73,16 @@ impl<E: Evidence> Held<E> for Kept<E> {
             Kept::Buckets(buckets) => buckets.last,
             Kept::Rare(rare) => rare.last,
         }
+    }
+
+    fn hold(&mut self) -> Option<(ImageWriter<E>, Rest<E>)> {
+        let Kept::Seen(seen) = self else { return None };
+        let values = seen.hold_values()?;
+        let mut to = ImageWriter::default();
+        to.bytes.push(1);
+        seen.begin_save(&mut to);
+        values.begin(&mut to);
+        Some((to, Rest::Seen(values)))
     }
 
     fn shed(&mut self) -> Option<(usize, i64)> {

@@ -22,7 +22,7 @@ use crate::sources::{Registry, SourceRow, classes_digest};
 
 const MAGIC: &[u8] = b"noroshi state snapshot\n";
 /// Of the layout of file and state. Raised with every change of either: state is worth reading again, not guessing at.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Bytes of the digest at the end.
 const DIGEST_BYTES: usize = 32;
 

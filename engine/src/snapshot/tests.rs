@@ -238,7 +238,7 @@ fn damaged_and_foreign_snapshots_are_refused_with_their_reason() {
     }
     assert!(refused(b"notes of an operator, forty bytes and more, kept whole").contains("another kind of file"));
     // Whole, but of another layout.
-    let named = b"\"version\":4";
+    let named = b"\"version\":5";
     let at = whole.windows(named.len()).position(|part| part == named).expect("the manifest is text");
     let mut other = whole[..whole.len() - 32].to_vec();
     other[at + "\"version\":".len()] = b'9';
