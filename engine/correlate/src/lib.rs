@@ -39,6 +39,7 @@ mod seen;
 mod shard;
 mod sieve;
 mod slots;
+mod sorted;
 mod spread;
 mod timers;
 mod tower;

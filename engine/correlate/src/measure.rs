@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use crate::image::{Damaged, ImageReader, ImageWriter, Saved, saved};
 use crate::place::too_far;
+use crate::sorted::Sorted;
 use crate::window::Window;
 use crate::{Evidence, Kind, NUMBER_UNIT, RuleSpec};
 
@@ -31,7 +32,7 @@ enum Known {
         sum: i128,
         count: i128,
         /// Ascending; of percentiles only.
-        sorted: Vec<i128>,
+        sorted: Sorted,
     },
     /// Number, sum and sum of squares of the intervals between distinct times, in microseconds: with these the
     /// coefficient of variation is compared in whole numbers.
@@ -88,7 +89,7 @@ impl Slide {
         let known = match kind {
             Kind::Beacon { .. } => Known::Intervals { count: 0, sum: 0, squares: 0 },
             Kind::Travel { .. } => Known::Places(HashMap::with_hasher(FixedState::with_seed(0))),
-            _ => Known::Numbers { sum: 0, count: 0, sorted: Vec::new() },
+            _ => Known::Numbers { sum: 0, count: 0, sorted: Sorted::default() },
         };
         Slide { start: i64::MIN, end: i64::MIN, known }
     }
@@ -105,8 +106,8 @@ impl Slide {
                     let number = i128::from_be_bytes(hit.value);
                     *sum -= number;
                     *count -= 1;
-                    if ordered && let Ok(at) = sorted.binary_search(&number) {
-                        sorted.remove(at);
+                    if ordered {
+                        sorted.remove(number);
                     }
                 }
                 for hit in window.range(entering.start, entering.end) {
@@ -114,7 +115,7 @@ impl Slide {
                     *sum += number;
                     *count += 1;
                     if ordered {
-                        sorted.insert(sorted.partition_point(|&known| known < number), number);
+                        sorted.insert(number);
                     }
                 }
             }
@@ -167,7 +168,7 @@ impl Slide {
                 let (number, holds) = match spec.kind {
                     Kind::Average => (sum.div_euclid(*count), spec.condition.holds_ratio(*sum, *count)),
                     Kind::Percentile { percent } => {
-                        let number = sorted[nearest_rank(sorted.len(), percent)];
+                        let number = sorted.get(nearest_rank(sorted.len(), percent))?;
                         (number, spec.condition.holds(number))
                     }
                     _ => (*sum, spec.condition.holds(*sum)),
@@ -199,7 +200,7 @@ impl Slide {
     /// Bytes on the heap, itself included.
     pub(crate) fn bytes(&self) -> usize {
         let known = match &self.known {
-            Known::Numbers { sorted, .. } => sorted.capacity() * size_of::<i128>(),
+            Known::Numbers { sorted, .. } => sorted.bytes(),
             Known::Intervals { .. } => 0,
             Known::Places(places) => places.allocation_size(),
         };
