@@ -263,6 +263,9 @@ fn capture(name: &str, kind: Kind, keys: usize, hits_per_key: usize) {
         shard.accept(message(sequence, hits.collect(), EPOCH), &mut found);
         sequence += 1;
     }
+    // What is not decided stands beside what is remembered; here it is decided.
+    shard.accept(message(sequence, Vec::new(), EPOCH + 60 * SECOND), &mut found);
+    sequence += 1;
     let live = shard.rule_counters()[0];
     assert_eq!((live.keys_live, live.evicted_keys), (keys.len() as u64, 0));
     // Hits go on meanwhile: each waits for the key it changes, and for the step before it.
