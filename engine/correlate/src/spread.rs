@@ -26,6 +26,8 @@ pub(crate) struct Spread<V> {
     /// One, or [`TABLES`].
     tables: Vec<Part<V>>,
     len: usize,
+    /// Bytes of all tables: they are asked for with every hit.
+    allocated: usize,
 }
 
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl<V: Clone> Part<V> {
 
 impl<V: Clone> Spread<V> {
     pub(crate) fn new() -> Spread<V> {
-        Spread { tables: vec![Part::Own(empty())], len: 0 }
+        Spread { tables: vec![Part::Own(empty())], len: 0, allocated: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -98,10 +100,20 @@ impl<V: Clone> Spread<V> {
             let all = std::mem::replace(self.tables[0].own(), empty());
             self.tables = (0..TABLES).map(|_| Part::Own(empty())).collect();
             all.into_iter().for_each(|(value, with)| _ = self.part(&value).insert(value, with));
+            self.count();
         }
-        if self.part(&value).insert(value, with).is_none() {
-            self.len += 1;
-        }
+        let table = self.part(&value);
+        let before = table.allocation_size();
+        let is_new = table.insert(value, with).is_none();
+        let grown = table.allocation_size() - before;
+        self.len += usize::from(is_new);
+        self.allocated += grown;
+    }
+
+    /// Looks at every table anew.
+    fn count(&mut self) {
+        self.len = self.tables.iter().map(|part| part.table().len()).sum();
+        self.allocated = self.tables.iter().map(|part| part.table().allocation_size()).sum();
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Value, &V)> {
@@ -115,18 +127,18 @@ impl<V: Clone> Spread<V> {
             table.retain(|_, with| is_kept(with));
             table.shrink_to_fit();
         }
-        self.len = self.tables.iter().map(|part| part.table().len()).sum();
+        self.count();
         if self.tables.len() > 1 && self.len < SPREAD_FROM / 4 {
             let mut all = empty();
             self.tables.iter_mut().for_each(|part| all.extend(part.own().drain()));
             self.tables = vec![Part::Own(all)];
+            self.count();
         }
     }
 
     /// Bytes on the heap, those behind what stands with the values left out.
     pub(crate) fn bytes(&self) -> usize {
-        let tables = self.tables.iter().map(|part| part.table().allocation_size()).sum::<usize>();
-        tables + self.tables.len() * size_of::<Part<V>>()
+        self.allocated + self.tables.len() * size_of::<Part<V>>()
     }
 
     /// The values of this moment, where they are many.
@@ -228,6 +240,8 @@ mod tests {
             }
             if number % 5000 == 0 {
                 assert_eq!((told(&spread), spread.len()), (list.clone(), list.len()));
+                let allocated: usize = spread.tables.iter().map(|part| part.table().allocation_size()).sum();
+                assert_eq!(spread.allocated, allocated);
             }
         }
         assert!(spread.get_mut(&value(40_000)).is_none());
